@@ -1,0 +1,80 @@
+"""Opening the ledger: one engine per process, SQLite (WAL) or PostgreSQL, and the two ways to use it.
+
+engine = open_ledger("sqlite:///.tandem/tandem.db")
+with writing(engine) as connection: ...   # one transaction, committed at the end or rolled back whole
+with reading(engine) as connection: ...   # a snapshot; takes no write lock
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+
+from accounts.errors import SettingsRefused
+from accounts.models import Base
+
+#: How long a writer waits for another one before it gives up, in seconds.
+BUSY_SECONDS = 30
+
+
+def open_ledger(url: str) -> Engine:
+    """An engine for `url`; creates the folder of a SQLite file, but no tables (see `create_tables`, migrations).
+
+    Raises SettingsRefused for a database other than SQLite or PostgreSQL.
+    """
+    parsed = make_url(url)
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return _open_sqlite(parsed.database, url)
+    if backend == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    raise SettingsRefused(f"no ledger on {backend}", where="database_url", cure="use sqlite:///… or postgresql://…")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection that only reads: one snapshot, no write lock; leaves nothing behind."""
+    with engine.connect().execution_options(tandem_reads=True) as connection:
+        yield connection
+        connection.rollback()
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction: all of it, or nothing."""
+    with engine.begin() as connection:
+        yield connection
+
+
+def create_tables(engine: Engine) -> None:
+    """All tables, indexes and triggers at once, for tests and throw-away worlds; products use the migrations."""
+    import accounts.ledger.locks  # noqa: F401  hangs the triggers on the metadata
+
+    Base.metadata.create_all(engine)
+
+
+def _open_sqlite(path: str | None, url: str) -> Engine:
+    if path and path != ":memory:" and not path.startswith("file:"):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves; the driver's guess would start transactions too late
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # a claim must survive a power cut, or a touch could go out twice
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("PRAGMA cache_size = -65536")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads_only = connection.get_execution_options().get("tandem_reads", False)
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")

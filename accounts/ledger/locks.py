@@ -1,0 +1,1 @@
+"""The lock: database triggers that refuse what no code path may do."""

@@ -1,0 +1,443 @@
+"""The tables. Names and columns of docs/tables.md are a contract: other tools read them.
+
+Rows are plain classes; what the core reads and returns are the frozen values of the modules that decide.
+All times are UTC. A rule that the database can keep stands beside its column, named as a sentence.
+"""
+
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import CheckConstraint, Index, MetaData, Numeric, String, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from accounts.types import Key, json_value, line, mailbox, pk, refers, sha256, slug, text, utc, word
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Rep(Base):
+    """A sales representative: owns accounts, receives briefs, signs e-mails."""
+
+    __tablename__ = "rep"
+    id: Mapped[pk]
+    email: Mapped[mailbox] = mapped_column(unique=True)
+    name: Mapped[line]
+    manager_email: Mapped[mailbox | None]
+    timezone: Mapped[slug | None]
+    slack_id: Mapped[slug | None]
+    away_from: Mapped[utc | None]
+    away_until: Mapped[utc | None]
+    backup_id: Mapped[int | None] = refers("rep.id")
+    row_hash: Mapped[sha256 | None]
+
+
+class Account(Base):
+    """A target account. `replan_at`: when planning must look again; whoever changes a fact of it sets it to now."""
+
+    __tablename__ = "account"
+    id: Mapped[pk]
+    key: Mapped[slug] = mapped_column(unique=True)
+    name: Mapped[line]
+    domain: Mapped[line | None] = mapped_column(index=True)
+    parent_id: Mapped[int | None] = refers("account.id")
+    division: Mapped[line | None]
+    tier: Mapped[word | None]
+    industry: Mapped[line | None]
+    territory: Mapped[line | None]
+    country: Mapped[word | None]
+    timezone: Mapped[slug | None]
+    owner_id: Mapped[int | None] = refers("rep.id")
+    play: Mapped[slug | None]
+    stage: Mapped[word] = mapped_column(default="target", server_default="target")
+    stage_entered_at: Mapped[utc | None]
+    first_contacted_at: Mapped[utc | None]
+    first_contact_activity_id: Mapped[int | None] = mapped_column(Key)
+    source: Mapped[word | None]
+    source_id: Mapped[slug | None]
+    synced_at: Mapped[utc | None]
+    replan_at: Mapped[utc | None] = mapped_column(index=True)
+    row_hash: Mapped[sha256 | None]
+
+
+class Stakeholder(Base):
+    """A person in the buying group of one account. One person in two accounts is two rows with one address."""
+
+    __tablename__ = "stakeholder"
+    __table_args__ = (UniqueConstraint("account_id", "email", name="one_stakeholder_per_account_and_address"),)
+    id: Mapped[pk]
+    account_id: Mapped[int] = refers("account.id", index=False)
+    email: Mapped[mailbox] = mapped_column(index=True)
+    email_hash: Mapped[sha256] = mapped_column(index=True)
+    first_name: Mapped[line | None]
+    last_name: Mapped[line | None]
+    title: Mapped[line | None]
+    crm_role: Mapped[line | None]
+    role: Mapped[word] = mapped_column(default="unknown", server_default="unknown")
+    role_source: Mapped[word | None]
+    role_evidence: Mapped[line | None]
+    timezone: Mapped[slug | None]
+    country: Mapped[word | None]
+    language: Mapped[word | None]
+    consent_basis: Mapped[word | None]
+    consent_at: Mapped[utc | None]
+    ads_consent_basis: Mapped[word | None]
+    ads_consent_at: Mapped[utc | None]
+    email_status: Mapped[word] = mapped_column(default="ok", server_default="ok")
+    opted_out_at: Mapped[utc | None]
+    paused_until: Mapped[utc | None]
+    #: True on one row of a person who stands in several accounts: the account a rep decided for.
+    is_home: Mapped[bool] = mapped_column(default=False, server_default="0")
+    #: Kept by the import: this address stands in another account as well and nobody has decided yet.
+    owner_conflict: Mapped[bool] = mapped_column(default=False, server_default="0")
+    row_hash: Mapped[sha256 | None]
+
+
+class Opportunity(Base):
+    __tablename__ = "opportunity"
+    id: Mapped[pk]
+    account_id: Mapped[int] = refers("account.id")
+    name: Mapped[line | None]
+    amount: Mapped[Decimal | None] = mapped_column(Numeric(14, 2))
+    currency: Mapped[word | None]
+    stage: Mapped[line]
+    is_open: Mapped[bool]
+    is_won: Mapped[bool]
+    created_at: Mapped[utc | None]
+    close_date: Mapped[date | None]
+    closed_at: Mapped[utc | None]
+    owner_id: Mapped[int | None] = refers("rep.id")
+    source: Mapped[word | None]
+    source_id: Mapped[slug] = mapped_column(unique=True)
+    row_hash: Mapped[sha256 | None]
+
+
+class Activity(Base):
+    """What sales did with an account. `is_contact`: a real two-way contact by the play's rule."""
+
+    __tablename__ = "activity"
+    __table_args__ = (Index("ix_activity_account_id_occurred_at", "account_id", "occurred_at"),)
+    id: Mapped[pk]
+    account_id: Mapped[int] = refers("account.id", index=False)
+    stakeholder_id: Mapped[int | None] = refers("stakeholder.id")
+    rep_id: Mapped[int | None] = refers("rep.id")
+    kind: Mapped[word]
+    direction: Mapped[word | None]
+    outcome: Mapped[line | None]
+    subject: Mapped[line | None]
+    is_contact: Mapped[bool] = mapped_column(default=False, server_default="0")
+    occurred_at: Mapped[utc]
+    source: Mapped[word | None]
+    source_id: Mapped[slug] = mapped_column(unique=True)
+    row_hash: Mapped[sha256 | None]
+
+
+class SendPlan(Base):
+    """A frozen list of touches that leave together or not at all."""
+
+    __tablename__ = "send_plan"
+    id: Mapped[pk]
+    flow_run: Mapped[slug | None]
+    created_at: Mapped[utc]
+    play: Mapped[slug | None]
+    size: Mapped[int] = mapped_column(default=0, server_default="0")
+    digest: Mapped[sha256 | None]
+    state: Mapped[word] = mapped_column(default="draft", server_default="draft", index=True)
+    checks: Mapped[json_value | None]
+    approved_by: Mapped[line | None]
+    approved_at: Mapped[utc | None]
+
+
+class Certificate(Base):
+    """The gate's word for a plan: this digest, judged by this suite, good until `expires_at`."""
+
+    __tablename__ = "certificate"
+    plan_id: Mapped[int] = mapped_column(Key, primary_key=True)
+    digest: Mapped[sha256]
+    members: Mapped[int]
+    suite_version: Mapped[sha256]
+    certified_at: Mapped[utc]
+    expires_at: Mapped[utc]
+    revoked_at: Mapped[utc | None]
+
+
+class Touch(Base):
+    """One message to one person, from plan to outcome."""
+
+    __tablename__ = "touch"
+    __table_args__ = (
+        UniqueConstraint("stakeholder_id", "channel", "content", name="one_touch_per_person_and_content"),
+        Index("ix_touch_state_due_at", "state", "due_at"),
+        Index("ix_touch_account_id_sent_at", "account_id", "sent_at"),
+    )
+    id: Mapped[pk]
+    account_id: Mapped[int] = refers("account.id", index=False)
+    stakeholder_id: Mapped[int] = refers("stakeholder.id", index=False)
+    rep_id: Mapped[int | None] = refers("rep.id")
+    channel: Mapped[word]
+    play: Mapped[slug]
+    play_version: Mapped[sha256]
+    stage: Mapped[word]
+    content: Mapped[slug]
+    content_digest: Mapped[sha256]
+    #: The address that was certified; sending compares it with the stakeholder's address of that moment.
+    address: Mapped[mailbox]
+    timezone: Mapped[slug | None]
+    timezone_source: Mapped[word | None]
+    state: Mapped[word]
+    reason: Mapped[line | None]
+    due_at: Mapped[utc]
+    not_after: Mapped[utc | None]
+    plan_id: Mapped[int | None] = refers("send_plan.id")
+    claimed_at: Mapped[utc | None]
+    claimed_by: Mapped[slug | None]
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    retry_at: Mapped[utc | None]
+    sent_at: Mapped[utc | None]
+    message_id: Mapped[line | None] = mapped_column(unique=True)
+    provider: Mapped[word | None]
+    provider_id: Mapped[line | None]
+    error: Mapped[line | None]
+
+
+class Decision(Base):
+    """The latest answer for a stakeholder, with its reason."""
+
+    __tablename__ = "decision"
+    stakeholder_id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)
+    account_id: Mapped[int] = mapped_column(Key, index=True)
+    as_of: Mapped[utc]
+    answer: Mapped[word]
+    reason: Mapped[word | None]
+    #: touch: when it is due; wait: when the answer may change; never: null.
+    until: Mapped[utc | None]
+    content: Mapped[slug | None]
+    play: Mapped[slug | None]
+    stage: Mapped[word | None]
+    not_after: Mapped[utc | None]
+    timezone: Mapped[slug | None]
+    timezone_source: Mapped[word | None]
+
+
+class Signal(Base):
+    """What came back. `kind` unknown is kept with its raw data."""
+
+    __tablename__ = "signal"
+    __table_args__ = (
+        UniqueConstraint("source", "source_id", name="one_signal_per_source_and_id"),
+        Index("ix_signal_account_id_occurred_at", "account_id", "occurred_at"),
+    )
+    id: Mapped[pk]
+    source: Mapped[word]
+    source_id: Mapped[slug]
+    kind: Mapped[word]
+    account_id: Mapped[int | None] = refers("account.id", index=False)
+    stakeholder_id: Mapped[int | None] = refers("stakeholder.id")
+    touch_id: Mapped[int | None] = refers("touch.id")
+    occurred_at: Mapped[utc]
+    received_at: Mapped[utc]
+    is_machine: Mapped[bool] = mapped_column(default=False, server_default="0")
+    machine_reason: Mapped[line | None]
+    #: Null until its effects were applied; whoever applies them sets it in the same transaction.
+    applied_at: Mapped[utc | None] = mapped_column(index=True)
+    data: Mapped[json_value | None]
+
+
+class Score(Base):
+    """Forward-decayed mass of a person, or of an account's signals that no person is known for; see engagement.py."""
+
+    __tablename__ = "score"
+    __table_args__ = (UniqueConstraint("account_id", "person", name="one_score_per_account_and_person"),)
+    id: Mapped[pk]
+    account_id: Mapped[int] = refers("account.id", index=False)
+    #: The stakeholder's id; 0 for signals of the account that no person is known for.
+    person: Mapped[int] = mapped_column(Key)
+    mass: Mapped[float]
+    signals: Mapped[int]
+    latest_at: Mapped[utc]
+
+
+class Hold(Base):
+    __tablename__ = "hold"
+    __table_args__ = (CheckConstraint("scope IN ('account', 'stakeholder')", name="scope_is_account_or_stakeholder"),)
+    id: Mapped[pk]
+    scope: Mapped[word]
+    account_id: Mapped[int] = refers("account.id")
+    stakeholder_id: Mapped[int | None] = refers("stakeholder.id")
+    cause: Mapped[word]
+    by: Mapped[line]
+    note: Mapped[text | None]
+    starts_at: Mapped[utc]
+    ends_at: Mapped[utc | None]
+    released_at: Mapped[utc | None]
+    released_by: Mapped[line | None]
+
+
+class Brake(Base):
+    """A kill switch: while it is not released, nothing in its scope is claimed."""
+
+    __tablename__ = "brake"
+    id: Mapped[pk]
+    scope: Mapped[word]
+    #: Play key, account key or rep's address; empty for global.
+    target: Mapped[slug]
+    by: Mapped[line]
+    note: Mapped[text | None]
+    at: Mapped[utc]
+    released_at: Mapped[utc | None]
+    released_by: Mapped[line | None]
+
+
+class Veto(Base):
+    """A rep's no to one content for one person, or to all mail for a person (content null)."""
+
+    __tablename__ = "veto"
+    id: Mapped[pk]
+    stakeholder_id: Mapped[int] = refers("stakeholder.id")
+    content: Mapped[slug | None]
+    by: Mapped[line]
+    at: Mapped[utc]
+    note: Mapped[text | None]
+
+
+class Approval(Base):
+    """A rep's yes to the first touch of an account, where the play asks for one."""
+
+    __tablename__ = "approval"
+    account_id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)
+    by: Mapped[line]
+    at: Mapped[utc]
+
+
+class StageChange(Base):
+    """A move of an account between stages, or the refusal of one."""
+
+    __tablename__ = "stage_change"
+    __table_args__ = (Index("ix_stage_change_account_id_at", "account_id", "at"),)
+    id: Mapped[pk]
+    account_id: Mapped[int] = refers("account.id", index=False)
+    from_stage: Mapped[word | None]
+    to_stage: Mapped[word]
+    at: Mapped[utc]
+    cause: Mapped[line]
+    refused_reason: Mapped[line | None]
+
+
+class RoleChange(Base):
+    """Who took which seat of the buying group, and on what evidence; gives the group as of any date."""
+
+    __tablename__ = "role_change"
+    __table_args__ = (Index("ix_role_change_stakeholder_id_at", "stakeholder_id", "at"),)
+    id: Mapped[pk]
+    account_id: Mapped[int] = refers("account.id")
+    stakeholder_id: Mapped[int] = refers("stakeholder.id", index=False)
+    from_role: Mapped[word | None]
+    to_role: Mapped[word]
+    source: Mapped[word]
+    evidence: Mapped[line | None]
+    at: Mapped[utc]
+
+
+class Feedback(Base):
+    __tablename__ = "feedback"
+    id: Mapped[pk]
+    account_id: Mapped[int] = refers("account.id")
+    stakeholder_id: Mapped[int | None] = refers("stakeholder.id")
+    rep_id: Mapped[int | None] = refers("rep.id")
+    verdict: Mapped[word]
+    topic: Mapped[line | None]
+    note: Mapped[text | None]
+    callback_on: Mapped[date | None]
+    at: Mapped[utc]
+
+
+class Suppression(Base):
+    """Addresses and domains nobody may write to. Hashes only: it survives erasure."""
+
+    __tablename__ = "suppression"
+    __table_args__ = (
+        CheckConstraint("email_hash IS NOT NULL OR domain_hash IS NOT NULL", name="names_an_address_or_a_domain"),
+        UniqueConstraint("email_hash", "domain_hash", "reason", name="one_suppression_per_hash_and_reason"),
+    )
+    id: Mapped[pk]
+    email_hash: Mapped[sha256 | None] = mapped_column(index=True)
+    domain_hash: Mapped[sha256 | None] = mapped_column(index=True)
+    reason: Mapped[word]
+    at: Mapped[utc]
+    expires_at: Mapped[utc | None]
+
+
+class Audience(Base):
+    __tablename__ = "audience"
+    __table_args__ = (UniqueConstraint("platform", "name", "kind", name="one_audience_per_platform_and_name"),)
+    id: Mapped[pk]
+    platform: Mapped[word]
+    name: Mapped[slug]
+    play: Mapped[slug | None]
+    stage: Mapped[word]
+    kind: Mapped[word]
+    synced_at: Mapped[utc | None]
+
+
+class AudienceMember(Base):
+    __tablename__ = "audience_member"
+    audience_id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)
+    member_hash: Mapped[str] = mapped_column(String(255), primary_key=True)
+    state: Mapped[word] = mapped_column(index=True)
+    synced_at: Mapped[utc | None]
+
+
+class Brief(Base):
+    __tablename__ = "brief"
+    __table_args__ = (UniqueConstraint("rep_id", "as_of", name="one_brief_per_rep_and_time"),)
+    id: Mapped[pk]
+    rep_id: Mapped[int] = refers("rep.id", index=False)
+    as_of: Mapped[utc]
+    words: Mapped[int]
+    payload: Mapped[json_value]
+    delivered_at: Mapped[utc | None]
+    channel: Mapped[word | None]
+    message_id: Mapped[line | None] = mapped_column(unique=True)
+    state: Mapped[word] = mapped_column(default="planned", server_default="planned")
+    opened_at: Mapped[utc | None]
+
+
+class Quarantine(Base):
+    """A row that could not be taken: its reasons, its original values, and what became of it."""
+
+    __tablename__ = "quarantine"
+    __table_args__ = (UniqueConstraint("source", "row_hash", name="one_quarantine_entry_per_row"),)
+    id: Mapped[pk]
+    source: Mapped[slug]
+    dataset: Mapped[word]
+    row_number: Mapped[int | None]
+    row: Mapped[json_value]
+    row_hash: Mapped[sha256]
+    reasons: Mapped[json_value]
+    first_seen: Mapped[utc]
+    retried_at: Mapped[utc | None]
+    resolved_at: Mapped[utc | None] = mapped_column(index=True)
+
+
+class Audit(Base):
+    """Append-only, hash-chained: each row's hash covers its content and the hash before it."""
+
+    __tablename__ = "audit"
+    id: Mapped[pk]
+    at: Mapped[utc]
+    actor: Mapped[line]
+    action: Mapped[word]
+    subject: Mapped[line]
+    before: Mapped[json_value | None]
+    after: Mapped[json_value | None]
+    prev_hash: Mapped[sha256 | None]
+    hash: Mapped[sha256] = mapped_column(unique=True)

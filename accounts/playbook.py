@@ -1,0 +1,214 @@
+"""Plays: what marketers decide, as values. A play is data, read from `templates/plays/<play>/`, never logic.
+
+`play.yaml` becomes a `Play`; the front matter of each content file becomes a `Step`. Unknown keys are refused, so a
+misspelt one is found when the file is read and not when a mail is missing.
+"""
+
+from datetime import date, time, timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from accounts.vocabulary import ActivityKind, Channel, Role, SignalKind
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+def read_duration(value: object) -> object:
+    """``2d``, ``36h``, ``1w`` or ``90m`` as a timedelta; anything else is left for the validator to refuse."""
+    units = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+    if isinstance(value, str) and value[:-1].isdigit() and value[-1] in units:
+        return timedelta(**{units[value[-1]]: int(value[:-1])})
+    if isinstance(value, timedelta):
+        return value
+    raise ValueError(f"{value!r} is not a duration; write 2d, 36h, 1w or 90m")
+
+
+Duration = Annotated[timedelta, BeforeValidator(read_duration)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CrmStages(_Frozen):
+    """The names this stage has in each CRM's opportunity pipeline."""
+
+    salesforce: tuple[str, ...] = ()
+    hubspot: tuple[str, ...] = ()
+
+
+class Cadence(_Frozen):
+    """`every`: least time between two touches of one person; `not_after`: how late a step may still go out."""
+
+    every: Duration
+    not_after: Duration
+
+
+class StageRule(_Frozen):
+    key: str
+    label: str
+    nurtured: bool = False
+    crm: CrmStages = CrmStages()
+    #: Stages an account may move to from here; other moves are refused, recorded and reported.
+    moves: tuple[str, ...] = ()
+    cadence: Cadence | None = None
+
+
+class Entry(_Frozen):
+    """Which accounts the play is for; an empty tuple means any."""
+
+    tiers: tuple[str, ...] = ()
+    industries: tuple[str, ...] = ()
+    territories: tuple[str, ...] = ()
+
+
+class WantedRole(_Frozen):
+    role: Role
+    least: int = Field(1, ge=1)
+
+
+class Group(_Frozen):
+    """The buying group we want to see."""
+
+    smallest: int = Field(4, ge=1)
+    largest: int = Field(7, ge=1)
+    wanted: tuple[WantedRole, ...] = ()
+
+
+class Caps(_Frozen):
+    """Touches in any seven days; `stagger`: least time between two colleagues' touches with the same content."""
+
+    person_per_week: int = Field(2, ge=1)
+    account_per_week: int = Field(5, ge=1)
+    count_rep_emails: bool = True
+    stagger: Duration = timedelta(hours=20)
+
+
+class Window(_Frozen):
+    """When mail may leave, in the recipient's own time."""
+
+    days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
+    opens: time = time(9)
+    closes: time = time(17)
+    #: Last links of the fallback chain: stakeholder, account country, owner rep, these.
+    default_timezone: str = "UTC"
+    default_country: str | None = None
+
+
+class Pauses(_Frozen):
+    after_reply: Duration = timedelta(days=10)
+    after_meeting: Duration = timedelta(days=3)
+
+
+class Engagement(_Frozen):
+    """How much a signal says, for whom, and how fast that fades."""
+
+    half_life: Duration = timedelta(days=14)
+    weights: dict[SignalKind, float] = Field(default_factory=dict)
+    role_weights: dict[Role, float] = Field(default_factory=dict)
+    #: Added per engaged person beyond the first, as a share of the account's score.
+    breadth_bonus: float = Field(0.15, ge=0)
+    #: A person's mass counts as `ceiling * (1 - exp(-mass / ceiling))`: the tenth click says less than the first.
+    person_ceiling: float = Field(30.0, gt=0)
+
+
+class Sla(_Frozen):
+    sales_answer: Duration = timedelta(hours=24)
+    marketing_first_nurture: Duration = timedelta(hours=48)
+
+
+class AdPlatform(_Frozen):
+    platform: str
+    kinds: tuple[Literal["people", "companies"], ...]
+    minimum_size: int = Field(ge=1)
+
+
+class Ads(_Frozen):
+    platforms: tuple[AdPlatform, ...] = ()
+
+
+class Approvals(_Frozen):
+    first_touch: Literal["rep", "none"] = "none"
+    #: Tiers the approval is asked for; empty means all of them.
+    tiers: tuple[str, ...] = ()
+
+
+class ContactRule(_Frozen):
+    """Which activity of this kind is a real two-way contact. Empty means any; a logged attempt never counts."""
+
+    kind: ActivityKind
+    directions: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+
+
+class Vendor(_Frozen):
+    """Who writes: stands under each mail."""
+
+    name: str
+    domain: str
+    postal_address: str
+    privacy_url: str
+
+
+class Step(_Frozen):
+    """One e-mail of the play: the front matter of its file. `key` is ``<play>/<stage>/<slug>``, for ever."""
+
+    key: str
+    stage: str
+    subject: str
+    preheader: str
+    roles: tuple[Role, ...]
+    step: int = Field(ge=1)
+    after: Duration
+    not_after: Duration
+    owner: str
+    review_by: date
+    expires: date
+    asset: str
+    topics: tuple[str, ...] = ()
+    channel: Channel = Channel.EMAIL
+    #: SHA-256 of the file, kept with each touch: what was said, provably.
+    digest: str
+
+
+class AdCreative(_Frozen):
+    key: str
+    stage: str
+    headline: str
+    description: str
+    text: str
+    cta: str
+    image_alt: str
+    landing: str
+    roles: tuple[Role, ...] = ()
+    expires: date
+
+
+class Play(_Frozen):
+    """A play with all its content. `version` is a digest over all its files."""
+
+    key: str
+    version: str
+    title: str
+    description: str = ""
+    vendor: Vendor
+    stages: tuple[StageRule, ...]
+    entry: Entry = Entry()
+    group: Group = Group()
+    caps: Caps = Caps()
+    window: Window = Window()
+    pauses: Pauses = Pauses()
+    engagement: Engagement = Engagement()
+    sla: Sla = Sla()
+    ads: Ads = Ads()
+    approvals: Approvals = Approvals()
+    contact: tuple[ContactRule, ...] = ()
+    #: Facts older than this stop the sending: better no mail than one about last month's account. None: never.
+    stale_crm_after: Duration | None = None
+    steps: tuple[Step, ...] = ()
+    creatives: tuple[AdCreative, ...] = ()
+
+    def stage(self, key: str) -> StageRule | None:
+        """The rule of a stage, or None for a stage this play does not know."""
+        return next((stage for stage in self.stages if stage.key == key), None)

@@ -1,0 +1,195 @@
+"""The words of the trade, once: every code, column, table, test, brief and command uses these and no synonyms.
+
+docs/glossary.md explains each of them to marketing and to sales.
+"""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a stakeholder is in the buying group."""
+
+    CHAMPION = "champion"
+    ECONOMIC_BUYER = "economic_buyer"
+    EXECUTIVE_SPONSOR = "executive_sponsor"
+    DECISION_MAKER = "decision_maker"
+    TECHNICAL_EVALUATOR = "technical_evaluator"
+    END_USER = "end_user"
+    PROCUREMENT = "procurement"
+    LEGAL = "legal"
+    INFLUENCER = "influencer"
+    BLOCKER = "blocker"
+    UNKNOWN = "unknown"
+
+    @property
+    def label(self) -> str:
+        """The role as a person says it: "economic buyer"."""
+        return self.value.replace("_", " ")
+
+
+class RoleSource(StrEnum):
+    """Who says so; earlier members outrank later ones."""
+
+    REP = "rep"
+    CRM = "crm"
+    RULE = "rule"
+
+
+class Channel(StrEnum):
+    EMAIL = "email"
+
+
+class ConsentBasis(StrEnum):
+    """Why we may write to a person. No value means no."""
+
+    CONSENT = "consent"
+    LEGITIMATE_INTEREST = "legitimate_interest"
+    CONTRACT = "contract"
+
+
+class EmailStatus(StrEnum):
+    OK = "ok"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    LEFT = "left"
+
+
+class ActivityKind(StrEnum):
+    MEETING = "meeting"
+    CALL = "call"
+    EMAIL = "email"
+    NOTE = "note"
+
+
+class Direction(StrEnum):
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class TouchState(StrEnum):
+    PLANNED = "planned"
+    CERTIFIED = "certified"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    VETOED = "vetoed"
+
+
+class PlanState(StrEnum):
+    DRAFT = "draft"
+    CERTIFIED = "certified"
+    HELD = "held"
+    REJECTED = "rejected"
+    DONE = "done"
+
+
+class Answer(StrEnum):
+    """The current answer for a stakeholder."""
+
+    TOUCH = "touch"
+    WAIT = "wait"
+    NEVER = "never"
+
+
+class Reason(StrEnum):
+    """Why a person gets nothing now. One enum for code, command line, brief, Prefect artifact and test."""
+
+    NOT_CONTACTED = "not_contacted"
+    STAGE_NOT_NURTURED = "stage_not_nurtured"
+    ACCOUNT_HELD = "account_held"
+    STAKEHOLDER_HELD = "stakeholder_held"
+    OPTED_OUT = "opted_out"
+    SUPPRESSED = "suppressed"
+    NO_CONSENT = "no_consent"
+    BOUNCED = "bounced"
+    LEFT = "left"
+    PAUSED_AFTER_REPLY = "paused_after_reply"
+    PAUSED_FOR_MEETING = "paused_for_meeting"
+    VETOED = "vetoed"
+    AWAITING_APPROVAL = "awaiting_approval"
+    PERSON_CAP = "person_cap"
+    ACCOUNT_CAP = "account_cap"
+    OUTSIDE_WINDOW = "outside_window"
+    HOLIDAY = "holiday"
+    WAITING_STEP = "waiting_step"
+    SEQUENCE_FINISHED = "sequence_finished"
+    NO_CONTENT = "no_content"
+    CONTENT_EXPIRED = "content_expired"
+    OWNER_CONFLICT = "owner_conflict"
+    STALE_CRM = "stale_crm"
+    UNKNOWN_ROLE = "unknown_role"
+
+
+class HoldScope(StrEnum):
+    ACCOUNT = "account"
+    STAKEHOLDER = "stakeholder"
+
+
+class HoldCause(StrEnum):
+    REP = "rep"
+    REPLY = "reply"
+    MEETING = "meeting"
+    COMPLAINT = "complaint"
+    SLA = "sla"
+    LEGAL = "legal"
+
+
+class Verdict(StrEnum):
+    """What a rep says of a person or an account."""
+
+    RIPE = "ripe"
+    NOT_YET = "not_yet"
+    WRONG_PERSON = "wrong_person"
+    BAD_TIMING = "bad_timing"
+
+
+class SignalKind(StrEnum):
+    """What somebody, or some machine, did. Unknown kinds are kept, never dropped."""
+
+    DELIVERED = "delivered"
+    DEFERRED = "deferred"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    OPENED = "opened"
+    CLICKED = "clicked"
+    REPLIED = "replied"
+    OUT_OF_OFFICE = "out_of_office"
+    LEFT_COMPANY = "left_company"
+    UNSUBSCRIBED = "unsubscribed"
+    VISITED = "visited"
+    DOWNLOADED = "downloaded"
+    FORM_FILLED = "form_filled"
+    WEBINAR_REGISTERED = "webinar_registered"
+    WEBINAR_ATTENDED = "webinar_attended"
+    MEETING_BOOKED = "meeting_booked"
+    MEETING_HELD = "meeting_held"
+    AD_SHOWN = "ad_shown"
+    AD_CLICKED = "ad_clicked"
+    UNKNOWN = "unknown"
+
+
+class Heat(StrEnum):
+    RISING = "rising"
+    STEADY = "steady"
+    COOLING = "cooling"
+
+
+class MemberState(StrEnum):
+    """Membership of an ad audience: what the platform confirmed, and what we still owe it."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    PENDING_ADD = "pending_add"
+    PENDING_REMOVE = "pending_remove"
+
+
+class BrakeScope(StrEnum):
+    """What a kill switch stops."""
+
+    GLOBAL = "global"
+    PLAY = "play"
+    ACCOUNT = "account"
+    REP = "rep"

@@ -1,0 +1,1 @@
+"""The outside world: one provider, one file; send and event table together."""

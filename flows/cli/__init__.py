@@ -1,0 +1,73 @@
+"""The command line: `tandem …`. One module per command group, imported only when its command is called.
+
+`tandem --help` must stay under 0.3 s, so this file imports nothing heavy and COMMANDS names what lives where.
+"""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from accounts.errors import TandemError
+
+#: command -> (module below flows.cli, function, one line of help shown without importing the module)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "demo": ("demo", "demo", "Build a believable world and run three weeks of it."),
+    "init": ("house", "init", "Create or upgrade the database."),
+    "doctor": ("house", "doctor", "Check everything Tandem needs; one line each, with the cure."),
+    "import": ("data", "import_", "Read CRM exports: accounts, people, opportunities, activities."),
+    "quarantine": ("data", "quarantine", "List rows that could not be taken, and retry them."),
+    "run": ("run", "run", "Run a flow now: track, nurture, audiences, signals, briefs."),
+    "plan": ("planning", "plan", "Who gets what and when, and who does not and why."),
+    "why": ("planning", "why", "One sentence: why this person gets this, or does not."),
+    "preview": ("content", "preview", "Open an e-mail as a stakeholder would get it."),
+    "content": ("content", "content", "The stage x role matrix: gaps, expiry, people waiting."),
+    "brief": ("brief", "brief", "A rep's brief, as it would be sent."),
+    "hold": ("reps", "hold", "Stop nurturing an account or a person until a day."),
+    "release": ("reps", "release", "End a hold."),
+    "stop": ("reps", "stop", "Kill switch: everything, a play, an account or a rep."),
+    "feedback": ("reps", "feedback", "A rep's word: ripe, not yet, wrong person, bad timing."),
+    "approve": ("sending", "approve", "Let a held send plan go, or reject it."),
+    "touches": ("sending", "touches", "What was sent, failed, expired, or is not known."),
+    "signal": ("signals", "signal", "Add a signal by hand, or read a file of them."),
+    "forget": ("privacy", "forget", "Erase a person; the suppression stays as a hash."),
+    "export": ("privacy", "export", "Everything we hold about a person, as JSON."),
+    "audiences": ("audiences", "audiences", "Ad audiences: wanted, confirmed, and too small to serve."),
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and imports one only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module, function, _ = COMMANDS[name]
+        command: click.Command = getattr(import_module(f"flows.cli.{module}"), function)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tandem-abm", prog_name="tandem")
+def tandem() -> None:
+    """Tandem keeps marketing beside sales: from first contact to the signature.
+
+    Start with `tandem demo`, then open what it names.
+    """
+
+
+def main() -> Any:
+    """Entry point: our own errors become one line and their exit code, Ctrl-C becomes 130."""
+    try:
+        return tandem(standalone_mode=True)
+    except TandemError as error:
+        click.echo(f"tandem: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,60 @@
+"""What every command does at the door: settings, ledger, clock, and how answers are shown."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from flows.settings import Settings
+
+
+class Instant(click.ParamType[datetime]):
+    """A day or a time in the user's zone: ``2026-11-22``, ``2026-11-22T09:30``, ``2026-11-22T09:30+01:00``."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            return datetime.fromisoformat(str(value)).astimezone(UTC)
+        except ValueError:
+            self.fail(f"{value!r} is not a time; write 2026-11-22 or 2026-11-22T09:30", param, ctx)
+
+
+as_json = click.option("--json", "json_", is_flag=True, help="Answer as JSON.")
+as_of = click.option("--as-of", type=Instant(), default=None, help="Pretend it is this time (your zone).")
+
+
+def clock(as_of: datetime | None) -> datetime:
+    """The one look at the clock: the time that was asked for, or now."""
+    return as_of or datetime.now(UTC)
+
+
+@contextmanager
+def house() -> Iterator[tuple["Settings", "Engine"]]:
+    """Settings and an open ledger for a command; refuses one that was never made."""
+    from accounts.ledger.engine import open_ledger
+    from flows.settings import load_settings
+
+    settings = load_settings()
+    engine = open_ledger(settings.ledger_url)
+    try:
+        yield settings, engine
+    finally:
+        engine.dispose()
+
+
+def show_json(value: Any) -> None:
+    """JSON on stdout: times as ISO 8601 with zone, everything else as its text."""
+    click.echo(json.dumps(value, default=_as_text, ensure_ascii=False, indent=2))
+
+
+def _as_text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)

@@ -1,0 +1,86 @@
+"""Settings: `tandem.toml` in the working folder, overruled by TANDEM_… environment variables, as one frozen value.
+
+Nested values use two underscores: ``TANDEM_SMTP__PASSWORD``. Secrets never show in logs or errors.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from accounts.errors import SettingsRefused
+
+TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+
+
+class Smtp(BaseModel):
+    """A mail server; `security` none is for loopback and trusted networks only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str | None = None
+    password: SecretStr | None = None
+    #: Extra certificate authority (PEM file) for the server's certificate.
+    ca_file: Path | None = None
+    connections: int = Field(2, ge=1)
+    timeout_seconds: float = Field(30, gt=0)
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="TANDEM_", env_nested_delimiter="__", toml_file="tandem.toml", frozen=True, extra="forbid"
+    )
+
+    #: Where Tandem keeps what it writes: database, outbox, briefs, Prefect's home.
+    home: Path = Path(".tandem")
+    database_url: str | None = None
+    templates: Path = TEMPLATES
+    channel: Literal["outbox", "memory", "smtp"] = "outbox"
+    smtp: Smtp = Smtp()
+    #: Mail leaves from the owning rep's name at this domain; replies go to the rep's own address.
+    sending_domain: str = "mail.example"
+    #: Public address of the web app: unsubscribe and tracked links start with it.
+    base_url: str = "http://127.0.0.1:8088"
+    #: Signs links. The default is for the demo on loopback; `tandem doctor` complains about it elsewhere.
+    secret_key: SecretStr = SecretStr("for-the-demo-on-loopback-only")
+    prefect_api_url: str | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def ledger_url(self) -> str:
+        """The database, by default a SQLite file in `home`."""
+        return self.database_url or f"sqlite:///{self.home / 'tandem.db'}"
+
+    @property
+    def outbox(self) -> Path:
+        return self.home / "outbox"
+
+    @property
+    def briefs(self) -> Path:
+        return self.home / "briefs"
+
+
+def load_settings() -> Settings:
+    """The settings of this process. Raises SettingsRefused with the key and the cure, never with a value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise SettingsRefused(str(first["msg"]), where=key, cure="see docs/settings.md") from None
+    except ValueError as error:
+        raise SettingsRefused(str(error).splitlines()[0], where="tandem.toml", cure="see docs/settings.md") from None
