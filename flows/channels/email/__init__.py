@@ -1,4 +1,4 @@
-"""E-mail channels: `memory`, `outbox` and `smtp`, all with the same four verbs, declared here by the one who uses them."""
+"""E-mail channels `memory`, `outbox` and `smtp`: the same four verbs, declared here by the one who uses them."""
 
 from dataclasses import dataclass
 from types import TracebackType
