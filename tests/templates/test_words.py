@@ -398,3 +398,14 @@ def test_an_unknown_variable_is_noticed() -> None:
 
 def test_words_are_counted_as_read() -> None:
     assert words_in("Hi Ana,\n\n[the sheet](https://a.example/b) × 3 - **now**") == 6
+
+
+# --- the manual beside the texts --------------------------------------------------------------------------------------
+
+
+def test_the_readme_names_every_variable_key_topic_and_call_to_action() -> None:
+    manual = (PLAY.parents[1] / "README.md").read_text("utf-8")
+    assert set(re.findall(r"`\{\{ ([a-z_.]+) \}\}`", manual)) == documented()
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", manual, re.MULTILINE)) == MAIL_KEYS | AD_KEYS | {"not_after"}
+    assert all(topic in manual for topic in TOPICS)
+    assert all(call in manual for call in CALLS_TO_ACTION)
