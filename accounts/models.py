@@ -8,9 +8,16 @@ from datetime import date
 from decimal import Decimal
 
 from sqlalchemy import CheckConstraint, Index, MetaData, Numeric, String, UniqueConstraint
+from sqlalchemy import text as text_clause
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from accounts.types import Key, json_value, line, mailbox, pk, refers, sha256, slug, text, utc, word
+
+#: Conditions of partial indexes. Two nulls are never equal, so a plain unique key over both hashes would keep nothing.
+ADDRESS_ONLY = text_clause("domain_hash IS NULL")
+DOMAIN_ONLY = text_clause("email_hash IS NULL")
+WAITING = text_clause("applied_at IS NULL")
+STRANGER = text_clause("stakeholder_id IS NULL AND email_hash IS NOT NULL")
 
 
 class Base(DeclarativeBase):
@@ -157,6 +164,20 @@ class SendPlan(Base):
     approved_at: Mapped[utc | None]
 
 
+class PlanMember(Base):
+    """What a plan was frozen with: the seal is a digest over everything of a touch that must not change before it leaves.
+
+    No address in here: the hashes stand for it, so that the row may outlive an erasure.
+    """
+
+    __tablename__ = "plan_member"
+    plan_id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)
+    touch_id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)
+    seal: Mapped[sha256]
+    email_hash: Mapped[sha256]
+    domain_hash: Mapped[sha256]
+
+
 class Certificate(Base):
     """The gate's word for a plan: this digest, judged by this suite, good until `expires_at`."""
 
@@ -177,11 +198,13 @@ class Touch(Base):
     __table_args__ = (
         UniqueConstraint("stakeholder_id", "channel", "content", name="one_touch_per_person_and_content"),
         Index("ix_touch_state_due_at", "state", "due_at"),
+        Index("ix_touch_plan_id_state", "plan_id", "state", "id"),
         Index("ix_touch_account_id_sent_at", "account_id", "sent_at"),
     )
     id: Mapped[pk]
     account_id: Mapped[int] = refers("account.id", index=False)
-    stakeholder_id: Mapped[int] = refers("stakeholder.id", index=False)
+    #: Null: the person was erased; that the account got this content on that day stays.
+    stakeholder_id: Mapped[int | None] = refers("stakeholder.id", index=False)
     rep_id: Mapped[int | None] = refers("rep.id")
     channel: Mapped[word]
     play: Mapped[slug]
@@ -197,7 +220,7 @@ class Touch(Base):
     reason: Mapped[line | None]
     due_at: Mapped[utc]
     not_after: Mapped[utc | None]
-    plan_id: Mapped[int | None] = refers("send_plan.id")
+    plan_id: Mapped[int | None] = refers("send_plan.id", index=False)
     claimed_at: Mapped[utc | None]
     claimed_by: Mapped[slug | None]
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
@@ -235,6 +258,8 @@ class Signal(Base):
     __table_args__ = (
         UniqueConstraint("source", "source_id", name="one_signal_per_source_and_id"),
         Index("ix_signal_account_id_occurred_at", "account_id", "occurred_at"),
+        Index("ix_signal_waiting", "id", sqlite_where=WAITING, postgresql_where=WAITING),
+        Index("ix_signal_strangers", "email_hash", sqlite_where=STRANGER, postgresql_where=STRANGER),
     )
     id: Mapped[pk]
     source: Mapped[word]
@@ -243,17 +268,22 @@ class Signal(Base):
     account_id: Mapped[int | None] = refers("account.id", index=False)
     stakeholder_id: Mapped[int | None] = refers("stakeholder.id")
     touch_id: Mapped[int | None] = refers("touch.id")
+    #: The address it speaks of, also when nobody we know has it: a no counts for whoever gets that address later.
+    email_hash: Mapped[sha256 | None]
     occurred_at: Mapped[utc]
     received_at: Mapped[utc]
     is_machine: Mapped[bool] = mapped_column(default=False, server_default="0")
     machine_reason: Mapped[line | None]
     #: Null until its effects were applied; whoever applies them sets it in the same transaction.
-    applied_at: Mapped[utc | None] = mapped_column(index=True)
+    applied_at: Mapped[utc | None]
     data: Mapped[json_value | None]
 
 
 class Score(Base):
-    """Forward-decayed mass of a person, or of an account's signals that no person is known for; see engagement.py."""
+    """Forward-decayed mass of a person, or of an account's signals that no person is known for; see engagement.py.
+
+    `mass` is what the signals weigh at `latest_at`: that time is the row's own landmark, so nothing overflows.
+    """
 
     __tablename__ = "score"
     __table_args__ = (UniqueConstraint("account_id", "person", name="one_score_per_account_and_person"),)
@@ -264,6 +294,8 @@ class Score(Base):
     mass: Mapped[float]
     signals: Mapped[int]
     latest_at: Mapped[utc]
+    #: Digest of the weights and the half-life it was added up with; another digest means: recompute.
+    rules: Mapped[sha256] = mapped_column(index=True)
 
 
 class Hold(Base):
@@ -280,6 +312,8 @@ class Hold(Base):
     ends_at: Mapped[utc | None]
     released_at: Mapped[utc | None]
     released_by: Mapped[line | None]
+    #: The reply or meeting that caused it; each causes one hold, however often it is told.
+    signal_id: Mapped[int | None] = mapped_column(Key, unique=True)
 
 
 class Brake(Base):
@@ -366,7 +400,22 @@ class Suppression(Base):
     __tablename__ = "suppression"
     __table_args__ = (
         CheckConstraint("email_hash IS NOT NULL OR domain_hash IS NOT NULL", name="names_an_address_or_a_domain"),
-        UniqueConstraint("email_hash", "domain_hash", "reason", name="one_suppression_per_hash_and_reason"),
+        Index(
+            "one_suppression_per_address",
+            "email_hash",
+            "reason",
+            unique=True,
+            sqlite_where=ADDRESS_ONLY,
+            postgresql_where=ADDRESS_ONLY,
+        ),
+        Index(
+            "one_suppression_per_domain",
+            "domain_hash",
+            "reason",
+            unique=True,
+            sqlite_where=DOMAIN_ONLY,
+            postgresql_where=DOMAIN_ONLY,
+        ),
     )
     id: Mapped[pk]
     email_hash: Mapped[sha256 | None] = mapped_column(index=True)
@@ -439,5 +488,6 @@ class Audit(Base):
     subject: Mapped[line]
     before: Mapped[json_value | None]
     after: Mapped[json_value | None]
-    prev_hash: Mapped[sha256 | None]
+    #: Unique, so that the chain cannot fork.
+    prev_hash: Mapped[sha256] = mapped_column(unique=True)
     hash: Mapped[sha256] = mapped_column(unique=True)
