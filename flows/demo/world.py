@@ -1,8 +1,8 @@
 """The demo's CRM: everything sales will ever write down in three weeks, from one seed, exported as of any day.
 
-`build_world(seed, start)` decides it all up front; `World.export(folder, now)` writes the five CSV files of the native
 `build_world(seed, start)` decides it all up front; `World.export(folder, now)` writes the CSV files of the native
 contract as the CRM would have shown them at `now`. The demo imports that export through the ordinary door each day.
+"""
 
 import csv
 import random
