@@ -68,11 +68,12 @@ def test_an_ad_is_its_front_matter_and_plain_text(desk: Path) -> None:
 
 def test_yaml_does_not_guess(desk: Path) -> None:
     """NO is Norway and not false, 09:00 is a time and not 540, a tier 1 is the tier "1"."""
-    spoil(desk, "play.yaml", "title: Small", "title: Small\nentry: { tiers: [1, 2] }")
+    spoil(desk, "play.yaml", "title: Small", "title: True north\nentry: { tiers: [1, 2] }")
     play = load_play(desk)
     assert play.window.default_country == "NO"
     assert play.window.opens == time(9)
     assert play.entry.tiers == ("1", "2")
+    assert play.title == "True north"
     assert play.engagement.weights == {SignalKind.CLICKED: 3.0, SignalKind.OPENED: 0.0}
 
 
