@@ -1,0 +1,79 @@
+"""Tokens in links and Message-IDs: opaque, signed, bound to one purpose, free of personal data.
+
+A token made for one purpose is worth nothing for another. It holds row ids and nothing else; who holds a token learns
+nothing from it, and who guesses one is right once in 2^96.
+"""
+
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import NamedTuple
+
+_MAC_BYTES = 12
+UNSUBSCRIBE = "unsubscribe"
+CLICK = "click"
+MESSAGE_ID = "message-id"
+
+
+class Clicked(NamedTuple):
+    """Which link of which touch: links of a content are numbered from 0 in the order they stand in its text."""
+
+    touch_id: int
+    link: int
+
+
+def sign(purpose: str, id: int, secret: str) -> str:
+    """A token of 20 to 40 characters for the row `id`, good in URLs."""
+    return _seal(purpose, str(id), secret)
+
+
+def verify(purpose: str, token: str, secret: str) -> int | None:
+    """The id that was signed for this purpose, or None for anything else, however broken."""
+    payload = _open(purpose, token, secret)
+    return int(payload) if payload is not None and payload.lstrip("-").isdecimal() else None
+
+
+def sign_click(touch_id: int, link: int, secret: str) -> str:
+    """A token for one link of one touch."""
+    return _seal(CLICK, f"{touch_id}.{link}", secret)
+
+
+def verify_click(token: str, secret: str) -> Clicked | None:
+    """Which link was clicked, or None for a token that is not one of ours."""
+    payload = _open(CLICK, token, secret)
+    return Clicked(*map(int, payload.split("."))) if payload is not None else None
+
+
+def message_id(touch_id: int, secret: str, domain: str) -> str:
+    """``<tandem.{touch_id}.{16 hex}@domain>``: the same for ever, so that a second copy would be recognised."""
+    mark = _mac(MESSAGE_ID, str(touch_id).encode(), secret).hex()[:16]
+    return f"<tandem.{touch_id}.{mark}@{domain}>"
+
+
+def touch_of(message_id: str, secret: str) -> int | None:
+    """The touch whose Message-ID this is, wherever it was quoted, or None for somebody else's."""
+    name, _, number = message_id.strip(" \t<>").partition("@")[0].partition(".")
+    number, _, mark = number.partition(".")
+    if name != "tandem" or not (number.isascii() and number.isdecimal()):
+        return None
+    right = _mac(MESSAGE_ID, str(int(number)).encode(), secret).hex()[:16]
+    return int(number) if hmac.compare_digest(mark.encode(), right.encode()) else None
+
+
+def _mac(purpose: str, payload: bytes, secret: str) -> bytes:
+    return hmac.digest(secret.encode(), purpose.encode() + b"\0" + payload, "sha256")
+
+
+def _seal(purpose: str, payload: str, secret: str) -> str:
+    raw = payload.encode()
+    return urlsafe_b64encode(_mac(purpose, raw, secret)[:_MAC_BYTES] + raw).rstrip(b"=").decode()
+
+
+def _open(purpose: str, token: str, secret: str) -> str | None:
+    """The payload of a genuine token. Only the one spelling that `_seal` writes is genuine."""
+    try:
+        raw = urlsafe_b64decode(token.encode() + b"=" * (-len(token) % 4))
+        payload = raw[_MAC_BYTES:].decode("ascii")
+    except ValueError:
+        return None
+    genuine = _seal(purpose, payload, secret)
+    return payload if hmac.compare_digest(genuine.encode(), token.encode()) else None
