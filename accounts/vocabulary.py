@@ -86,6 +86,17 @@ class PlanState(StrEnum):
     DONE = "done"
 
 
+class BriefState(StrEnum):
+    """From written to read. `superseded`: it never left, and a newer brief tells what it would have told."""
+
+    PLANNED = "planned"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    SUPERSEDED = "superseded"
+
+
 class Answer(StrEnum):
     """The current answer for a stakeholder."""
 
@@ -121,6 +132,10 @@ class Reason(StrEnum):
     OWNER_CONFLICT = "owner_conflict"
     STALE_CRM = "stale_crm"
     UNKNOWN_ROLE = "unknown_role"
+    NOT_IN_PLAY = "not_in_play"
+    AWAY = "away"
+    STAGGERED = "staggered"
+    LATE_STEP = "late_step"
 
 
 class HoldScope(StrEnum):

@@ -1,0 +1,400 @@
+"""Who of a buying group gets what now, and who does not and why: pure, from facts, a play and a moment.
+
+    plan(account, play, now)  ->  one Touch, Wait or Never for each person, in the order of `account.people`
+
+First the guards speak (guards.py), then the person's next step, then the group as a whole: colleagues share the
+account's weekly room, are not written to within the same hour, and do not get clones.
+
+The clock of a step. `after` runs from the account's entry into the stage, or from the person's previous touch. Once it
+is over the step is due as soon as it can go out: the window is open, the caps leave room, content, role and consent
+are there, the rep has approved. From then on it may be `not_after` late; a later one is not sent but waits as
+`late_step` for a person's decision. Time under a hold or pause counts for neither: a hold moves the plan, it does not
+pile it up.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from types import MappingProxyType
+from typing import NamedTuple
+
+from accounts.calendar import Calendar, Place, place_of
+from accounts.guards import (
+    THE_ACCOUNT_IS_NOT_READY,
+    THE_PERSON_IS_NOT_READY,
+    THE_PERSON_SAID_NO,
+    Refusal,
+)
+from accounts.playbook import Play, Step
+from accounts.snapshots import Account, Mail, Person
+from accounts.vocabulary import Answer, Reason, Role
+
+WEEK = timedelta(days=7)
+
+#: Least time between two touches of one account: people who sit together compare what arrived in the same hour.
+SPREAD = timedelta(hours=1)
+
+#: Reasons that end by somebody's word, at a time nobody knows. With a known time any reason is a wait.
+WAITS_FOR_SOMEBODY = frozenset(
+    {
+        Reason.ACCOUNT_HELD,
+        Reason.STAKEHOLDER_HELD,
+        Reason.PAUSED_AFTER_REPLY,
+        Reason.PAUSED_FOR_MEETING,
+        Reason.AWAITING_APPROVAL,
+        Reason.STALE_CRM,
+        Reason.OUTSIDE_WINDOW,
+        Reason.LATE_STEP,
+    }
+)
+
+
+class Touch(NamedTuple):
+    """Due now: this content. `due`: since when; `not_after`: until when it may still leave."""
+
+    content: str
+    due: datetime
+    not_after: datetime | None
+    timezone: str | None
+    timezone_source: str | None
+
+    @property
+    def answer(self) -> Answer:
+        return Answer.TOUCH
+
+
+class Wait(NamedTuple):
+    """Not yet. `until`: when the answer may change; None: when somebody acts."""
+
+    reason: Reason
+    until: datetime | None
+    content: str | None = None
+
+    @property
+    def answer(self) -> Answer:
+        return Answer.WAIT
+
+
+class Never(NamedTuple):
+    """Not, as long as the facts are what they are."""
+
+    reason: Reason
+    content: str | None = None
+
+    @property
+    def answer(self) -> Answer:
+        return Answer.NEVER
+
+
+Said = Touch | Wait | Never
+
+
+def plan(account: Account, play: Play, now: datetime) -> list[Said]:
+    """The answer for each person of `account.people`, in their order. See `Planner` for many accounts."""
+    return Planner(play, now).plan(account)
+
+
+class Planner:
+    """A play made ready for one moment, to plan any number of accounts with.
+
+    seen: content key -> when planning first knew it, so that a step added to a running stage is not born late.
+    """
+
+    def __init__(self, play: Play, now: datetime, seen: Mapping[str, datetime] | None = None) -> None:
+        self.play, self.now = play, now
+        self._today = now.date()
+        self._seen = seen or {}
+        self._sequences = _sequences(play)
+        self._every = {stage.key: stage.cadence.every for stage in play.stages if stage.cadence}
+        self._priority = _priorities(play)
+        self._calendars: dict[tuple[str | None, ...], Calendar] = {}
+
+    def plan(self, account: Account) -> list[Said]:
+        """One answer per person, in the order of `account.people`."""
+        group = self._look_at(account)
+        answers = [self._answer(person, group) for person in account.people]
+        turns = self._share_room(group, [answer for answer in answers if isinstance(answer, _Ready)])
+        return [turns[answer.person_id] if isinstance(answer, _Ready) else answer for answer in answers]
+
+    def calendar_of(self, person: Person, account: Account) -> Calendar:
+        """The recipient's clock and holidays; one per place, since most people share one."""
+        where = (person.timezone, person.country, account.timezone, account.country, account.owner_timezone)
+        calendar = self._calendars.get(where)
+        if calendar is None:
+            calendar = self._calendars[where] = Calendar(self.play.window, self._place(*where))
+        return calendar
+
+    # Chapter one: the account.
+
+    def _look_at(self, account: Account) -> "_Group":
+        refusal = _first_account_refusal(account, self.play, self.now)
+        if refusal is not None:
+            return _Group(account, _refused(refusal), self.now, (), None)
+        begins = max(account.stage_entered_at or _LONG_AGO, account.first_contacted_at or _LONG_AGO)
+        mails = self._counted(account)
+        free = free_at([mail.at for mail in mails], self.play.caps.account_per_week) if mails else None
+        return _Group(account, None, begins, mails, free)
+
+    def _counted(self, account: Account) -> Sequence[Mail]:
+        """The mails that count for caps, newest first. One that waits in a send plan may leave any moment: now."""
+        mails = account.mails
+        if mails and not self.play.caps.count_rep_emails:
+            mails = [mail for mail in mails if mail.content is not None]
+        if account.open:
+            leaving = [Mail(person, touch.content, self.now) for person, touch in account.open.items()]
+            mails = [*leaving, *mails]
+        return mails
+
+    # Chapter two: the person.
+
+    def _answer(self, person: Person, group: "_Group") -> "Said | _Ready":
+        account, now = group.account, self.now
+        for guard in THE_PERSON_SAID_NO:
+            refusal = guard(person, account, now)
+            if refusal is not None:
+                return _refused(refusal)
+        if group.refused is not None:
+            return group.refused
+        for guard in THE_PERSON_IS_NOT_READY:
+            refusal = guard(person, account, now)
+            if refusal is not None:
+                return _refused(refusal)
+        if person.id in account.open:
+            return Touch(*account.open[person.id])
+        return self._next_step(person, group)
+
+    def _next_step(self, person: Person, group: "_Group") -> "Said | _Ready":
+        steps = self._sequences.get((group.account.stage, person.role))
+        if steps is None:
+            return _UNKNOWN_ROLE if person.role == Role.UNKNOWN else _NO_CONTENT
+        vetoes = group.account.vetoes.get(person.id, _NOTHING)
+        for step in steps:
+            if step.key not in person.used and step.key not in vetoes:
+                return self._when(step, person, group, vetoes)
+        skipped = next((step.key for step in steps if step.key not in person.used), None)
+        return _FINISHED if skipped is None else Never(Reason.VETOED, skipped)
+
+    def _when(
+        self, step: "_Step", person: Person, group: "_Group", vetoes: Mapping[str | None, datetime]
+    ) -> "Said | _Ready":
+        """Is this step's time now? Too early, no longer, no room, too late, closed, or ready for the group's turn."""
+        now, account = self.now, group.account
+        stops = ended_stops(account, person.id, now) if account.holds else ()
+        due = self._due(step, person, group, vetoes, stops)
+        if step.expires < (self._today if due <= now else due.date()):
+            return Never(Reason.CONTENT_EXPIRED, step.key)
+        calendar = self.calendar_of(person, account)
+        if due > now:
+            return Wait(Reason.WAITING_STEP, calendar.next_allowed(due), step.key)
+        free = self._free_for(person, group)
+        if free is not None and free > now:
+            return Wait(Reason.PERSON_CAP, calendar.next_allowed(free), step.key)
+        due = self._could_go_out(step, person, group, due, free)
+        opens = calendar.next_allowed(due)
+        not_after = elapse(opens or due, step.not_after, stops)
+        if now > not_after:
+            return Wait(Reason.LATE_STEP, None, step.key)
+        allowed = calendar.next_allowed(now)
+        if opens is None or allowed != now:
+            return Wait(calendar.why_closed(now), allowed, step.key)
+        silent_since = person.last_at or _LONG_AGO
+        turn = (self._priority.get(person.role, len(self._priority)), silent_since, person.id)
+        return _Ready(turn, person.id, step.key, opens, not_after, calendar)
+
+    def _due(
+        self,
+        step: "_Step",
+        person: Person,
+        group: "_Group",
+        vetoes: Mapping[str | None, datetime],
+        stops: Sequence[tuple[datetime, datetime]],
+    ) -> datetime:
+        """When `after` is over, and the cadence with it; a refused content counts as the person's previous one."""
+        previous = person.last_at
+        begins = group.begins if previous is None or previous < group.begins else previous
+        if vetoes:
+            begins = max(begins, *vetoes.values())
+        due = elapse(begins, step.after, stops)
+        every = self._every.get(group.account.stage)
+        if every is not None and previous is not None and previous + every > due:
+            return previous + every
+        return due
+
+    def _free_for(self, person: Person, group: "_Group") -> datetime | None:
+        if not group.mails:
+            return None
+        times = [mail.at for mail in group.mails if mail.person_id == person.id]
+        return free_at(times, self.play.caps.person_per_week)
+
+    def _could_go_out(
+        self, step: "_Step", person: Person, group: "_Group", due: datetime, free: datetime | None
+    ) -> datetime:
+        """The moment from which lateness counts: everything that was needed was there (the window apart)."""
+        account, now = group.account, self.now
+        facts = (
+            self._seen.get(step.key),
+            person.role_since,
+            person.consent_at,
+            account.approved_at,
+            account.reprieves.get((person.id, step.key)) if account.reprieves else None,
+        )
+        there = [moment for moment in facts if moment is not None and moment <= now]
+        rooms = [moment for moment in (free, group.free) if moment is not None]
+        return max(due, *there, *rooms) if there or rooms else due
+
+    # Chapter three: the group.
+
+    def _share_room(self, group: "_Group", ready: "list[_Ready]") -> dict[int, Said]:
+        """Deals the account's room to those who are ready: wanted roles first, then whoever waited longest."""
+        if not ready:
+            return {}
+        room = _Room(group.mails, self.play, self.now)
+        return {one.person_id: room.take(one) for one in sorted(ready, key=lambda one: one.turn)}
+
+    def _place(
+        self,
+        timezone: str | None,
+        country: str | None,
+        account_timezone: str | None,
+        account_country: str | None,
+        rep_timezone: str | None,
+    ) -> Place:
+        return place_of(
+            self.play.window,
+            timezone=timezone,
+            country=country,
+            account_timezone=account_timezone,
+            account_country=account_country,
+            rep_timezone=rep_timezone,
+        )
+
+
+def elapse(start: datetime, span: timedelta, stops: Iterable[tuple[datetime, datetime]]) -> datetime:
+    """The moment at which `span` has passed since `start`, not counting the stops (sorted, without overlaps)."""
+    end = start + span
+    for begins, ends in stops:
+        if begins > end:
+            break
+        if ends > start:
+            end += ends - max(begins, start)
+    return end
+
+
+def ended_stops(account: Account, person_id: int, now: datetime) -> list[tuple[datetime, datetime]]:
+    """Past holds and pauses of the account and of this person as (from, to), sorted, overlaps merged."""
+    merged: list[tuple[datetime, datetime]] = []
+    for begins, ends in sorted(
+        (hold.starts_at, hold.ends_at)
+        for hold in account.holds
+        if hold.person_id in (None, person_id) and hold.ends_at is not None and hold.ends_at <= now
+    ):
+        if merged and begins <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], ends))
+        else:
+            merged.append((begins, ends))
+    return merged
+
+
+def free_at(times: Sequence[datetime], cap: int) -> datetime | None:
+    """Since when, or from when on, fewer than `cap` of these mails (newest first) lie within seven days."""
+    return times[cap - 1] + WEEK if len(times) >= cap else None
+
+
+class _Step(NamedTuple):
+    """What planning needs of a content."""
+
+    key: str
+    after: timedelta
+    not_after: timedelta
+    expires: date
+
+
+class _Group(NamedTuple):
+    """The account while its people are looked at. `begins`: from when `after` of a first step counts."""
+
+    account: Account
+    refused: Said | None
+    begins: datetime
+    mails: Sequence[Mail]
+    #: Since when, or from when on, the account's week has room; None: always had.
+    free: datetime | None
+
+
+class _Ready(NamedTuple):
+    """Somebody whose step could leave now, if the group has room. `turn`: who goes first, smallest first."""
+
+    turn: tuple[int, datetime, int]
+    person_id: int
+    content: str
+    due: datetime
+    not_after: datetime
+    calendar: Calendar
+
+
+class _Room:
+    """What is left of the account's week, of this hour, and of each content."""
+
+    def __init__(self, mails: Sequence[Mail], play: Play, now: datetime) -> None:
+        self._caps, self._now = play.caps, now
+        self._times = [mail.at for mail in mails]
+        self._latest = {mail.content: mail.at for mail in reversed(mails) if mail.content is not None}
+
+    def take(self, ready: _Ready) -> Said:
+        """A touch, or the reason why not yet; a touch leaves less room for the next in line."""
+        now, next_allowed = self._now, ready.calendar.next_allowed
+        free = free_at(self._times, self._caps.account_per_week)
+        if free is not None and free > now:
+            return Wait(Reason.ACCOUNT_CAP, next_allowed(free), ready.content)
+        apart = self._apart(ready.content)
+        if apart > now:
+            return Wait(Reason.STAGGERED, next_allowed(apart), ready.content)
+        self._times.insert(0, now)
+        self._latest[ready.content] = now
+        place = ready.calendar.place
+        return Touch(ready.content, ready.due, ready.not_after, place.timezone, place.source)
+
+    def _apart(self, content: str) -> datetime:
+        """The first moment that is far enough from the account's latest touch, and from this content's latest."""
+        latest = max(self._latest.values(), default=_LONG_AGO) + SPREAD
+        return max(latest, self._latest.get(content, _LONG_AGO) + self._caps.stagger)
+
+
+def _first_account_refusal(account: Account, play: Play, now: datetime) -> Refusal | None:
+    for guard in THE_ACCOUNT_IS_NOT_READY:
+        refusal = guard(account, play, now)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def _refused(refusal: Refusal) -> Said:
+    """A refusal that ends, by itself or by somebody's word, is a wait."""
+    if refusal.until is not None or refusal.reason in WAITS_FOR_SOMEBODY:
+        return Wait(refusal.reason, refusal.until)
+    return Never(refusal.reason)
+
+
+def _sequences(play: Play) -> dict[tuple[str, str], tuple[_Step, ...]]:
+    """(stage, role) -> its steps in order of step number; two with one number in the order of their names."""
+    ordered = sorted(play.steps, key=lambda step: (step.step, step.key))
+    sequences: dict[tuple[str, str], tuple[_Step, ...]] = {}
+    for step in ordered:
+        for role in step.roles:
+            sequences[(step.stage, role)] = (*sequences.get((step.stage, role), ()), _plain(step))
+    return sequences
+
+
+def _plain(step: Step) -> _Step:
+    return _Step(step.key, step.after, step.not_after, step.expires)
+
+
+def _priorities(play: Play) -> dict[str, int]:
+    """Role -> turn: the roles the play wants in its order, then the rest in the order of the vocabulary."""
+    wanted = [seat.role for seat in play.group.wanted]
+    return {role: turn for turn, role in enumerate(dict.fromkeys([*wanted, *Role]))}
+
+
+_LONG_AGO = datetime.fromisoformat("0001-01-02T00:00:00+00:00")
+_NOTHING: Mapping[str | None, datetime] = MappingProxyType({})
+_UNKNOWN_ROLE = Never(Reason.UNKNOWN_ROLE)
+_NO_CONTENT = Never(Reason.NO_CONTENT)
+_FINISHED = Never(Reason.SEQUENCE_FINISHED)
