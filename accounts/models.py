@@ -200,6 +200,7 @@ class Touch(Base):
         Index("ix_touch_state_due_at", "state", "due_at"),
         Index("ix_touch_plan_id_state", "plan_id", "state", "id"),
         Index("ix_touch_account_id_sent_at", "account_id", "sent_at"),
+        Index("ix_touch_history", "account_id", "stakeholder_id", "content", "state", "sent_at", "due_at"),
     )
     id: Mapped[pk]
     account_id: Mapped[int] = refers("account.id", index=False)
@@ -258,6 +259,8 @@ class Signal(Base):
     __table_args__ = (
         UniqueConstraint("source", "source_id", name="one_signal_per_source_and_id"),
         Index("ix_signal_account_id_occurred_at", "account_id", "occurred_at"),
+        Index("ix_signal_received_at", "received_at"),
+        Index("ix_signal_stakeholder_id_kind_occurred_at", "stakeholder_id", "kind", "occurred_at"),
         Index("ix_signal_waiting", "id", sqlite_where=WAITING, postgresql_where=WAITING),
         Index("ix_signal_strangers", "email_hash", sqlite_where=STRANGER, postgresql_where=STRANGER),
     )
@@ -266,7 +269,7 @@ class Signal(Base):
     source_id: Mapped[slug]
     kind: Mapped[word]
     account_id: Mapped[int | None] = refers("account.id", index=False)
-    stakeholder_id: Mapped[int | None] = refers("stakeholder.id")
+    stakeholder_id: Mapped[int | None] = refers("stakeholder.id", index=False)
     touch_id: Mapped[int | None] = refers("touch.id")
     #: The address it speaks of, also when nobody we know has it: a no counts for whoever gets that address later.
     email_hash: Mapped[sha256 | None]
@@ -341,6 +344,33 @@ class Veto(Base):
     by: Mapped[line]
     at: Mapped[utc]
     note: Mapped[text | None]
+
+
+class Reprieve(Base):
+    """Somebody's "better late than never" for one content and one person: its lateness counts from here."""
+
+    __tablename__ = "reprieve"
+    stakeholder_id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)
+    content: Mapped[slug] = mapped_column(primary_key=True)
+    by: Mapped[line]
+    at: Mapped[utc]
+
+
+class ContentSeen(Base):
+    """When planning first knew a content: nobody is late with a step that did not exist yet."""
+
+    __tablename__ = "content_seen"
+    content: Mapped[slug] = mapped_column(primary_key=True)
+    first_seen_at: Mapped[utc]
+
+
+class PlaySeen(Base):
+    """The edition of a play that planning last worked with; another one makes every account due once."""
+
+    __tablename__ = "play_seen"
+    play: Mapped[slug] = mapped_column(primary_key=True)
+    version: Mapped[sha256]
+    at: Mapped[utc]
 
 
 class Approval(Base):
@@ -446,6 +476,8 @@ class AudienceMember(Base):
 
 
 class Brief(Base):
+    """What one rep was told at one time: the brief itself with its evidence, and how its delivery went."""
+
     __tablename__ = "brief"
     __table_args__ = (UniqueConstraint("rep_id", "as_of", name="one_brief_per_rep_and_time"),)
     id: Mapped[pk]
@@ -457,6 +489,8 @@ class Brief(Base):
     channel: Mapped[word | None]
     message_id: Mapped[line | None] = mapped_column(unique=True)
     state: Mapped[word] = mapped_column(default="planned", server_default="planned")
+    claimed_at: Mapped[utc | None]
+    error: Mapped[line | None]
     opened_at: Mapped[utc | None]
 
 
