@@ -52,7 +52,8 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 def create_tables(engine: Engine) -> None:
     """All tables, indexes and triggers at once, for tests and throw-away worlds; products use the migrations."""
-    import accounts.ledger.locks  # noqa: F401  hangs the triggers on the metadata
+    import accounts.ledger.audit
+    import accounts.ledger.locks  # noqa: F401  both hang their triggers on the metadata
 
     Base.metadata.create_all(engine)
 

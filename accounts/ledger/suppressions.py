@@ -1,0 +1,43 @@
+"""Addresses nobody may write to, as hashes: what outlives an erasure and every import."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from accounts.ledger.bulk import chunks, insert_into
+from accounts.models import ADDRESS_ONLY, Suppression
+
+#: The reason of people who asked to be erased: nothing about them is stored again.
+FORGOTTEN = "forgotten"
+
+
+def suppress(connection: Connection, entries: Iterable[tuple[str, str, datetime]]) -> None:
+    """(hash of the address, reason, since when) each; of several times the earliest stays."""
+    rows = [{"email_hash": email_hash, "reason": reason, "at": at} for email_hash, reason, at in entries]
+    if not rows:
+        return
+    insert = insert_into(connection, Suppression)
+    earliest = insert.on_conflict_do_update(
+        index_elements=["email_hash", "reason"],
+        index_where=ADDRESS_ONLY,
+        set_={"at": insert.excluded.at},
+        where=insert.excluded.at < Suppression.at,
+    )
+    connection.execute(earliest, rows)
+
+
+def forgotten_among(connection: Connection, email_hashes: Collection[str]) -> set[str]:
+    """Those of the hashes whose owners asked to be erased."""
+    found: set[str] = set()
+    for chunk in chunks(sorted(email_hashes)):
+        asked = Suppression.email_hash.in_(chunk) & (Suppression.reason == FORGOTTEN)
+        found.update(connection.scalars(select(Suppression.email_hash).where(asked)))
+    return found
+
+
+def read_suppressions(connection: Connection, email_hash: str) -> Sequence[tuple[str, datetime, datetime | None]]:
+    """Reason, since when and until when, of one address."""
+    query = select(Suppression.reason, Suppression.at, Suppression.expires_at)
+    rows = connection.execute(query.where(Suppression.email_hash == email_hash).order_by(Suppression.at))
+    return [(row.reason, row.at, row.expires_at) for row in rows]

@@ -1,0 +1,189 @@
+"""Whose signal is it? From a touch, a Message-ID, an address, an account's key or a domain to the rows it speaks of.
+
+One query per kind of clue and batch, never one per signal.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from accounts.identity import domain_of, email_hash, normalise_email
+from accounts.ledger.bulk import chunks
+from accounts.ledger.suppressions import forgotten_among
+from accounts.models import Account, Stakeholder, Touch
+from accounts.vocabulary import SignalKind
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A signal as a door hands it over. At least one clue to whose it is: touch, message, e-mail, account or domain."""
+
+    #: The door, and its own name for the signal: together they tell a repetition from a second signal.
+    source: str
+    source_id: str
+    #: A SignalKind; anything else is kept as `unknown` with its name in `data`.
+    kind: str
+    occurred_at: datetime
+    touch_id: int | None = None
+    #: RFC 5322 Message-ID, with or without angle brackets.
+    message_id: str | None = None
+    email: str | None = None
+    account: str | None = None
+    domain: str | None = None
+    #: Key of the content it is about.
+    content: str | None = None
+    #: The raw event; `url`, `user_agent`, `method`, `machine`, `bounce`, `until` are understood.
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """What the clues of one signal lead to."""
+
+    account_id: int | None = None
+    stakeholder_id: int | None = None
+    touch_id: int | None = None
+    email_hash: str | None = None
+    #: The person asked to be erased: nothing of this signal may be kept.
+    is_forgotten: bool = False
+    #: Why no account was found, for a person to read.
+    why_not: str | None = None
+
+
+def find_owners(connection: Connection, incoming: Sequence[Incoming]) -> list[Whose]:
+    """One Whose for each signal, in order."""
+    clues = _Clues(connection, incoming)
+    return [clues.lead(signal) for signal in incoming]
+
+
+class _Clues:
+    """What a batch of signals can lead to, read once."""
+
+    def __init__(self, connection: Connection, incoming: Sequence[Incoming]) -> None:
+        addresses = {normalise_email(signal.email) for signal in incoming if signal.email}
+        domains = {signal.domain.strip().lower() for signal in incoming if signal.domain}
+        self.touches = _touches(connection, incoming)
+        self.people = _people(connection, addresses)
+        self.accounts = _accounts(connection, {signal.account.strip() for signal in incoming if signal.account})
+        strangers = addresses - self.people.keys()
+        self.domains = _domains(connection, domains | {domain_of(address) for address in strangers})
+        self.mailed = _mailed(connection, incoming, self.people)
+        hashes = {email_hash(address) for address in addresses} | {touch.hash for touch in self.touches.values()}
+        self.forgotten = forgotten_among(connection, hashes)
+
+    def lead(self, signal: Incoming) -> Whose:
+        address = normalise_email(signal.email) if signal.email else None
+        hashed = email_hash(address) if address else None
+        touch = self.touches.get(_message_key(signal.message_id)) or self.touches.get(signal.touch_id)
+        if hashed in self.forgotten or (touch and (touch.stakeholder_id is None or touch.hash in self.forgotten)):
+            return Whose(is_forgotten=True)
+        person = self._person(signal, address, touch)
+        if person:
+            touch_id = touch.id if touch else self.mailed.get((person.id, signal.content))
+            return Whose(person.account_id, person.id, touch_id, hashed)
+        if touch and signal.kind == SignalKind.REPLIED and address and address != touch.address:
+            return Whose(touch.account_id, None, touch.id, hashed)  # it was passed on, and a colleague answers
+        if touch:
+            return Whose(touch.account_id, touch.stakeholder_id, touch.id, touch.hash)
+        return self._account(signal, address, hashed)
+
+    def _person(self, signal: Incoming, address: str | None, touch: "_Touch | None") -> Row[Any] | None:
+        """The row of the person in the account that is meant; of several the touch's, the named one, the home."""
+        rows = self.people.get(address or "", ())
+        if touch:
+            return next((row for row in rows if row.account_id == touch.account_id), None)
+        if signal.account:
+            return next((row for row in rows if row.account_id == self.accounts.get(signal.account.strip())), None)
+        return rows[0] if rows else None
+
+    def _account(self, signal: Incoming, address: str | None, hashed: str | None) -> Whose:
+        if signal.account:
+            account_id = self.accounts.get(signal.account.strip())
+            return Whose(
+                account_id, email_hash=hashed, why_not=None if account_id else f"no account {signal.account!r}"
+            )
+        domain = signal.domain.strip().lower() if signal.domain else domain_of(address or "")
+        found = self.domains.get(domain, ())
+        if len(found) == 1:
+            return Whose(found[0], email_hash=hashed)
+        if found:
+            return Whose(email_hash=hashed, why_not=f"{len(found)} accounts have the domain {domain!r}")
+        return Whose(
+            email_hash=hashed, why_not=f"no account has the domain {domain!r}" if domain else "no clue to whose it is"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Touch:
+    id: int
+    account_id: int
+    stakeholder_id: int | None
+    address: str
+    hash: str
+
+
+def _message_key(message_id: str | None) -> str | None:
+    return f"<{message_id.strip().strip('<>')}>" if message_id else None
+
+
+def _touches(connection: Connection, incoming: Sequence[Incoming]) -> dict[int | str | None, _Touch]:
+    """Touches by their id and by their Message-ID."""
+    ids = sorted({signal.touch_id for signal in incoming if signal.touch_id})
+    messages = sorted({key for signal in incoming if (key := _message_key(signal.message_id))})
+    columns = select(Touch.id, Touch.account_id, Touch.stakeholder_id, Touch.address, Touch.message_id)
+    found: dict[int | str | None, _Touch] = {}
+    for column, values in ((Touch.id, ids), (Touch.message_id, messages)):
+        for chunk in chunks(values):
+            for row in connection.execute(columns.where(column.in_(chunk))):
+                address = normalise_email(row.address)
+                touch = _Touch(row.id, row.account_id, row.stakeholder_id, address, email_hash(address))
+                found[row.id] = touch
+                if row.message_id:
+                    found[row.message_id] = touch
+    return found
+
+
+def _people(connection: Connection, addresses: Collection[str]) -> dict[str, list[Row[Any]]]:
+    """Rows of each address; a person's home account first, then the oldest."""
+    columns = select(Stakeholder.id, Stakeholder.account_id, Stakeholder.email, Stakeholder.email_hash)
+    found: dict[str, list[Row[Any]]] = {}
+    for chunk in chunks(sorted(addresses)):
+        query = columns.where(Stakeholder.email.in_(chunk)).order_by(Stakeholder.is_home.desc(), Stakeholder.id)
+        for row in connection.execute(query):
+            found.setdefault(row.email, []).append(row)
+    return found
+
+
+def _accounts(connection: Connection, keys: Collection[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for chunk in chunks(sorted(keys)):
+        found.update(
+            (key, id) for key, id in connection.execute(select(Account.key, Account.id).where(Account.key.in_(chunk)))
+        )
+    return found
+
+
+def _domains(connection: Connection, domains: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    """Accounts of each domain; two divisions of one company may share it."""
+    found: dict[str, tuple[int, ...]] = {}
+    for chunk in chunks(sorted(set(domains) - {""})):
+        query = select(Account.domain, Account.id).where(Account.domain.in_(chunk)).order_by(Account.id)
+        for domain, id in connection.execute(query):
+            found[domain] = (*found.get(domain, ()), id)
+    return found
+
+
+def _mailed(
+    connection: Connection, incoming: Sequence[Incoming], people: Mapping[str, Sequence[Row[Any]]]
+) -> dict[tuple[int, str | None], int]:
+    """The touch by which a person got a content; there is never more than one."""
+    named = [signal for signal in incoming if signal.content and signal.email and not signal.touch_id]
+    ids = sorted({row.id for signal in named for row in people.get(normalise_email(signal.email or ""), ())})
+    found: dict[tuple[int, str | None], int] = {}
+    for chunk in chunks(ids):
+        query = select(Touch.stakeholder_id, Touch.content, Touch.id).where(Touch.stakeholder_id.in_(chunk))
+        found.update(((person, content), id) for person, content, id in connection.execute(query))
+    return found

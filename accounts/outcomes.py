@@ -1,0 +1,202 @@
+"""What comes back, and what it does: one table from a signal's kind to its effects.
+
+Effects are values; `accounts.ledger.effects` performs them. Each is monotone (the earliest opt-out, the latest end of a
+pause, the graver state of an address), so signals that arrive late, twice or in any order lead to the same state.
+A kind that is not in the table has no effect: it is kept, it may weigh something, and it changes nobody.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from accounts.playbook import Pauses
+from accounts.vocabulary import EmailStatus, HoldCause, SignalKind
+
+#: A soft bounce (mailbox full, server busy) says: not today.
+SOFT_BOUNCE_PAUSE = timedelta(days=3)
+#: An absence note without a date that we can read.
+UNDATED_ABSENCE = timedelta(days=7)
+#: No absence note silences a person for longer; "back on 1.1.2099" is a joke or a misread date.
+LONGEST_ABSENCE = timedelta(days=90)
+
+#: Nor does a meeting that lies further ahead than this.
+FURTHEST_MEETING = timedelta(days=180)
+
+_KINDS = {kind.value: kind for kind in SignalKind}
+
+#: States of an address, graver ones later; only a graver one replaces another.
+GRAVITY: tuple[EmailStatus, ...] = (EmailStatus.OK, EmailStatus.BOUNCED, EmailStatus.LEFT, EmailStatus.COMPLAINED)
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """The person wants no more mail from us, at any address and in any account."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Suppress:
+    """Nobody writes to this address again, whoever imports it. Kept as a hash, survives erasure."""
+
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MarkBounced:
+    """The address does not exist; the seat in the buying group is empty until somebody finds the right one."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkComplained:
+    """The person called us spam."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkLeft:
+    """The person no longer works there; the seat in the buying group is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class PausePerson:
+    """Nothing for this person until then; colleagues go on."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HoldAccount:
+    """Nothing for anybody in the account; without an end it waits for a rep's release."""
+
+    cause: HoldCause
+    starts_at: datetime
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SettleTouch:
+    """Proof that the message arrived: a touch with unknown outcome was sent."""
+
+
+Effect = OptOut | Suppress | MarkBounced | MarkComplained | MarkLeft | PausePerson | HoldAccount | SettleTouch
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """A signal, as far as the table looks at it."""
+
+    kind: SignalKind
+    occurred_at: datetime
+    #: A bounce that will never be different; unclassified bounces count as such, since writing on harms the sender.
+    is_hard: bool = True
+    #: When an absent person is back, or when a booked meeting takes place.
+    until: datetime | None = None
+
+    @classmethod
+    def read(cls, kind: str, occurred_at: datetime, data: Mapping[str, Any] | None) -> "Happening":
+        """From a stored signal. `data` may say ``bounce: soft`` and ``until: <ISO 8601>``; anything else is ignored."""
+        said = data if isinstance(data, Mapping) else {}
+        return cls(read_kind(kind), occurred_at, said.get("bounce") != "soft", read_instant(said.get("until")))
+
+
+def read_kind(kind: str) -> SignalKind:
+    """The kind by its name; any other name is `unknown`."""
+    return _KINDS.get(kind.strip().lower(), SignalKind.UNKNOWN)
+
+
+def read_instant(value: object) -> datetime | None:
+    """ISO 8601 as aware UTC (a time without a zone is UTC); None for anything that is not a time."""
+    if not isinstance(value, str):
+        return None
+    try:
+        instant = datetime.fromisoformat(value)
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def effects_of(happening: Happening, pauses: Pauses) -> tuple[Effect, ...]:
+    """Everything this signal does; empty for most of them."""
+    rule = TABLE.get(happening.kind)
+    return rule(happening, pauses) if rule else ()
+
+
+def _arrived(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
+    return (SettleTouch(),)
+
+
+def _unsubscribed(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
+    at = happening.occurred_at
+    return OptOut(at), Suppress("opted_out", at), SettleTouch()
+
+
+def _complained(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
+    at = happening.occurred_at
+    hold = HoldAccount(HoldCause.COMPLAINT, at, None)
+    return OptOut(at), Suppress("complained", at), MarkComplained(), hold, SettleTouch()
+
+
+def _bounced(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
+    if not happening.is_hard:
+        return PausePerson(happening.occurred_at + SOFT_BOUNCE_PAUSE), SettleTouch()
+    return MarkBounced(), Suppress("bounced", happening.occurred_at), SettleTouch()
+
+
+def _left(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
+    return MarkLeft(), Suppress("left", happening.occurred_at), SettleTouch()
+
+
+def _replied(happening: Happening, pauses: Pauses) -> tuple[Effect, ...]:
+    at = happening.occurred_at
+    return HoldAccount(HoldCause.REPLY, at, at + pauses.after_reply), SettleTouch()
+
+
+def _away(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
+    at = happening.occurred_at
+    until = min(happening.until or at + UNDATED_ABSENCE, at + LONGEST_ABSENCE)
+    return (PausePerson(until), SettleTouch()) if until > at else (SettleTouch(),)
+
+
+def _meeting_booked(happening: Happening, pauses: Pauses) -> tuple[Effect, ...]:
+    at = happening.occurred_at
+    meets = min(max(happening.until or at, at), at + FURTHEST_MEETING)
+    return (HoldAccount(HoldCause.MEETING, at, meets + pauses.after_meeting),)
+
+
+def _meeting_held(happening: Happening, pauses: Pauses) -> tuple[Effect, ...]:
+    at = happening.occurred_at
+    return (HoldAccount(HoldCause.MEETING, at, at + pauses.after_meeting),)
+
+
+Rule = Callable[[Happening, Pauses], tuple[Effect, ...]]
+
+TABLE: Mapping[SignalKind, Rule] = {
+    SignalKind.DELIVERED: _arrived,
+    SignalKind.OPENED: _arrived,  # a machine that opens or clicks for the reader proves just as well that it arrived
+    SignalKind.CLICKED: _arrived,
+    SignalKind.BOUNCED: _bounced,  # "sent" as well: it left us, and must not leave a second time
+    SignalKind.COMPLAINED: _complained,  # the only one that waits for a person: colleagues are next to complain
+    SignalKind.UNSUBSCRIBED: _unsubscribed,  # no hold: one person's no never closes the group
+    SignalKind.REPLIED: _replied,  # the account, not the person: the rep has the word now
+    SignalKind.OUT_OF_OFFICE: _away,  # the person, not the account: colleagues are at their desks
+    SignalKind.LEFT_COMPANY: _left,  # suppressed as well: the next import brings the old address again
+    SignalKind.MEETING_BOOKED: _meeting_booked,  # from the booking on, until some days after the meeting
+    SignalKind.MEETING_HELD: _meeting_held,
+}
+"""Kinds without a row: `deferred` (the provider goes on trying); visits, downloads, forms, webinars and ads (they weigh
+something, see engagement.py); `unknown`."""
+
+#: Kinds that prove that a message arrived, or at least left for good.
+SETTLING: frozenset[SignalKind] = frozenset(
+    {
+        SignalKind.DELIVERED, SignalKind.OPENED, SignalKind.CLICKED, SignalKind.BOUNCED, SignalKind.COMPLAINED,
+        SignalKind.UNSUBSCRIBED, SignalKind.REPLIED, SignalKind.OUT_OF_OFFICE, SignalKind.LEFT_COMPANY,
+    }
+)  # fmt: skip
+
+#: A no that counts without knowing whose it is: the address is enough.
+NO_NEEDS_NO_NAME: frozenset[SignalKind] = frozenset(
+    {SignalKind.UNSUBSCRIBED, SignalKind.COMPLAINED, SignalKind.BOUNCED, SignalKind.LEFT_COMPANY}
+)
