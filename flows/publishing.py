@@ -1,0 +1,51 @@
+"""What a flow shows in the Prefect UI: its run's name, its artifacts, its events. Masked addresses at the most.
+
+Outside a flow run nothing happens, so the same functions serve a plain call.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext
+from prefect.events import emit_event
+
+#: Rows a table artifact shows; the rest is in `tandem plan` and `tandem touches`.
+MOST_ROWS = 200
+
+
+def rename_run(name: str) -> None:
+    """Give the current flow run a name that says for whom and how many: ``nurture new-business · 12 sent``."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(context.flow_run.id, name=name)
+
+
+def publish(key: str, markdown: str, description: str) -> None:
+    """A page of Markdown under a key that stays the same, so that the key's page is its history."""
+    if FlowRunContext.get() is not None:
+        create_markdown_artifact(markdown=markdown, key=artifact_key(key), description=description)
+
+
+def publish_table(key: str, rows: Iterable[Mapping[str, Any]], description: str) -> None:
+    """A table with search and paging, its first 200 rows."""
+    shown = [dict(row) for _, row in zip(range(MOST_ROWS), rows, strict=False)]
+    if FlowRunContext.get() is not None and shown:
+        create_table_artifact(table=shown, key=artifact_key(key), description=description)
+
+
+def announce(event: str, subject: str, name: str, **payload: Any) -> None:
+    """Emit ``tandem.…`` for automations; `subject` is the resource, such as ``tandem.account.acme``."""
+    if FlowRunContext.get() is not None:
+        emit_event(
+            event, resource={"prefect.resource.id": subject, "prefect.resource.name": name}, payload=payload or None
+        )
+
+
+def artifact_key(words: str) -> str:
+    """Prefect allows lower-case letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
