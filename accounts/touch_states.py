@@ -6,7 +6,7 @@ refuses the rest (ledger/locks.py is written from these tables).
                  ┌───────────── retry ─────────────┐
     planned ─▶ certified ─▶ sending ─▶ sent        │
        ▲          │            ├─▶ failed          │
-       │          │            ├─▶ unknown ─▶ sent, failed, cancelled
+       │          │            ├─▶ unknown ─▶ sent, cancelled
        │          ▼            └───────────────────┘
        └──── cancelled ◀── expired ◀── planned, certified;   vetoed ◀── planned, certified
 """
@@ -33,7 +33,6 @@ TOUCH_EDGES: dict[tuple[TouchState, TouchState], str] = {
     (T.SENDING, T.CERTIFIED): "for certain not accepted: the server said later, or nothing had left yet",
     (T.SENDING, T.CANCELLED): "what was claimed is not what was certified; nothing left",
     (T.UNKNOWN, T.SENT): "a later event of the provider, or a person, says it arrived",
-    (T.UNKNOWN, T.FAILED): "a later event of the provider says it bounced",
     (T.UNKNOWN, T.CANCELLED): "a person says it never arrived; planning may choose it again",
     (T.EXPIRED, T.CANCELLED): "a person says better late than never; planning may choose it again",
     (T.CANCELLED, T.PLANNED): "the reason is gone: the row is used again, since a person gets a content once, ever",

@@ -6,6 +6,7 @@ A braked touch keeps its state: it goes on when the brake is released, or expire
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, insert, or_, select, update
+from sqlalchemy.orm import aliased
 
 from accounts.errors import NotFound
 from accounts.models import Account, Brake, Rep, Touch
@@ -41,15 +42,16 @@ def pulled(connection: Connection) -> list[tuple[BrakeScope, str, str, datetime]
 
 def brakes_touch() -> ColumnElement[bool]:
     """SQL: a brake holds this row of `touch`."""
-    account_key = select(Account.key).where(Account.id == Touch.account_id).scalar_subquery()
-    rep_email = select(Rep.email).where(Rep.id == Touch.rep_id).scalar_subquery()
+    account, rep = aliased(Account), aliased(Rep)
+    account_key = select(account.key).where(account.id == Touch.account_id).correlate(Touch).scalar_subquery()
+    rep_email = select(rep.email).where(rep.id == Touch.rep_id).correlate(Touch).scalar_subquery()
     reaches = or_(
         Brake.scope == BrakeScope.GLOBAL,
         _is(BrakeScope.PLAY, Touch.play),
         _is(BrakeScope.ACCOUNT, account_key),
         _is(BrakeScope.REP, rep_email),
     )
-    return exists(select(Brake.id).where(Brake.released_at.is_(None), reaches))
+    return exists(select(Brake.id).where(Brake.released_at.is_(None), reaches).correlate(Touch))
 
 
 def _is(scope: BrakeScope, target: object) -> ColumnElement[bool]:

@@ -1,1 +1,150 @@
-"""The lock: database triggers that refuse what no code path may do."""
+"""The lock: database triggers that refuse what no code path may do, whoever wrote it.
+
+1. A touch moves along the edges of touch_states.py only; what was sent stays sent.
+2. A touch enters `sending` only with a live certificate for its plan, and only when nobody said no: judged by the
+   rows of that moment and the touch's own `claimed_at`, so that virtual time works.
+3. What was certified cannot be altered, and a certified plan takes no new members.
+
+The lock is the last of three layers and shares no code with the other two, on purpose: a mistake in the gate or in
+the claim is not repeated here. It does not cover somebody who may drop triggers: give the sender a database role that
+may not. Recreating the table `touch` (Alembic's batch mode on SQLite does) drops triggers: run `install` again.
+"""
+
+from dataclasses import dataclass
+from itertools import chain
+
+from sqlalchemy import Connection, MetaData, event, text
+
+from accounts.models import Base
+from accounts.touch_states import TOUCH_EDGES
+
+#: The touch comes in as NEW. A row comes out when its certificate is live: this plan, this digest, this member, now.
+_LIVE_CERTIFICATE = """
+    SELECT 1 FROM certificate c
+      JOIN send_plan p ON p.id = c.plan_id AND p.digest = c.digest AND p.state = 'certified'
+      JOIN plan_member m ON m.plan_id = c.plan_id AND m.touch_id = NEW.id
+     WHERE c.plan_id = NEW.plan_id AND c.revoked_at IS NULL AND c.expires_at > NEW.claimed_at"""
+
+#: Comes out when the person of that row, of that moment, at the certified address, may be written to.
+_PERSON = """
+    SELECT 1 FROM stakeholder s
+     WHERE s.id = NEW.stakeholder_id AND s.account_id = NEW.account_id AND s.email = NEW.address"""
+_CONSENTS = _PERSON + " AND s.consent_basis IS NOT NULL"
+
+#: Come out when somebody said no. A no counts for the address, in whichever account it was said.
+_OPTED_OUT = """
+    SELECT 1 FROM plan_member m JOIN stakeholder s ON s.email_hash = m.email_hash
+     WHERE m.plan_id = NEW.plan_id AND m.touch_id = NEW.id AND s.opted_out_at IS NOT NULL"""
+_UNREACHABLE = """
+    SELECT 1 FROM plan_member m JOIN stakeholder s ON s.email_hash = m.email_hash
+     WHERE m.plan_id = NEW.plan_id AND m.touch_id = NEW.id AND s.email_status <> 'ok'"""
+_SUPPRESSED_ADDRESS = """
+    SELECT 1 FROM plan_member m JOIN suppression x ON x.email_hash = m.email_hash
+     WHERE m.plan_id = NEW.plan_id AND m.touch_id = NEW.id
+       AND (x.expires_at IS NULL OR x.expires_at > NEW.claimed_at)"""
+_SUPPRESSED_DOMAIN = """
+    SELECT 1 FROM plan_member m JOIN suppression x ON x.domain_hash = m.domain_hash AND x.email_hash IS NULL
+     WHERE m.plan_id = NEW.plan_id AND m.touch_id = NEW.id
+       AND (x.expires_at IS NULL OR x.expires_at > NEW.claimed_at)"""
+_HELD = """
+    SELECT 1 FROM hold h
+     WHERE h.account_id = NEW.account_id AND (h.scope = 'account' OR h.stakeholder_id = NEW.stakeholder_id)
+       AND h.released_at IS NULL AND h.starts_at <= NEW.claimed_at
+       AND (h.ends_at IS NULL OR h.ends_at > NEW.claimed_at)"""
+
+#: What the lock asks, in this order; the first that is true names the refusal.
+LOCK: tuple[tuple[str, str], ...] = (
+    ("no claim time", "NEW.claimed_at IS NULL"),
+    ("no live certificate", f"NOT EXISTS ({_LIVE_CERTIFICATE})"),
+    ("too late", "NEW.not_after < NEW.claimed_at"),
+    ("address changed", f"NOT EXISTS ({_PERSON})"),
+    ("no consent", f"NOT EXISTS ({_CONSENTS})"),
+    ("opted out", f"EXISTS ({_OPTED_OUT})"),
+    ("bounced, complained or left", f"EXISTS ({_UNREACHABLE})"),
+    ("suppressed", f"EXISTS ({_SUPPRESSED_ADDRESS}) OR EXISTS ({_SUPPRESSED_DOMAIN})"),
+    ("held", f"EXISTS ({_HELD})"),
+)
+
+_EDGES = " OR ".join(f"(OLD.state = '{start}' AND NEW.state = '{end}')" for start, end in TOUCH_EDGES)
+_SEALED = ("plan_id", "account_id", "stakeholder_id", "channel", "address", "content", "content_digest", "stage",
+           "play_version")  # fmt: skip
+_ALTERED = " OR ".join(f"OLD.{column} <> NEW.{column} OR NEW.{column} IS NULL" for column in _SEALED)
+_CERTIFIED_PLAN = "EXISTS (SELECT 1 FROM certificate c WHERE c.plan_id = NEW.plan_id)"
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """When a row of `table` is written so (`moment`, `when`), refuse with the first sentence whose condition holds."""
+
+    name: str
+    table: str
+    moment: str
+    when: str
+    refusals: tuple[tuple[str, str], ...]
+
+
+TRIGGERS: tuple[Trigger, ...] = (
+    Trigger(
+        "touch_moves_along_edges", "touch", "BEFORE UPDATE OF state", f"OLD.state <> NEW.state AND NOT ({_EDGES})",
+        (("not a move a touch can make", "TRUE"),),
+    ),
+    Trigger("touch_is_born_locked", "touch", "BEFORE INSERT", "NEW.state = 'sending'", LOCK),
+    Trigger(
+        "touch_enters_locked", "touch", "BEFORE UPDATE OF state", "NEW.state = 'sending' AND OLD.state <> 'sending'",
+        LOCK,
+    ),
+    Trigger(
+        "touch_keeps_its_seal", "touch", "BEFORE UPDATE",
+        f"OLD.state = 'certified' AND NEW.state IN ('certified', 'sending') AND ({_ALTERED})",
+        (("certified, so it cannot be altered", "TRUE"),),
+    ),
+    Trigger(
+        "plan_member_is_closed", "plan_member", "BEFORE INSERT", "TRUE",
+        (("a certified plan takes no new members", _CERTIFIED_PLAN),),
+    ),
+    Trigger("plan_member_is_sealed", "plan_member", "BEFORE UPDATE", "TRUE", (("a seal stays", "TRUE"),)),
+)  # fmt: skip
+
+
+def _sqlite(trigger: Trigger) -> list[str]:
+    ask = "\n".join(f"    WHEN {condition} THEN RAISE(ABORT, 'lock: {name}')" for name, condition in trigger.refusals)
+    head = f"CREATE TRIGGER IF NOT EXISTS {trigger.name} {trigger.moment} ON {trigger.table} WHEN {trigger.when}"
+    return [f"{head} BEGIN SELECT CASE\n{ask}\n  END; END"]
+
+
+def _postgresql(trigger: Trigger) -> list[str]:
+    ask = "\n".join(f"    WHEN {condition} THEN '{name}'" for name, condition in trigger.refusals)
+    refuse = "RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = 'lock: ' || refusal"
+    function = (
+        f"CREATE OR REPLACE FUNCTION {trigger.name}() RETURNS trigger LANGUAGE plpgsql AS $$\n"
+        f"DECLARE refusal text;\nBEGIN\n  refusal := CASE\n{ask}\n  END;\n"
+        f"  IF refusal IS NOT NULL THEN {refuse}; END IF;\n  RETURN NEW;\nEND $$"
+    )
+    head = f"CREATE OR REPLACE TRIGGER {trigger.name} {trigger.moment} ON {trigger.table} FOR EACH ROW"
+    return [function, f"{head} WHEN ({trigger.when}) EXECUTE FUNCTION {trigger.name}()"]
+
+
+#: The statements that make the lock, one by one; safe to run again.
+SQLITE: tuple[str, ...] = tuple(chain.from_iterable(map(_sqlite, TRIGGERS)))
+POSTGRESQL: tuple[str, ...] = tuple(chain.from_iterable(map(_postgresql, TRIGGERS)))
+
+
+def install(connection: Connection) -> None:
+    """Make the lock, or what of it is missing."""
+    for statement in SQLITE if connection.dialect.name == "sqlite" else POSTGRESQL:
+        connection.exec_driver_sql(statement)
+
+
+def missing(connection: Connection) -> list[str]:
+    """Names of the triggers that ought to be there and are not; empty when the lock is whole."""
+    present = {
+        "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
+        "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'",
+    }[connection.dialect.name]
+    names = set(connection.scalars(text(present)))
+    return [trigger.name for trigger in TRIGGERS if trigger.name not in names]
+
+
+@event.listens_for(Base.metadata, "after_create")
+def _install_with_the_tables(_target: MetaData, connection: Connection, **_options: object) -> None:
+    install(connection)

@@ -1,0 +1,327 @@
+"""Send plans: frozen from decisions, certified by digest, held for a person, rejected, done."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    text,
+    update,
+)  # fmt: skip
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import aliased
+
+from accounts.errors import NotFound, PlanRefused
+from accounts.identity import domain_hash, domain_of, email_hash
+from accounts.ledger.touches import move
+from accounts.models import Account, Certificate, Decision, PlanMember, SendPlan, Stakeholder, Touch
+from accounts.playbook import Play
+from accounts.seals import Sealed, digest_of
+from accounts.touch_states import OPEN, Refusal, plan_sources_of
+from accounts.vocabulary import Answer, Channel, PlanState, TouchState
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A send plan as it stands."""
+
+    id: int
+    state: PlanState
+    play: str
+    created_at: datetime
+    #: Members it was frozen or certified with.
+    size: int
+    #: SHA-256 over the seals of its members; None only while it is being frozen.
+    digest: str | None
+    flow_run: str | None
+    checks: Any
+    approved_by: str | None
+    approved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An earlier plan, for comparing sizes and mixes: how many touches left, by stage."""
+
+    plan_id: int
+    stages: Mapping[str, int]
+
+    @property
+    def size(self) -> int:
+        return sum(self.stages.values())
+
+
+_PLAN = select(
+    SendPlan.id, SendPlan.state, SendPlan.play, SendPlan.created_at, SendPlan.size, SendPlan.digest, SendPlan.flow_run,
+    SendPlan.checks, SendPlan.approved_by, SendPlan.approved_at,
+)  # fmt: skip
+
+
+def read_plan(connection: Connection, plan_id: int) -> Plan:
+    """Raises NotFound."""
+    row = connection.execute(_PLAN.where(SendPlan.id == plan_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"no send plan {plan_id}", cure="tandem touches lists touches with their plans")
+    return _plan(row)
+
+
+def plans_in(connection: Connection, *states: PlanState, play: str | None = None) -> list[Plan]:
+    """The plans in these states, oldest first; of one play, or of all."""
+    query = _PLAN.where(SendPlan.state.in_(states)).order_by(SendPlan.id)
+    return [_plan(row) for row in connection.execute(query.where(SendPlan.play == play) if play else query)]
+
+
+def freeze(connection: Connection, play: Play, now: datetime, flow_run: str | None = None) -> int | None:
+    """Make a plan of everybody whose decision is to be touched now; None when there is nobody.
+
+    A row of `touch` that was cancelled is used again; in any other state that content is used up for that person.
+    Nobody who still has an open touch gets a second one. The plan comes out as a draft with its digest.
+    """
+    _one_freeze_at_a_time(connection)
+    draft = insert(SendPlan).values(flow_run=flow_run, created_at=now, play=play.key, state=PlanState.DRAFT)
+    plan_id: int = connection.execute(draft.returning(SendPlan.id)).scalar_one()
+    connection.execute(_insert_touches(connection.dialect.name, _due(play, now, plan_id)))
+    members = _sealed(connection, plan_id, TouchState.PLANNED)
+    if not members:
+        connection.execute(delete(SendPlan).where(SendPlan.id == plan_id))
+        return None
+    connection.execute(insert(PlanMember), [_member(plan_id, member) for member in members])
+    digest = digest_of((member.touch_id, member.seal) for member in members)
+    connection.execute(update(SendPlan).where(SendPlan.id == plan_id).values(digest=digest, size=len(members)))
+    return plan_id
+
+
+def certify(
+    connection: Connection, plan_id: int, *, digest: str, suite_version: str, now: datetime, expires_at: datetime,
+    failing: Mapping[int, str], checks: Any, approved_by: str | None = None,
+) -> int:  # fmt: skip
+    """The gate's word becomes a certificate: failing rows are cancelled with their reason, the rest may be claimed.
+
+    digest: the one the gate judged. failing: touch id -> reason. Returns the number of members certified.
+    Raises PlanRefused when somebody else was faster, when a member was altered since the freezing, or nobody is left.
+    """
+    _advance(connection, plan_id, PlanState.CERTIFIED, SendPlan.digest == digest)
+    move(connection, failing, TouchState.CANCELLED, now=now)
+    members = _sealed(connection, plan_id, TouchState.PLANNED)
+    if not members:
+        raise PlanRefused("nobody is left in it", where=f"plan {plan_id}")
+    _drop_members_except(connection, plan_id, TouchState.PLANNED)
+    frozen = _seals(connection, plan_id)
+    if frozen != {member.touch_id: member.seal for member in members}:
+        raise PlanRefused("it was altered since it was frozen", where=f"plan {plan_id}")
+    values = {
+        "digest": digest_of(frozen.items()), "members": len(frozen), "suite_version": suite_version,
+        "certified_at": now, "expires_at": expires_at, "revoked_at": None,
+    }  # fmt: skip
+    connection.execute(insert(Certificate).values(plan_id=plan_id, **values))
+    approval = {"approved_by": approved_by, "approved_at": now} if approved_by else {}
+    whole = {"digest": values["digest"], "size": len(frozen), "checks": checks, **approval}
+    connection.execute(update(SendPlan).where(SendPlan.id == plan_id).values(**whole))
+    connection.execute(
+        update(Touch).where(_planned(plan_id)).values(state=TouchState.CERTIFIED, reason=None, error=None)
+    )
+    return len(frozen)
+
+
+def hold(connection: Connection, plan_id: int, checks: Any) -> None:
+    """Wait for a person; the members stay planned. Raises PlanRefused when the plan has moved on."""
+    _advance(connection, plan_id, PlanState.HELD)
+    connection.execute(update(SendPlan).where(SendPlan.id == plan_id).values(checks=checks))
+
+
+def reject(
+    connection: Connection, plan_id: int, *, reason: str, now: datetime, checks: Any = None, by: str | None = None
+) -> int:
+    """Nothing more of it leaves: its open touches are cancelled with `reason`, its certificate revoked.
+
+    Returns how many touches were cancelled; planning looks at their accounts again. Raises PlanRefused when the plan
+    has moved on.
+    """
+    _advance(connection, plan_id, PlanState.REJECTED)
+    if checks is not None:
+        connection.execute(update(SendPlan).where(SendPlan.id == plan_id).values(checks=checks))
+    if by is not None:
+        connection.execute(update(SendPlan).where(SendPlan.id == plan_id).values(approved_by=by, approved_at=now))
+    connection.execute(
+        update(Certificate)
+        .where(Certificate.plan_id == plan_id, Certificate.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
+    leaving = select(Touch.id).where(Touch.plan_id == plan_id, Touch.state.in_(_NOT_YET_CLAIMED))
+    return len(move(connection, dict.fromkeys(connection.scalars(leaving), reason), TouchState.CANCELLED, now=now))
+
+
+def live_seals(connection: Connection, plan_id: int, now: datetime) -> dict[int, str]:
+    """Touch id -> seal of the members that were certified, after proving that they are the ones the certificate names.
+
+    Raises PlanRefused: no certificate, ended, revoked, for another digest, or for other members.
+    """
+    where = f"plan {plan_id}"
+    row = connection.execute(select(Certificate).where(Certificate.plan_id == plan_id)).one_or_none()
+    if row is None:
+        raise PlanRefused("it has no certificate", where=where)
+    if row.revoked_at is not None:
+        raise PlanRefused("its certificate was revoked", where=where)
+    if row.expires_at <= now:
+        raise PlanRefused("its certificate has ended", where=where)
+    seals = _seals(connection, plan_id)
+    if len(seals) != row.members or digest_of(seals.items()) != row.digest:
+        raise PlanRefused("its members are not the certified ones", where=where)
+    stranger = select(Touch.id).where(
+        Touch.plan_id == plan_id, Touch.state.in_(_NOT_YET_CLAIMED), _is_no_member()
+    )  # fmt: skip
+    if connection.scalar(stranger.limit(1)) is not None:
+        raise PlanRefused("somebody was added after it was certified", where=where)
+    return seals
+
+
+def finish(connection: Connection, plan_id: int) -> bool:
+    """Mark a certified plan as done when none of its touches is open any more; says whether it is."""
+    is_open = exists(select(Touch.id).where(Touch.plan_id == plan_id, Touch.state.in_(OPEN)))
+    done = update(SendPlan).where(SendPlan.id == plan_id, SendPlan.state == PlanState.CERTIFIED, ~is_open)
+    return connection.execute(done.values(state=PlanState.DONE)).rowcount == 1
+
+
+def lapse(connection: Connection, now: datetime, *, drafts_before: datetime) -> list[int]:
+    """Reject what waited too long: certified plans whose certificate ended, drafts frozen before `drafts_before`.
+
+    A plan speaks of the facts of its hour; planning decides anew. Returns the plans rejected.
+    """
+    ended = select(Certificate.plan_id).where(Certificate.expires_at <= now)
+    old = select(SendPlan.id).where(
+        ((SendPlan.state == PlanState.CERTIFIED) & SendPlan.id.in_(ended))
+        | ((SendPlan.state == PlanState.DRAFT) & (SendPlan.created_at < drafts_before))
+    )  # fmt: skip
+    lapsed = list(connection.scalars(old.order_by(SendPlan.id)))
+    for plan_id in lapsed:
+        reject(connection, plan_id, reason=Refusal.PLAN_LAPSED, now=now)
+    return lapsed
+
+
+def past_plans(connection: Connection, play: str, *, before: int, last: int = 10) -> list[Past]:
+    """What the `last` plans of this play before plan `before` really sent, newest first."""
+    recent = (
+        select(SendPlan.id)
+        .where(SendPlan.play == play, SendPlan.id < before, SendPlan.state.in_([PlanState.CERTIFIED, PlanState.DONE]))
+        .order_by(SendPlan.id.desc())
+        .limit(last)
+    )
+    counts = (
+        select(Touch.plan_id, Touch.stage, func.count())
+        .where(Touch.plan_id.in_(recent), Touch.state == TouchState.SENT)
+        .group_by(Touch.plan_id, Touch.stage)
+    )
+    stages: dict[int, dict[str, int]] = {}
+    for plan_id, stage, count in connection.execute(counts):
+        stages.setdefault(plan_id, {})[stage] = count
+    return [Past(plan_id, stages[plan_id]) for plan_id in sorted(stages, reverse=True)]
+
+
+def _due(play: Play, now: datetime, plan_id: int) -> Select[Any]:
+    """Everybody whose decision says: touch, now, with a content this edition of the play has."""
+    digests = {step.key: step.digest for step in play.steps}
+    due_at = func.coalesce(Decision.until, Decision.as_of)
+    other = aliased(Touch)
+    has_open = exists(select(other.id).where(other.stakeholder_id == Stakeholder.id, other.state.in_(OPEN)))
+    return (
+        select(
+            Stakeholder.account_id, Stakeholder.id.label("stakeholder_id"), Account.owner_id,
+            literal(Channel.EMAIL.value), Decision.play, literal(play.version), Decision.stage, Decision.content,
+            case(digests, value=Decision.content, else_=null()) if digests else null(),
+            Stakeholder.email, Decision.timezone, Decision.timezone_source, literal(TouchState.PLANNED.value),
+            due_at, Decision.not_after, literal(plan_id),
+        )
+        .select_from(Decision)
+        .join(Stakeholder, Stakeholder.id == Decision.stakeholder_id)
+        .join(Account, Account.id == Stakeholder.account_id)
+        .where(
+            Decision.answer == Answer.TOUCH, Decision.play == play.key, Decision.content.in_(digests),
+            due_at <= now, (Decision.not_after.is_(None)) | (Decision.not_after >= now), ~has_open,
+        )
+        .order_by(due_at, Stakeholder.id)
+    )  # fmt: skip
+
+
+_FILLED = (
+    "account_id", "stakeholder_id", "rep_id", "channel", "play", "play_version", "stage", "content", "content_digest",
+    "address", "timezone", "timezone_source", "state", "due_at", "not_after", "plan_id",
+)  # fmt: skip
+_EMPTIED = ("reason", "error", "retry_at", "claimed_at", "claimed_by")
+
+
+def _insert_touches(dialect: str, rows: Select[Any]) -> Any:
+    base = postgresql.insert(Touch) if dialect == "postgresql" else sqlite.insert(Touch)
+    statement = base.from_select(list(_FILLED), rows, include_defaults=False)
+    anew = {column: statement.excluded[column] for column in _FILLED} | dict.fromkeys(_EMPTIED)
+    return statement.on_conflict_do_update(
+        index_elements=["stakeholder_id", "channel", "content"], set_=anew, where=Touch.state == TouchState.CANCELLED
+    )
+
+
+_NOT_YET_CLAIMED = (TouchState.PLANNED, TouchState.CERTIFIED)
+
+
+def _planned(plan_id: int) -> ColumnElement[bool]:
+    return (Touch.plan_id == plan_id) & (Touch.state == TouchState.PLANNED)
+
+
+def _is_no_member() -> ColumnElement[bool]:
+    return ~exists(
+        select(PlanMember.touch_id).where(PlanMember.plan_id == Touch.plan_id, PlanMember.touch_id == Touch.id)
+    )
+
+
+def _sealed(connection: Connection, plan_id: int, state: TouchState) -> list[Sealed]:
+    rows = select(
+        Touch.id, Touch.stakeholder_id, Touch.address, Touch.content, Touch.content_digest, Touch.stage,
+        Touch.play_version,
+    ).where(Touch.plan_id == plan_id, Touch.state == state)  # fmt: skip
+    return [Sealed(*row) for row in connection.execute(rows)]
+
+
+def _member(plan_id: int, member: Sealed) -> dict[str, Any]:
+    return {
+        "plan_id": plan_id, "touch_id": member.touch_id, "seal": member.seal,
+        "email_hash": email_hash(member.address), "domain_hash": domain_hash(domain_of(member.address)),
+    }  # fmt: skip
+
+
+def _seals(connection: Connection, plan_id: int) -> dict[int, str]:
+    rows = select(PlanMember.touch_id, PlanMember.seal).where(PlanMember.plan_id == plan_id)
+    return dict(connection.execute(rows).tuples().all())
+
+
+def _drop_members_except(connection: Connection, plan_id: int, state: TouchState) -> None:
+    stays = select(Touch.id).where(Touch.plan_id == plan_id, Touch.state == state)
+    connection.execute(delete(PlanMember).where(PlanMember.plan_id == plan_id, PlanMember.touch_id.not_in(stays)))
+
+
+def _advance(connection: Connection, plan_id: int, to: PlanState, *conditions: ColumnElement[bool]) -> None:
+    """Compare and set: losing the race is normal and said."""
+    step = update(SendPlan).where(SendPlan.id == plan_id, SendPlan.state.in_(plan_sources_of(to)), *conditions)
+    if connection.execute(step.values(state=to)).rowcount == 0:
+        state = read_plan(connection, plan_id).state
+        raise PlanRefused(f"it is {state} and cannot become {to}", where=f"plan {plan_id}")
+
+
+def _one_freeze_at_a_time(connection: Connection) -> None:
+    """Two freezes at once could each give a person a touch. SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE send_plan IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def _plan(row: Row[Any]) -> Plan:
+    return Plan(**{**row._mapping, "state": PlanState(row.state)})
