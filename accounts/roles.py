@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from accounts.titles import Said, Trait, fold, read_title
+from accounts.spelling import squeeze
+from accounts.titles import Said, Trait, read_title
 from accounts.vocabulary import Role, RoleSource
 
 T = Trait
@@ -140,7 +141,7 @@ def _evidence(title: str, rule: Rule, said: tuple[Said, ...]) -> str:
 def _crm_finding(crm_role: str) -> RoleFinding | None:
     """The role a CRM value names; of several (HubSpot keeps a list) the one that decides most."""
     words = [word.strip() for word in re.split(r"[;,|]", crm_role)]
-    named = {_CRM_ROLE_OF[key]: word for word in words if (key := _squeeze(word)) in _CRM_ROLE_OF}
+    named = {_CRM_ROLE_OF[key]: word for word in words if (key := squeeze(word)) in _CRM_ROLE_OF}
     role = next((role for role in CRM_ROLES if role in named), None)
     if role is None:
         return None
@@ -149,13 +150,9 @@ def _crm_finding(crm_role: str) -> RoleFinding | None:
 
 def is_known_crm_role(crm_role: str) -> bool:
     """Whether a CRM value names a role, or says that nobody has said; anything else is worth a look at CRM_ROLES."""
-    return _squeeze(crm_role) in CRM_SAYS_NOTHING or _crm_finding(crm_role) is not None
+    return squeeze(crm_role) in CRM_SAYS_NOTHING or _crm_finding(crm_role) is not None
 
 
-def _squeeze(word: str) -> str:
-    return re.sub(r"[\W_]", "", fold(word))
-
-
-_CRM_ROLE_OF = {_squeeze(word): role for role, words in CRM_ROLES.items() for word in words.split(",")} | {
-    _squeeze(role.value): role for role in CRM_ROLES
+_CRM_ROLE_OF = {squeeze(word): role for role, words in CRM_ROLES.items() for word in words.split(",")} | {
+    squeeze(role.value): role for role in CRM_ROLES
 }

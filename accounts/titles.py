@@ -6,12 +6,13 @@ spellings ae/oe/ue and the second gender make no difference: `geschäftsführ*` 
 
 import re
 import tomllib
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
+
+from accounts.spelling import fold
 
 
 class Trait(StrEnum):
@@ -64,14 +65,6 @@ def read_title(title: str) -> tuple[Said, ...]:
     """What each word or phrase of a title says, in order; words that say nothing are left out."""
     words = _WORD.findall(_GENDERED.sub("", _INITIALS.sub(_without_dots, title)))
     return tuple(_said(words))
-
-
-@lru_cache(maxsize=65536)
-def fold(text: str) -> str:
-    """Lower case without accents; ae, oe and ue as the umlauts they stand for, on both sides of a comparison."""
-    plain = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe"))
-    bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    return bare.replace("ae", "a").replace("oe", "o").replace("ue", "u")
 
 
 #: C.F.O., V.P.

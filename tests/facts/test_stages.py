@@ -1,0 +1,214 @@
+"""The stage of an account from its opportunities and the first contact; moves the play does not allow are refused."""
+
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from accounts.playbook import Entry
+from accounts.stages import Deal, Move, StageNames, Standing, find_move, may_enter
+from tests.cast import NOW
+from tests.plays import small_play
+
+PLAY = small_play()
+NAMES = StageNames(PLAY)
+TALKED = NOW - timedelta(days=30)
+
+
+def standing(
+    stage: str, *, contacted: datetime | None = TALKED, entered_days_ago: int = 14, **more: object
+) -> Standing:
+    return Standing(stage, NOW - timedelta(days=entered_days_ago), contacted, **more)  # type: ignore[arg-type]
+
+
+def deal(stage: str, *, is_open: bool = True, is_won: bool = False, id: int = 1, **more: object) -> Deal:
+    return Deal(id, f"Deal {id}", stage, is_open, is_won, **more)  # type: ignore[arg-type]
+
+
+def won(id: int = 1, **more: object) -> Deal:
+    return deal("Closed Won", is_open=False, is_won=True, id=id, **more)
+
+
+def lost(id: int = 1, **more: object) -> Deal:
+    return deal("Closed Lost", is_open=False, id=id, **more)
+
+
+def moved(now: Standing, *deals: Deal) -> Move | None:
+    return find_move(now, deals, PLAY, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [
+        ("Proof of Concept", "evaluation"),
+        ("proof of concept", "evaluation"),
+        ("  PROOF  OF CONCEPT ", "evaluation"),
+        ("presentationscheduled", "evaluation"),
+        ("Presentation Scheduled", "evaluation"),
+        ("Negotiation/Review", "negotiation"),
+        ("Closed Won", "won"),
+        ("closedlost", "lost"),
+        ("discovery", "discovery"),
+        ("Engaging", None),
+        ("", None),
+    ],
+)
+def test_crm_names_are_found_whatever_their_case_and_blanks(name: str, stage: str | None) -> None:
+    assert NAMES.find(name) == stage
+
+
+def test_an_open_opportunity_moves_the_account_to_its_stage_and_says_so() -> None:
+    assert moved(standing("discovery"), deal("Proof of Concept")) == Move(
+        "discovery", "evaluation", "opportunity “Deal 1” is in “Proof of Concept”"
+    )
+
+
+def test_an_account_that_is_where_it_belongs_does_not_move() -> None:
+    assert moved(standing("evaluation"), deal("Proof of Concept")) is None
+
+
+def test_of_several_open_opportunities_the_most_advanced_counts() -> None:
+    move = moved(
+        standing("contacted"), deal("Qualification"), deal("Negotiation/Review", id=2), deal("Discovery", id=3)
+    )
+    assert move is not None
+    assert (move.to_stage, move.cause) == ("negotiation", "opportunity “Deal 2” is in “Negotiation/Review”")
+
+
+class TestWithoutContact:
+    """Promise 1: nothing leaves `target` before sales has made contact."""
+
+    def test_a_target_with_an_open_opportunity_stays_and_the_refusal_says_why(self) -> None:
+        move = moved(standing("target", contacted=None), deal("Proof of Concept"))
+        assert move is not None
+        assert (move.to_stage, move.refused) == ("evaluation", "no sales contact on record yet")
+
+    def test_a_target_with_nothing_or_with_closed_opportunities_just_stays(self) -> None:
+        assert moved(standing("target", contacted=None)) is None
+        assert moved(standing("target", contacted=None), won(), lost(2)) is None
+
+    def test_an_account_that_got_further_goes_back_whatever_the_table_of_moves_says(self) -> None:
+        assert moved(standing("negotiation", contacted=None), deal("Negotiation/Review")) == Move(
+            "negotiation", "target", "no sales contact on record"
+        )
+
+
+class TestWithoutOpportunity:
+    def test_the_first_contact_makes_a_target_contacted(self) -> None:
+        talked = standing("target", contact="meeting on 2026-10-25 (held)")
+        assert moved(talked) == Move("target", "contacted", "meeting on 2026-10-25 (held)")
+
+    def test_an_account_that_stands_further_along_stays(self) -> None:
+        assert moved(standing("discovery")) is None
+
+    def test_a_stage_the_play_does_not_know_is_read_as_a_crm_name_or_left_for_contacted(self) -> None:
+        assert moved(standing("Proof of Concept")) == Move(
+            "Proof of Concept", "evaluation", "its stage was called “Proof of Concept”"
+        )
+        move = moved(standing("simmering"))
+        assert move is not None
+        assert (move.to_stage, move.refused) == ("contacted", None)
+
+
+class TestMoves:
+    def test_a_move_the_play_does_not_allow_is_refused_with_the_reason(self) -> None:
+        move = moved(standing("evaluation"), deal("Qualification"))
+        assert move is not None
+        assert move.refused == "the play new-business allows no move from evaluation to contacted"
+
+    def test_skipping_ahead_is_refused_where_the_play_wants_every_stage(self) -> None:
+        strict = small_play(
+            stages=tuple(
+                rule.model_copy(update={"moves": ("discovery",)}) if rule.key == "contacted" else rule
+                for rule in PLAY.stages
+            )
+        )
+        move = find_move(standing("contacted"), [deal("Negotiation/Review")], strict, StageNames(strict))
+        assert move is not None
+        assert move.refused == "the play new-business allows no move from contacted to negotiation"
+
+    def test_going_back_needs_the_plays_leave(self) -> None:
+        back = moved(standing("evaluation"), deal("Needs Analysis"))
+        assert back is not None
+        assert (back.to_stage, back.refused) == ("discovery", None)
+
+
+class TestWonAndLost:
+    def test_a_won_deal_and_nothing_open_is_won(self) -> None:
+        move = moved(standing("negotiation"), won())
+        assert move is not None
+        assert (move.to_stage, move.refused) == ("won", None)
+
+    def test_flags_outrank_the_name_of_the_column(self) -> None:
+        closed = deal("Negotiation/Review", is_open=False)
+        assert moved(standing("negotiation"), closed) == Move(
+            "negotiation", "lost", "opportunity “Deal 1” is in “Negotiation/Review”"
+        )
+        signed = moved(standing("proposal"), deal("Whatever", is_open=False, is_won=True))
+        assert signed is not None
+        assert signed.to_stage == "won"
+
+    def test_lost_while_another_is_open_is_not_lost(self) -> None:
+        assert moved(standing("evaluation"), lost(), deal("Proof of Concept", id=2)) is None
+
+    def test_lost_and_won_with_nothing_open_is_won(self) -> None:
+        move = moved(standing("negotiation"), won(), lost(2, close_date=date(2026, 11, 23)))
+        assert move is not None
+        assert move.to_stage == "won"
+
+    def test_the_win_the_account_was_worked_for_outweighs_what_was_open_beside_it(self) -> None:
+        older = deal("Discovery", id=2, created_at=NOW - timedelta(days=60))
+        move = moved(standing("negotiation"), won(closed_at=NOW - timedelta(days=1)), older)
+        assert move is not None
+        assert move.to_stage == "won"
+        assert moved(standing("won", entered_days_ago=0), won(closed_at=NOW - timedelta(days=1)), older) is None
+
+    def test_a_customer_of_last_year_may_be_in_a_new_cycle(self) -> None:
+        past = won(closed_at=NOW - timedelta(days=400))
+        move = moved(standing("contacted"), past, deal("Proof of Concept", id=2, created_at=NOW - timedelta(days=9)))
+        assert move is not None
+        assert (move.to_stage, move.refused) == ("evaluation", None)
+
+    def test_a_new_opportunity_of_a_customer_is_refused_since_customers_belong_in_another_play(self) -> None:
+        fresh = deal("Discovery", id=2, created_at=NOW)
+        move = moved(standing("won"), won(closed_at=NOW - timedelta(days=20)), fresh)
+        assert move is not None
+        assert move.refused == "the play new-business allows no move from won to discovery"
+
+    def test_a_reopened_deal_brings_a_lost_account_back(self) -> None:
+        move = moved(standing("lost"), lost(), deal("Discovery", id=2))
+        assert move is not None
+        assert (move.to_stage, move.refused) == ("discovery", None)
+
+
+class TestRecycled:
+    """It waits for something new; what had happened by then is why it waits."""
+
+    def test_old_deals_do_not_wake_it(self) -> None:
+        old = lost(close_date=date(2026, 10, 1))
+        assert moved(standing("recycled"), old, deal("Discovery", id=2, created_at=NOW - timedelta(days=90))) is None
+
+    def test_a_new_opportunity_wakes_it(self) -> None:
+        move = moved(standing("recycled"), deal("Discovery", created_at=NOW - timedelta(days=1)))
+        assert move is not None
+        assert move.to_stage == "discovery"
+
+    def test_a_new_conversation_wakes_it_and_the_old_one_does_not(self) -> None:
+        assert moved(standing("recycled", last_contacted_at=TALKED)) is None
+        move = moved(standing("recycled", last_contacted_at=NOW - timedelta(days=1)))
+        assert move is not None
+        assert move.to_stage == "contacted"
+
+
+def test_opportunities_with_unknown_stage_names_say_nothing() -> None:
+    assert moved(standing("discovery"), deal("Engaging")) is None
+    move = moved(standing("target"), deal("Engaging"))
+    assert move is not None
+    assert move.to_stage == "contacted"
+
+
+def test_the_play_is_for_accounts_that_fit_all_its_wishes() -> None:
+    entry = Entry(tiers=("1", "2"), industries=("Food processing",))
+    assert may_enter(entry, "1", "food  Processing", None)
+    assert not may_enter(entry, "3", "Food processing", "DACH")
+    assert not may_enter(entry, None, "Food processing", "DACH")
+    assert may_enter(Entry(), None, None, None)
