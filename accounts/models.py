@@ -72,6 +72,11 @@ class Account(Base):
     source: Mapped[word | None]
     source_id: Mapped[slug | None]
     synced_at: Mapped[utc | None]
+    #: What tracking has digested: the `synced_at` it saw and the rules it went by. It looks again when either differs.
+    tracked_sync_at: Mapped[utc | None]
+    tracked_rules: Mapped[word | None]
+    #: Where the facts want the account to be while the move is refused; null when they agree with its stage.
+    refused_stage: Mapped[word | None]
     replan_at: Mapped[utc | None] = mapped_column(index=True)
     row_hash: Mapped[sha256 | None]
 
