@@ -180,7 +180,7 @@ def heat_of(signals: Iterable[Told], roles: Mapping[int, Role], rules: Rules, no
 
 def digest_of(rules: Rules) -> str:
     """SHA-256 of what a stored mass depends on: the weights and the half-life. Role weights are applied on reading."""
-    weights = sorted((kind.value, weight) for kind, weight in rules.weights.items() if weight)
+    weights = sorted((kind.value, float(weight)) for kind, weight in rules.weights.items() if weight)
     return hashlib.sha256(json.dumps([rules.half_life.total_seconds(), weights]).encode()).hexdigest()
 
 

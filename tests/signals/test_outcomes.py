@@ -1,0 +1,116 @@
+"""The table from kinds to effects, as values."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts.outcomes import (
+    LONGEST_ABSENCE,
+    NO_NEEDS_NO_NAME,
+    SETTLING,
+    SOFT_BOUNCE_PAUSE,
+    TABLE,
+    UNDATED_ABSENCE,
+    Happening,
+    HoldAccount,
+    MarkBounced,
+    MarkComplained,
+    MarkLeft,
+    OptOut,
+    PausePerson,
+    SettleTouch,
+    Suppress,
+    effects_of,
+)
+from accounts.playbook import Pauses
+from accounts.vocabulary import HoldCause, SignalKind
+from tests.cast import NOW
+
+PAUSES = Pauses(after_reply=timedelta(days=10), after_meeting=timedelta(days=3))
+
+
+def outcome(kind: str, **data: object) -> tuple[object, ...]:
+    return effects_of(Happening.read(kind, NOW, data), PAUSES)
+
+
+def test_an_opt_out_stops_the_person_and_suppresses_the_address_but_holds_no_account() -> None:
+    assert outcome("unsubscribed") == (OptOut(NOW), Suppress("opted_out", NOW), SettleTouch())
+
+
+def test_a_complaint_stops_the_person_and_holds_the_account_until_somebody_releases_it() -> None:
+    effects = outcome("complained")
+    assert {OptOut(NOW), MarkComplained(), HoldAccount(HoldCause.COMPLAINT, NOW, None)} <= set(effects)
+
+
+def test_a_reply_holds_the_account_for_as_long_as_the_play_says() -> None:
+    assert HoldAccount(HoldCause.REPLY, NOW, NOW + timedelta(days=10)) in outcome("replied")
+
+
+def test_a_booked_meeting_holds_from_the_booking_until_some_days_after_the_meeting() -> None:
+    meets = NOW + timedelta(days=5)
+    assert outcome("meeting_booked", until=meets.isoformat()) == (
+        HoldAccount(HoldCause.MEETING, NOW, meets + timedelta(days=3)),
+    )
+
+
+def test_a_meeting_that_was_held_pauses_from_then_on() -> None:
+    assert outcome("meeting_held") == (HoldAccount(HoldCause.MEETING, NOW, NOW + timedelta(days=3)),)
+
+
+def test_a_hard_bounce_ends_an_address_and_an_unclassified_one_counts_as_hard() -> None:
+    assert outcome("bounced") == outcome("bounced", bounce="hard")
+    assert outcome("bounced") == (MarkBounced(), Suppress("bounced", NOW), SettleTouch())
+
+
+def test_a_soft_bounce_only_waits() -> None:
+    assert outcome("bounced", bounce="soft") == (PausePerson(NOW + SOFT_BOUNCE_PAUSE), SettleTouch())
+
+
+def test_who_left_is_marked_and_the_old_address_suppressed() -> None:
+    assert {MarkLeft(), Suppress("left", NOW)} <= set(outcome("left_company"))
+
+
+@pytest.mark.parametrize(
+    ("said", "back"),
+    [
+        ("2026-12-01", datetime.fromisoformat("2026-12-01T00:00+00:00")),
+        ("2026-12-01T09:00:00+01:00", datetime.fromisoformat("2026-12-01T08:00+00:00")),
+        ("2099-01-01", NOW + LONGEST_ABSENCE),
+        ("next Tuesday", NOW + UNDATED_ABSENCE),
+        (None, NOW + UNDATED_ABSENCE),
+        (20261201, NOW + UNDATED_ABSENCE),
+    ],
+)
+def test_somebody_away_is_left_alone_until_they_are_back_and_never_for_longer_than_ninety_days(
+    said: object, back: datetime
+) -> None:
+    assert PausePerson(back) in outcome("out_of_office", until=said)
+
+
+def test_an_absence_that_was_over_when_it_was_written_pauses_nobody() -> None:
+    assert outcome("out_of_office", until="2020-01-01") == (SettleTouch(),)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SignalKind if kind not in TABLE] + ["a kind of next year", ""])
+def test_kinds_without_a_row_change_nobody(kind: str) -> None:
+    assert outcome(kind) == ()
+
+
+def test_what_settles_a_touch_is_the_same_in_the_table_and_in_the_set() -> None:
+    assert {kind for kind in SignalKind if SettleTouch() in outcome(kind)} == SETTLING
+    assert {kind for kind in SignalKind if any(isinstance(e, Suppress) for e in outcome(kind))} == NO_NEEDS_NO_NAME
+
+
+@given(
+    kind=st.sampled_from(list(SignalKind)),
+    at=st.datetimes(datetime(1970, 1, 2), datetime(9000, 1, 1), timezones=st.just(NOW.tzinfo)),  # noqa: DTZ001
+    data=st.dictionaries(
+        st.sampled_from(["until", "bounce"]), st.text() | st.integers() | st.none() | st.datetimes().map(str)
+    ),
+)
+def test_whatever_a_provider_says_the_table_has_an_answer(kind: str, at: datetime, data: dict[str, object]) -> None:
+    for effect in effects_of(Happening.read(kind, at, data), PAUSES):
+        if isinstance(effect, PausePerson):
+            assert at < effect.until <= at + LONGEST_ABSENCE
