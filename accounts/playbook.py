@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, time, timedelta
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -165,10 +165,6 @@ class Source:
 
     front: Marked = field(compare=False)
     body_line: int = field(compare=False)
-
-    def refuse(self, what: str, line: int, cure: str) -> NoReturn:
-        """Raises ContentRefused for a line of the file."""
-        raise ContentRefused(what, where=f"{self.front.file}:{line}", cure=cure)
 
 
 class Step(_Frozen):
