@@ -1,0 +1,209 @@
+"""One account of a brief. Each word a rep reads is chosen here, in Python, and counted; templates only lay it out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from accounts.briefs.coming import Planned, planned_mails, why_nothing
+from accounts.briefs.heat import heat_statement
+from accounts.briefs.material import AccountMaterial, Evidence, Person, Statement, clip, evidence
+from accounts.briefs.news import News, Weight, mails_since, stage_label
+from accounts.briefs.next_steps import Scene, suggest
+from accounts.briefs.saying import Local, counted, listed, title_of
+from accounts.briefs.seats import Seat, SeatState, question_of, seats, warm_for
+from accounts.playbook import Play, Step
+from accounts.sla import Clock
+from accounts.vocabulary import Role
+
+#: The words before the parts of an account, in the order of reading; they count as well.
+LABELS = {
+    "clock": "Clock",
+    "news": "New",
+    "step": "Suggested step",
+    "group": "Buying group",
+    "question": "Open question",
+    "contact": "Last contact",
+    "sent": "Marketing sent",
+    "planned": "Next 7 days",
+    "asset": "Worth sharing",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """Something to hand over, and how to start talking about it."""
+
+    title: str
+    talking_point: str
+    url: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBrief:
+    """Ready to be laid out; a part that has nothing to say is None or empty."""
+
+    key: str
+    title: str
+    stage: str
+    #: Why the account stands at this place.
+    why: str
+    headline: Statement
+    clock: Statement | None
+    is_late: bool
+    news: tuple[Statement, ...]
+    more_news: Statement | None
+    group: tuple[Seat, ...]
+    more_seats: Statement | None
+    question: Statement | None
+    contact: Statement | None
+    sent: Statement | None
+    planned: tuple[Planned, ...]
+    #: What else is planned, or why nothing is.
+    more_planned: Statement | None
+    step: Statement
+    asset: Asset | None
+
+    def spoken(self) -> list[str]:
+        """Every word of this account that a rep reads."""
+        said = [self.title, self.key, self.stage, self.why, self.headline.text]
+        for part, texts in self.parts().items():
+            if texts:
+                said += [LABELS[part], *texts]
+        return said
+
+    def parts(self) -> dict[str, list[str]]:
+        """The words of each labelled part."""
+        said = {part: [one.text for one in sentences] for part, sentences in self._sentences().items()}
+        said["group"][:0] = [word for seat in self.group for word in (seat.mark, seat.name, seat.role, seat.note)]
+        said["planned"][:0] = [word for mail in self.planned for word in (mail.when, mail.what, mail.veto)]
+        said["asset"] = [self.asset.title, self.asset.talking_point, self.asset.url] if self.asset else []
+        return said
+
+    @property
+    def words(self) -> int:
+        """Words as `wc -w` counts them: whatever stands between blanks."""
+        return len(" ".join(self.spoken()).split())
+
+    def statements(self) -> Iterator[Statement]:
+        """Everything that claims something, with its proof."""
+        yield self.headline
+        for sentences in self._sentences().values():
+            yield from sentences
+        for seat in self.group:
+            yield Statement(f"{seat.name} ({seat.role}): {seat.note}", seat.evidence)
+        for mail in self.planned:
+            yield Statement(f"{mail.when} {mail.what}", mail.evidence)
+        if self.asset:
+            yield Statement(f"{self.asset.title}: {self.asset.talking_point}", self.asset.evidence)
+
+    def _sentences(self) -> dict[str, list[Statement]]:
+        """Of each part, in the order of LABELS."""
+        return {
+            "clock": _said(self.clock),
+            "news": _said(*self.news, self.more_news),
+            "step": [self.step],
+            "group": _said(self.more_seats),
+            "question": _said(self.question),
+            "contact": _said(self.contact),
+            "sent": _said(self.sent),
+            "planned": _said(self.more_planned),
+        }
+
+
+def _said(*statements: Statement | None) -> list[Statement]:
+    return [statement for statement in statements if statement]
+
+
+def account_brief(
+    account: AccountMaterial, news: tuple[News, ...], clock: Clock | None, play: Play, since: datetime, local: Local
+) -> AccountBrief:  # fmt: skip
+    """Everything there is to say about the account, not yet shortened. `news`: at least one."""
+    group = seats(account, play, local)
+    step = suggest(Scene(account, play, news, clock, group, local))
+    coming = planned_mails(account, play, local)
+    return AccountBrief(
+        key=account.key,
+        title=clip(account.name, 6, 60),
+        stage=stage_label(account.stage, play),
+        why=news[0].weight.value,
+        headline=_headline(account, group, play, local.now),
+        clock=_clock(account, clock, local),
+        is_late=clock is not None and clock.is_overdue(local.now),
+        news=tuple(Statement(item.text, item.evidence) for item in news if item.weight != Weight.MAILED),
+        more_news=None,
+        group=group,
+        more_seats=None,
+        question=question_of(account, play),
+        contact=_contact(account, local),
+        sent=_sent(account, play, since, local),
+        planned=coming,
+        more_planned=None if coming else why_nothing(account, local),
+        step=Statement(step.text, step.evidence),
+        asset=_asset(account, step.person, play, local.today),
+    )
+
+
+def _headline(account: AccountMaterial, group: tuple[Seat, ...], play: Play, now: datetime) -> Statement:
+    """``3 of 6 engaged in 28 days, interest rising (18 points, usually 6)``."""
+    warm = [seat for seat in group if seat.state == SeatState.WARM]
+    heat = heat_statement(account, play, now)
+    if not account.people:
+        return Statement("We know nobody there yet", evidence("account", account.id))
+    text = f"{len(warm)} of {len(account.people)} engaged in {warm_for(play).days} days"
+    proof = tuple(proof for seat in warm for proof in seat.evidence) or evidence("account", account.id)
+    return Statement(f"{text}, {heat.text}", proof + heat.evidence) if heat else Statement(text, proof)
+
+
+def _clock(account: AccountMaterial, clock: Clock | None, local: Local) -> Statement | None:
+    if clock is None:
+        return None
+    duty = "answer" if clock.is_asked else "call"
+    if clock.is_overdue(local.now):
+        return Statement(f"Your {duty} was due {local.moment(clock.due)}", clock.evidence)
+    return Statement(f"Your {duty} is due by {local.moment(clock.due)}", clock.evidence)
+
+
+def _contact(account: AccountMaterial, local: Local) -> Statement | None:
+    touch = account.sales_touch
+    if touch is None:
+        return None
+    person = account.person(touch.person)
+    name = f" with {clip(person.name, 3, 40)}" if person else ""
+    days = (local.now - touch.at).days
+    ago = f"{counted(days, 'day')} ago" if days else "today"
+    return Statement(f"{touch.kind.capitalize()}{name}, {ago}", touch.evidence)
+
+
+def _sent(account: AccountMaterial, play: Play, since: datetime, local: Local) -> Statement | None:
+    """Since the last brief: two of them by name, the others counted."""
+    mails = mails_since(account, since, local.now)
+    if not mails:
+        return None
+    names = {person.id: clip(person.name, 3, 40) for person in account.people}
+    told = [
+        f"“{title_of(mail.content, play, account.name)}” to {names.get(mail.person, 'somebody')} {local.day(mail.at)}"
+        for mail in mails[:2]
+    ]
+    more = [f"{len(mails) - 2} more"] if len(mails) > 2 else []
+    return Statement(listed(told + more), tuple(proof for mail in mails for proof in mail.evidence))
+
+
+def _asset(account: AccountMaterial, person: Person | None, play: Play, today: date) -> Asset | None:
+    """A current piece for this stage and the person of the suggested step, best one they do not get by mail anyway."""
+    steps = [step for step in play.steps if step.stage == account.stage and step.expires >= today]
+    role = person.role if person else Role.CHAMPION
+    fitting = [step for step in steps if role in step.roles] or steps
+    if not fitting:
+        return None
+    sent = {mail.content for mail in account.mails if person and mail.person == person.id}
+    if person and person.outlook and person.outlook.content:
+        sent.add(person.outlook.content)
+    step = min(fitting, key=lambda step: (step.key in sent, step.step, step.key))
+    title = f"“{title_of(step.key, play, account.name)}”"
+    return Asset(title, _talking_point(step), step.asset, evidence("content", step.key))
+
+
+def _talking_point(step: Step) -> str:
+    """The preheader says in one line why the piece is worth opening; one with variables in it is for e-mail only."""
+    return "" if "{" in step.preheader else clip(step.preheader, 14, 110)

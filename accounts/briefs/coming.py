@@ -1,0 +1,71 @@
+"""What marketing will send in the next seven days, each with the command that stops it, or why nothing goes out."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from accounts.briefs.material import AccountMaterial, Evidence, Person, Statement, clip, evidence
+from accounts.briefs.news import held_text
+from accounts.briefs.saying import BECAUSE, Local, title_of
+from accounts.playbook import Play
+from accounts.vocabulary import Answer, HoldScope
+
+#: How far ahead planned mail is shown.
+AHEAD = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A mail that goes out within seven days unless the rep says no."""
+
+    when: str
+    #: ``“Five years of cost” to Bob Example``
+    what: str
+    #: The command that stops it.
+    veto: str
+    evidence: Evidence
+
+
+def planned_mails(account: AccountMaterial, play: Play, local: Local) -> tuple[Planned, ...]:
+    """What goes out within seven days, by what planning answers now; earliest first."""
+    if any(hold.scope == HoldScope.ACCOUNT and hold.stands(local.now) for hold in account.holds):
+        return ()
+    held = {hold.person for hold in account.holds if hold.stands(local.now)}
+    coming = [
+        (at, person, content)
+        for person in account.people
+        if person.id not in held and (due := _due(person, local.now))
+        for at, content in (due,)
+    ]
+    return tuple(
+        Planned(
+            local.moment(at),
+            f"“{title_of(content, play, account.name)}” to {clip(person.name, 3, 40)}",
+            f"tandem veto {person.email}",
+            evidence("decision", person.id),
+        )
+        for at, person, content in sorted(coming, key=lambda mail: (mail[0], mail[1].id))
+    )
+
+
+def _due(person: Person, now: datetime) -> tuple[datetime, str] | None:
+    """When the next mail to this person leaves, if one is planned within seven days."""
+    outlook = person.outlook
+    if outlook is None or person.vetoed or not person.takes_mail or outlook.answer == Answer.NEVER:
+        return None
+    if not outlook.content or not outlook.until or outlook.until > now + AHEAD:
+        return None  # nothing to send, or only when somebody acts, or later
+    return max(outlook.until, now), outlook.content
+
+
+def why_nothing(account: AccountMaterial, local: Local) -> Statement:
+    """Nothing goes out, and the reason that holds for most of the group."""
+    hold = next((h for h in account.holds if h.scope == HoldScope.ACCOUNT and h.stands(local.now)), None)
+    if hold:
+        held = held_text(hold, account, local)
+        return Statement(f"Nothing: {held[0].lower()}{held[1:]}", hold.evidence)
+    reasons = [(p.outlook.reason, p.id) for p in account.people if p.outlook and p.outlook.reason]
+    if not reasons:
+        return Statement("Nothing planned", evidence("account", account.id))
+    common = max((reason for reason, _ in reasons), key=[reason for reason, _ in reasons].count)
+    proof = evidence("decision", *(id_ for reason, id_ in reasons if reason == common))
+    return Statement(f"Nothing: {BECAUSE[common]}", proof)

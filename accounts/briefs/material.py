@@ -1,0 +1,213 @@
+"""What a brief is written from: facts about a rep's accounts as frozen values, read once, machines already left out.
+
+Every fact carries the id of its row, since a brief may state nothing it cannot prove: `evidence("signal", 4711)` is
+``signal:4711``. Names were cleaned on the way in (`clean`): a name may hold line breaks, terminal codes or novels.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+
+from accounts.vocabulary import Answer, EmailStatus, HoldCause, HoldScope, Reason, Role, SignalKind
+
+#: Ids of the rows a statement rests on: ``("signal:12", "touch:7")``.
+Evidence = tuple[str, ...]
+
+
+def evidence(kind: str, *ids: object) -> Evidence:
+    """The proof of a statement: the table's name and the row's id, once for each id."""
+    return tuple(f"{kind}:{id_}" for id_ in ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A sentence, and the ids of the rows that prove it."""
+
+    text: str
+    evidence: Evidence
+
+
+def clean(value: str | None) -> str:
+    """One line of visible characters, whatever somebody typed into a name."""
+    kept = "".join(letter if unicodedata.category(letter)[0] != "C" else " " for letter in value or "")
+    return " ".join(kept.split())
+
+
+def clip(value: str, words: int, letters: int = 80) -> str:
+    """At most so many words and letters; what was cut is shown by an ellipsis."""
+    parts = value.split()
+    short = " ".join(parts[:words])
+    if len(parts) <= words and len(short) <= letters:
+        return short
+    return short[: letters - 1].rstrip(" ,;:.") + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Something a person did, or that became of a person's mailbox."""
+
+    #: The signal's id.
+    id: int
+    kind: SignalKind
+    #: The stakeholder's id; None when only the company is known.
+    person: int | None
+    at: datetime
+    #: Content key of the e-mail it answers to.
+    content: str | None = None
+    #: It came in since the last brief.
+    is_new: bool = False
+
+    @property
+    def evidence(self) -> Evidence:
+        return evidence("signal", self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """An e-mail that marketing sent."""
+
+    #: The touch's id.
+    id: int
+    person: int
+    content: str
+    at: datetime
+
+    @property
+    def evidence(self) -> Evidence:
+        return evidence("touch", self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What planning currently answers for a person."""
+
+    answer: Answer
+    reason: Reason | None
+    until: datetime | None
+    content: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A stakeholder as a rep knows them."""
+
+    id: int
+    name: str
+    email: str
+    role: Role
+    email_status: EmailStatus = EmailStatus.OK
+    opted_out_at: datetime | None = None
+    #: Latest thing this person did of their own accord, ever.
+    last_sign: Sign | None = None
+    outlook: Outlook | None = None
+    #: The rep stopped the mail that is planned next.
+    vetoed: bool = False
+
+    @property
+    def is_there(self) -> bool:
+        """Still at the company as far as we know; who opted out of marketing mail still is."""
+        return self.email_status not in (EmailStatus.BOUNCED, EmailStatus.LEFT)
+
+    @property
+    def takes_mail(self) -> bool:
+        return self.email_status == EmailStatus.OK and self.opted_out_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A move of the account between stages, or its refusal."""
+
+    id: int
+    from_stage: str | None
+    to_stage: str
+    at: datetime
+    refused_reason: str | None = None
+
+    @property
+    def evidence(self) -> Evidence:
+        return evidence("stage_change", self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A hold on an account or a person."""
+
+    id: int
+    scope: HoldScope
+    person: int | None
+    cause: HoldCause
+    by: str
+    starts_at: datetime
+    ends_at: datetime | None = None
+    released_at: datetime | None = None
+
+    @property
+    def evidence(self) -> Evidence:
+        return evidence("hold", self.id)
+
+    @property
+    def over_at(self) -> datetime | None:
+        """When it ended or will end; None for a hold without an end."""
+        ends = [at for at in (self.ends_at, self.released_at) if at is not None]
+        return min(ends, default=None)
+
+    def stands(self, as_of: datetime) -> bool:
+        return self.starts_at <= as_of and (self.over_at is None or self.over_at > as_of)
+
+
+@dataclass(frozen=True, slots=True)
+class SalesTouch:
+    """The last thing sales itself did: a call, a meeting or an e-mail."""
+
+    id: int
+    kind: str
+    person: int | None
+    at: datetime
+
+    @property
+    def evidence(self) -> Evidence:
+        return evidence("activity", self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountMaterial:
+    """One account: its people, and what happened around the time since the last brief."""
+
+    id: int
+    key: str
+    name: str
+    stage: str
+    people: tuple[Person, ...]
+    #: People's acts and what became of mailboxes: the last five weeks, and whatever came in since the last brief.
+    signs: tuple[Sign, ...] = ()
+    #: All that marketing sent to these people, oldest first.
+    mails: tuple[Mail, ...] = ()
+    #: Since the last brief.
+    moves: tuple[Move, ...] = ()
+    #: Holds that stand, and those that began or ended since the last brief.
+    holds: tuple[Held, ...] = ()
+    sales_touch: SalesTouch | None = None
+
+    @property
+    def new_signs(self) -> tuple[Sign, ...]:
+        return tuple(sign for sign in self.signs if sign.is_new)
+
+    def person(self, id_: int | None) -> Person | None:
+        """Who has this id, if it is anybody of this account."""
+        return next((person for person in self.people if person.id == id_), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RepMaterial:
+    """One rep: where the last brief ended, and the accounts on which something may have changed since."""
+
+    id: int
+    name: str
+    email: str
+    timezone: str | None
+    #: The last brief told everything up to here; for the first brief a week ago.
+    since: datetime
+    is_first: bool
+    accounts: tuple[AccountMaterial, ...]
+    #: Briefs of which nobody knows whether they arrived: (id, as of).
+    doubtful: tuple[tuple[int, datetime], ...] = ()

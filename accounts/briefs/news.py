@@ -1,0 +1,202 @@
+"""What is new at an account, and how much it matters to the rep who owns it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from accounts.briefs.heat import heat_reading
+from accounts.briefs.material import AccountMaterial, Evidence, Held, Mail, Move, Person, Sign, clip
+from accounts.briefs.saying import DID, HELD_FOR, Local, counted, did, listed, title_of
+from accounts.engagement import weight_of
+from accounts.playbook import Play
+from accounts.sla import ASKS, Clock
+from accounts.vocabulary import Heat, HoldCause, SignalKind
+
+
+class Weight(StrEnum):
+    """Kinds of news, the most important first; the value tells a rep why an account stands where it does."""
+
+    ASKED = "somebody asked"
+    OVERDUE = "an answer is overdue"
+    MEETING = "a meeting"
+    SEAT_LOST = "a key person dropped out"
+    MOVED = "the stage changed"
+    REFUSED = "a stage change was refused"
+    HEAT = "interest is rising"
+    ENGAGED = "people engaged"
+    PERSON_LOST = "somebody dropped out"
+    HOLD = "a hold changed"
+    AWAY = "somebody is away"
+    MAILED = "marketing wrote"
+
+    @property
+    def place(self) -> int:
+        """0 is the most important."""
+        return _PLACES[self]
+
+
+_PLACES = {weight: place for place, weight in enumerate(Weight)}
+
+_LOSSES = frozenset({SignalKind.UNSUBSCRIBED, SignalKind.COMPLAINED, SignalKind.BOUNCED, SignalKind.LEFT_COMPANY})
+MEETINGS = frozenset({SignalKind.MEETING_BOOKED, SignalKind.MEETING_HELD})
+
+
+#: Which hold goes with which news.
+_HOLD_OF = {
+    Weight.ASKED: HoldCause.REPLY,
+    Weight.MEETING: HoldCause.MEETING,
+    Weight.SEAT_LOST: HoldCause.COMPLAINT,
+    Weight.PERSON_LOST: HoldCause.COMPLAINT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One thing that changed since the last brief."""
+
+    weight: Weight
+    text: str
+    at: datetime
+    evidence: Evidence
+    #: Whom it is about.
+    person: Person | None = None
+    kind: SignalKind | None = None
+
+
+def news_of(
+    account: AccountMaterial, play: Play, since: datetime, local: Local, clock: Clock | None
+) -> tuple[News, ...]:  # fmt: skip
+    """Everything new: by importance, by what the act weighs, the latest first. Empty: nothing to write about."""
+    signs = list(_signs(account, play, local))
+    items = [
+        *signs,
+        *_overdue(account, since, local, clock),
+        *_moves(account, play, local),
+        *_holds(account, since, local, {_HOLD_OF[item.weight] for item in signs if item.weight in _HOLD_OF}),
+        *_mails(account, since, local),
+    ]
+    return tuple(sorted(items, key=lambda item: _order(item, play)))
+
+
+def _order(item: News, play: Play) -> tuple[int, float, float, Evidence]:
+    points = weight_of(item.kind, play.engagement) if item.kind else 0.0
+    return item.weight.place, -points, -item.at.timestamp(), item.evidence
+
+
+def who(person: Person | None) -> str:
+    """``Alice Winter``; the picture of the buying group says in which role."""
+    return clip(person.name, 3, 40) if person else "Somebody there"
+
+
+def _signs(account: AccountMaterial, play: Play, local: Local) -> Iterator[News]:
+    """One item for all that one person did of the same importance."""
+    is_rising = heat_reading(account, play, local.now).heat == Heat.RISING
+    grouped: dict[tuple[int | None, Weight], list[Sign]] = defaultdict(list)
+    for sign in account.new_signs:
+        if sign.kind in DID:
+            weight = _weight(sign.kind, account.person(sign.person), play, is_rising)
+            grouped[sign.person, weight].append(sign)
+    for (person_id, weight), signs in grouped.items():
+        person, at = account.person(person_id), max(sign.at for sign in signs)
+        kind = max(signs, key=lambda sign: weight_of(sign.kind, play.engagement)).kind
+        text = f"{who(person)} {_acts(signs, play, account.name)}, {local.moment(at)}"
+        yield News(weight, text, at, tuple(proof for sign in signs for proof in sign.evidence), person, kind)
+
+
+def _acts(signs: list[Sign], play: Play, account: str) -> str:
+    """``followed the link in “Why now” and visited our website 3 times``, the weightiest first."""
+    often = Counter((sign.kind, sign.content) for sign in signs)
+    ordered = sorted(often, key=lambda act: (-weight_of(act[0], play.engagement), act[0], act[1] or ""))
+    told = [
+        did(kind, title_of(content, play, account, words=5) if content else None) + _times(often[kind, content])
+        for kind, content in ordered[:3]
+    ]
+    return listed(told + (["more"] if len(ordered) > 3 else []))
+
+
+def _times(number: int) -> str:
+    return f" {number} times" if number > 1 else ""
+
+
+def _weight(kind: SignalKind, person: Person | None, play: Play, is_rising: bool) -> Weight:
+    if kind in ASKS:
+        return Weight.ASKED
+    if kind in MEETINGS:
+        return Weight.MEETING
+    if kind in _LOSSES:
+        return Weight.SEAT_LOST if _is_key(person, play) else Weight.PERSON_LOST
+    if kind == SignalKind.OUT_OF_OFFICE:
+        return Weight.AWAY
+    return Weight.HEAT if is_rising else Weight.ENGAGED
+
+
+def _is_key(person: Person | None, play: Play) -> bool:
+    """A seat that the play wants to see filled."""
+    return person is not None and any(wanted.role == person.role for wanted in play.group.wanted)
+
+
+def _overdue(account: AccountMaterial, since: datetime, local: Local, clock: Clock | None) -> Iterator[News]:
+    if clock and clock.ran_out(since, local.now):
+        person = account.person(clock.person)
+        text = f"{who(person)} has no answer yet, due {local.moment(clock.due)}"
+        yield News(Weight.OVERDUE, text, clock.due, clock.evidence, person)
+
+
+def _moves(account: AccountMaterial, play: Play, local: Local) -> Iterator[News]:
+    for move in account.moves:
+        weight = Weight.REFUSED if move.refused_reason else Weight.MOVED
+        yield News(weight, _moved(move, play, local), move.at, move.evidence)
+
+
+def _moved(move: Move, play: Play, local: Local) -> str:
+    before = f" from {stage_label(move.from_stage, play)}" if move.from_stage else ""
+    after = stage_label(move.to_stage, play)
+    if move.refused_reason:
+        return f"The CRM says {after}; the move{before} was refused: {clip(move.refused_reason, 12, 90)}"
+    return f"Moved{before} to {after}, {local.moment(move.at)}"
+
+
+def stage_label(key: str, play: Play) -> str:
+    """The stage as the play calls it; its key for a stage this play does not know."""
+    rule = play.stage(key)
+    return clip(rule.label if rule else key, 3, 40)
+
+
+def _holds(account: AccountMaterial, since: datetime, local: Local, told: set[HoldCause]) -> Iterator[News]:
+    """Holds that ran out, and holds that others set and whose cause is not `told`.
+
+    What a rep did by hand is no news to the rep; what a reply stopped is told with the reply.
+    """
+    for hold in account.holds:
+        if _ran_out(hold, since, local.now) and hold.ends_at:
+            yield News(Weight.HOLD, f"The hold {HELD_FOR[hold.cause]} is over", hold.ends_at, hold.evidence)
+        elif since < hold.starts_at and hold.cause not in {HoldCause.REP, *told} and hold.stands(local.now):
+            yield News(Weight.HOLD, held_text(hold, account, local), hold.starts_at, hold.evidence)
+
+
+def _ran_out(hold: Held, since: datetime, now: datetime) -> bool:
+    """Ended by its own date, not by a person, between two looks."""
+    return hold.ends_at is not None and hold.over_at == hold.ends_at and since < hold.ends_at <= now
+
+
+def held_text(hold: Held, account: AccountMaterial, local: Local) -> str:
+    """``On hold until Mon, after a reply``."""
+    person = account.person(hold.person)
+    whom = f"{clip(person.name, 3, 40)} is on hold" if person else "On hold"
+    end = f" until {local.day(hold.over_at)}" if hold.over_at else ""
+    return f"{whom}{end}, {HELD_FOR[hold.cause]}"
+
+
+def _mails(account: AccountMaterial, since: datetime, local: Local) -> Iterator[News]:
+    """All of them as one item; their names stand under "marketing sent"."""
+    if mails := mails_since(account, since, local.now):
+        proof = tuple(proof for mail in mails for proof in mail.evidence)
+        text = f"Marketing sent {counted(len(mails), 'mail')}"
+        yield News(Weight.MAILED, text, max(mail.at for mail in mails), proof)
+
+
+def mails_since(account: AccountMaterial, since: datetime, now: datetime) -> tuple[Mail, ...]:
+    """What marketing sent since the last brief, oldest first."""
+    return tuple(mail for mail in account.mails if since < mail.at <= now)

@@ -1,0 +1,154 @@
+"""What changed for a rep since the last brief, in order of importance.
+
+brief = write_brief(material, play, as_of)      # None: nothing changed, so there is nothing to say
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from accounts.briefs.account import AccountBrief, account_brief
+from accounts.briefs.brevity import shorten
+from accounts.briefs.heat import heat_reading
+from accounts.briefs.material import AccountMaterial, RepMaterial, Statement, clip, evidence
+from accounts.briefs.news import MEETINGS, News, news_of
+from accounts.briefs.saying import DID_SHORT, Local, counted
+from accounts.playbook import Play
+from accounts.sla import ASKS, Clock, owed_answer, owed_call
+from accounts.vocabulary import Heat
+
+MOST_ACCOUNTS = 5
+#: Accounts beyond the five are named, not told; so many of them.
+MOST_ALSO = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What one rep gets."""
+
+    rep_name: str
+    rep_email: str
+    zone: str
+    since: datetime
+    as_of: datetime
+    #: The same two times as the rep reads them.
+    since_text: str
+    as_of_text: str
+    subject: str
+    accounts: tuple[AccountBrief, ...]
+    #: Further accounts, one line each.
+    also: tuple[Statement, ...]
+    #: About the briefs themselves, for example one that may not have arrived.
+    note: Statement | None
+    #: Commands and what they do: how to answer.
+    answers: tuple[tuple[str, str], ...]
+
+
+def write_brief(rep: RepMaterial, play: Play, as_of: datetime) -> Brief | None:
+    """The brief of a rep as of a moment, or None when nothing changed since the last one."""
+    zone = zone_of(rep, play)
+    local = Local(zone, as_of)
+    told = sorted(_told(rep, play, local), key=_importance)
+    if not told:
+        return None
+    chosen, rest = told[:MOST_ACCOUNTS], told[MOST_ACCOUNTS:]
+    accounts = tuple(
+        shorten(account_brief(account, news, clock, play, rep.since, local)) for account, news, clock in chosen
+    )
+    return Brief(
+        rep_name=rep.name,
+        rep_email=rep.email,
+        zone=str(zone),
+        since=rep.since,
+        as_of=as_of,
+        since_text=local.moment(rep.since),
+        as_of_text=local.in_full(as_of),
+        subject=_subject(accounts, len(told)),
+        accounts=accounts,
+        also=_also(rest),
+        note=_doubt(rep, local),
+        answers=_answers(chosen[0][0]),
+    )
+
+
+def zone_of(rep: RepMaterial, play: Play) -> ZoneInfo:
+    """The rep's zone; the play's default when the rep has none that we know."""
+    for name in (rep.timezone, play.window.default_timezone):
+        try:
+            return ZoneInfo(name) if name else ZoneInfo(play.window.default_timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            continue
+    return ZoneInfo("UTC")
+
+
+Told = tuple[AccountMaterial, tuple[News, ...], Clock | None]
+
+
+def _told(rep: RepMaterial, play: Play, local: Local) -> Iterator[Told]:
+    for account in rep.accounts:
+        clock = clock_of(account, play, local.now)
+        if news := news_of(account, play, rep.since, local, clock):
+            yield account, news, clock
+
+
+def _importance(told: Told) -> tuple[int, int, float, str]:
+    """The weightiest news first; then more people, then the latest."""
+    account, news, _ = told
+    people = {item.person.id for item in news if item.person}
+    return news[0].weight.place, -len(people), -max(item.at for item in news).timestamp(), account.key
+
+
+def clock_of(account: AccountMaterial, play: Play, as_of: datetime) -> Clock | None:
+    """What sales owes this account: an answer that was asked for, or a call since interest rises."""
+    contacted_at = account.sales_touch.at if account.sales_touch else None
+    asks = [sign for sign in account.signs if sign.kind in ASKS]
+    if asked := owed_answer(asks, contacted_at, play.sla, as_of):
+        return asked
+    if heat_reading(account, play, as_of).heat != Heat.RISING:
+        return None
+    acts = [sign for sign in account.new_signs if sign.kind in DID_SHORT]
+    if any(sign.kind in MEETINGS for sign in acts):
+        return None  # they talk already
+    return owed_call(acts, contacted_at, play.sla)
+
+
+def _subject(accounts: tuple[AccountBrief, ...], moved: int) -> str:
+    first = accounts[0]
+    more = f"; news of {counted(moved - 1, 'more account')}" if moved > 1 else ""
+    return f"{clip(first.title, 6, 50)}: {first.why}{more}"
+
+
+def _also(rest: list[Told]) -> tuple[Statement, ...]:
+    told = [
+        Statement(f"{clip(account.name, 6, 60)} ({account.key}): {news[0].weight.value}", news[0].evidence)
+        for account, news, _ in rest[:MOST_ALSO]
+    ]
+    left = rest[MOST_ALSO:]
+    if left:
+        proof = tuple(proof for _, news, _ in left for proof in news[0].evidence)
+        told.append(Statement(f"and {counted(len(left), 'more account')}", proof))
+    return tuple(told)
+
+
+def _doubt(rep: RepMaterial, local: Local) -> Statement | None:
+    """A brief may have been lost on its way: say which, and how to read it."""
+    if not rep.doubtful:
+        return None
+    ids = [id_ for id_, _ in rep.doubtful]
+    at = max(at for _, at in rep.doubtful)
+    command = f"tandem brief {rep.email} --as-of {at.isoformat(timespec='seconds')}"
+    return Statement(f"The brief of {local.moment(at)} may not have reached you: {command}", evidence("brief", *ids))
+
+
+def _answers(account: AccountMaterial) -> tuple[tuple[str, str], ...]:
+    """How to answer, with the first account as the example."""
+    person = next((p for p in account.people if p.is_there), None)
+    address = person.email if person else "ADDRESS"
+    return (
+        (f"tandem hold {account.key} --until 14d", "marketing keeps quiet there"),
+        (f"tandem release {account.key}", "marketing goes on"),
+        (f"tandem feedback {account.key} ripe", "take it, it is ready; or not_yet, bad_timing"),
+        (f"tandem feedback {address} wrong_person", "not part of the decision"),
+        (f"tandem veto {address}", "this person's next mail does not go out"),
+    )

@@ -1,0 +1,342 @@
+"""What briefs are written from, for all reps: a fixed number of queries for every 500 accounts, never one per account.
+
+Only accounts on which something happened since their rep's last brief are read at all, so that a quiet night is cheap.
+Signals made by machines stay out of every query here.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, literal, select, union_all
+
+from accounts.briefs.material import (
+    AccountMaterial,
+    Held,
+    Mail,
+    Move,
+    Outlook,
+    Person,
+    RepMaterial,
+    SalesTouch,
+    Sign,
+    clean,
+)
+from accounts.briefs.saying import DID, DID_SHORT
+from accounts.engagement import BASELINE_WEEKS, WEEK
+from accounts.ledger.briefs import Look
+from accounts.ledger.bulk import chunks
+from accounts.models import Account, Activity, Decision, Hold, Signal, StageChange, Stakeholder, Touch, Veto
+from accounts.playbook import Play
+from accounts.sla import ASKS
+from accounts.vocabulary import (
+    ActivityKind,
+    Answer,
+    Direction,
+    EmailStatus,
+    HoldCause,
+    HoldScope,
+    Reason,
+    Role,
+    SignalKind,
+    TouchState,
+)
+
+ACCOUNTS_AT_ONCE = 500
+#: Signals may become visible this much after the time they carry: a transaction that was open while a brief was
+#: written. The brief remembers the ids it knew of, so nothing is told twice.
+LATE = timedelta(hours=1)
+#: As far back as heat looks.
+_LOOK_BACK = (BASELINE_WEEKS + 1) * WEEK
+
+
+def read_material(
+    connection: Connection, looks: Sequence[Look], play: Play, as_of: datetime
+) -> Iterator[RepMaterial]:  # fmt: skip
+    """The material of each rep on whose accounts something may have happened, in the order of `looks`' times."""
+    by_time = sorted(looks, key=lambda look: (look.since, look.rep_id))
+    for some in chunks(by_time, ACCOUNTS_AT_ONCE):
+        yield from _of_reps(connection, {look.rep_id: look for look in some}, play, as_of)
+
+
+def _of_reps(
+    connection: Connection, looks: dict[int, Look], play: Play, as_of: datetime
+) -> Iterator[RepMaterial]:  # fmt: skip
+    """Reps are complete when the last of their accounts is read; 500 accounts are read at once, whoever's they are."""
+    owner = _changed(connection, looks, play, as_of)
+    open_reps: dict[int, list[AccountMaterial]] = {}
+    for some in chunks(list(owner), ACCOUNTS_AT_ONCE):
+        accounts = _accounts(connection, {account: looks[owner[account]] for account in some}, play, as_of)
+        for account in some:
+            open_reps.setdefault(owner[account], []).append(accounts[account])
+        for rep_id in [rep_id for rep_id in open_reps if rep_id != owner[some[-1]]]:
+            yield _rep(looks[rep_id], open_reps.pop(rep_id))
+    for rep_id, rest in open_reps.items():
+        yield _rep(looks[rep_id], rest)
+
+
+def _rep(look: Look, accounts: list[AccountMaterial]) -> RepMaterial:
+    return RepMaterial(
+        id=look.rep_id,
+        name=clean(look.name),
+        email=look.email,
+        timezone=look.timezone,
+        since=look.since,
+        is_first=look.is_first,
+        accounts=tuple(accounts),
+        doubtful=look.doubtful,
+    )
+
+
+def _changed(
+    connection: Connection, looks: dict[int, Look], play: Play, as_of: datetime
+) -> dict[int, int]:  # fmt: skip
+    """Account -> rep of every account with something that may be news; ordered by rep."""
+    since = min(look.since for look in looks.values())
+    happened = _happened(since, as_of, play.sla.sales_answer).subquery()
+    query = (
+        select(Account.owner_id, Account.id, func.max(happened.c.at))
+        .join(happened, happened.c.account_id == Account.id)
+        .where(Account.owner_id.in_(list(looks)))
+        .group_by(Account.owner_id, Account.id)
+        .order_by(Account.owner_id, Account.id)
+    )
+    return {
+        account: rep for rep, account, latest in connection.execute(query) if latest > looks[rep].since - LATE
+    }  # fmt: skip
+
+
+def _happened(since: datetime, as_of: datetime, sales_answer: timedelta) -> Any:
+    """(account, when) of all that may be news; a question becomes news again when its answer falls due."""
+    came_in = _signals(Signal.account_id, Signal.received_at.label("at")).where(
+        Signal.received_at > since - LATE, Signal.received_at <= as_of
+    )
+    fell_due = _signals(Signal.account_id, literal(as_of, Signal.occurred_at.type).label("at")).where(
+        Signal.received_at > since - sales_answer - LATE,
+        Signal.occurred_at > since - sales_answer,
+        Signal.occurred_at <= as_of - sales_answer,
+        Signal.kind.in_(ASKS),
+    )
+    sent = select(Touch.account_id, Touch.sent_at).where(
+        Touch.sent_at > since, Touch.sent_at <= as_of, Touch.state == TouchState.SENT
+    )
+    moved = select(StageChange.account_id, StageChange.at).where(StageChange.at > since, StageChange.at <= as_of)
+    held = select(Hold.account_id, Hold.starts_at).where(Hold.starts_at > since, Hold.starts_at <= as_of)
+    freed = select(Hold.account_id, Hold.ends_at).where(Hold.ends_at > since, Hold.ends_at <= as_of)
+    return union_all(came_in, fell_due, sent, moved, held, freed)
+
+
+def _signals(*columns: Any) -> Select[Any]:
+    """Of people, about accounts we know, and worth a word."""
+    return select(*columns).where(
+        Signal.is_machine.is_(False), Signal.account_id.is_not(None), Signal.kind.in_(DID)
+    )  # fmt: skip
+
+
+def _accounts(
+    connection: Connection, looks: dict[int, Look], play: Play, as_of: datetime
+) -> dict[int, AccountMaterial]:  # fmt: skip
+    """Account id -> its material: nine queries for up to 500 accounts. `looks`: account id -> its rep's look."""
+    ids = list(looks)
+    since = min(look.since for look in looks.values())
+    acts = _last_acts(connection, ids, as_of)
+    people = _people(connection, ids, acts)
+    signs = _signs(connection, looks, play, since, as_of)
+    mails, moves = _mails(connection, ids, as_of), _moves(connection, ids, since, as_of)
+    holds, touches = _holds(connection, ids, since, as_of), _sales_touches(connection, ids, as_of)
+    query = select(Account.id, Account.key, Account.name, Account.division, Account.stage).where(Account.id.in_(ids))
+    return {
+        row.id: AccountMaterial(
+            id=row.id,
+            key=row.key,
+            name=clean(f"{row.name} {row.division or ''}"),
+            stage=row.stage,
+            people=tuple(people[row.id]),
+            signs=tuple(signs[row.id]),
+            mails=tuple(mails[row.id]),
+            moves=tuple(move for move in moves[row.id] if move.at > looks[row.id].since),
+            holds=tuple(holds[row.id]),
+            sales_touch=touches.get(row.id),
+        )
+        for row in connection.execute(query)
+    }
+
+
+def _people(connection: Connection, ids: list[int], acts: dict[int, Sign]) -> dict[int, list[Person]]:
+    """The buying group of each account, with what planning answers for each person."""
+    no = select(Veto.id).where(
+        Veto.stakeholder_id == Stakeholder.id, (Veto.content.is_(None)) | (Veto.content == Decision.content)
+    )
+    query = (
+        select(
+            Stakeholder.account_id, Stakeholder.id, Stakeholder.first_name, Stakeholder.last_name, Stakeholder.title,
+            Stakeholder.email, Stakeholder.role, Stakeholder.email_status, Stakeholder.opted_out_at,
+            Decision.answer, Decision.reason, Decision.until, Decision.content, no.exists().label("vetoed"),
+        )
+        .outerjoin(Decision, Decision.stakeholder_id == Stakeholder.id)
+        .where(Stakeholder.account_id.in_(ids))
+        .order_by(Stakeholder.id)
+    )  # fmt: skip
+    found: dict[int, list[Person]] = defaultdict(list)
+    for row in connection.execute(query):
+        found[row.account_id].append(_person(row, acts.get(row.id)))
+    return found
+
+
+def _person(row: Row[Any], last_act: Sign | None) -> Person:
+    named = clean(f"{row.first_name or ''} {row.last_name or ''}")
+    return Person(
+        id=row.id,
+        name=named or clean(row.title) or clean(row.email.partition("@")[0]),
+        email=row.email,
+        role=_known(Role, row.role, Role.UNKNOWN),
+        email_status=_known(EmailStatus, row.email_status, EmailStatus.OK),
+        opted_out_at=row.opted_out_at,
+        last_sign=last_act,
+        outlook=_outlook(row) if row.answer else None,
+        vetoed=bool(row.vetoed),
+    )
+
+
+def _outlook(row: Row[Any]) -> Outlook:
+    reason = Reason(row.reason) if row.reason in set(Reason) else None
+    return Outlook(_known(Answer, row.answer, Answer.NEVER), reason, row.until, row.content)
+
+
+def _known(words: Any, value: str, otherwise: Any) -> Any:
+    """The word for a value; a value of a newer version is no reason to fail."""
+    return words(value) if value in words._value2member_map_ else otherwise
+
+
+def _last_acts(connection: Connection, ids: list[int], as_of: datetime) -> dict[int, Sign]:
+    """Person -> the last thing they did, ever."""
+    place = func.row_number().over(
+        partition_by=Signal.stakeholder_id, order_by=(Signal.occurred_at.desc(), Signal.id.desc())
+    )
+    ranked = (
+        _signals(Signal.id, Signal.kind, Signal.stakeholder_id, Signal.occurred_at, place.label("place"))
+        .where(Signal.account_id.in_(ids), Signal.kind.in_(DID_SHORT), Signal.stakeholder_id.is_not(None))
+        .where(Signal.occurred_at <= as_of, Signal.received_at <= as_of)
+        .subquery()
+    )
+    query = select(ranked).where(ranked.c.place == 1)
+    return {
+        row.stakeholder_id: Sign(row.id, SignalKind(row.kind), row.stakeholder_id, row.occurred_at)
+        for row in connection.execute(query)
+    }
+
+
+def _signs(
+    connection: Connection, looks: dict[int, Look], play: Play, since: datetime, as_of: datetime
+) -> dict[int, list[Sign]]:  # fmt: skip
+    """What people did in the last weeks, and all that came in since the last brief."""
+    kinds = {*DID, *(kind for kind, weight in play.engagement.weights.items() if weight)}
+    query = (
+        select(
+            Signal.account_id, Signal.id, Signal.kind, Signal.stakeholder_id, Signal.occurred_at, Signal.received_at,
+            Touch.content,
+        )
+        .outerjoin(Touch, Touch.id == Signal.touch_id)
+        .where(Signal.account_id.in_(list(looks)), Signal.is_machine.is_(False), Signal.kind.in_(kinds))
+        .where((Signal.occurred_at > as_of - _LOOK_BACK) | (Signal.received_at > since - LATE))
+        .where(Signal.received_at <= as_of)
+        .order_by(Signal.id)
+    )  # fmt: skip
+    found: dict[int, list[Sign]] = defaultdict(list)
+    for row in connection.execute(query):
+        found[row.account_id].append(_sign(row, looks[row.account_id]))
+    return found
+
+
+def _sign(row: Row[Any], look: Look) -> Sign:
+    start = look.since if look.is_first else look.since - LATE
+    is_new = row.received_at > start and row.id not in look.known
+    return Sign(row.id, SignalKind(row.kind), row.stakeholder_id, row.occurred_at, row.content, is_new)
+
+
+def known_signals(connection: Connection, rep_ids: Sequence[int], as_of: datetime) -> dict[int, list[int]]:
+    """Rep -> ids of the signals of the last hour before `as_of`: what a brief of that time knew of."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for some in chunks(rep_ids):
+        query = (
+            _signals(Account.owner_id, Signal.id)
+            .join(Account, Account.id == Signal.account_id)
+            .where(Signal.received_at > as_of - LATE, Signal.received_at <= as_of, Account.owner_id.in_(some))
+            .order_by(Signal.id)
+        )
+        for rep_id, signal_id in connection.execute(query):
+            found[rep_id].append(signal_id)
+    return found
+
+
+def _mails(connection: Connection, ids: list[int], as_of: datetime) -> dict[int, list[Mail]]:
+    """All that marketing sent to these accounts; never more than the contents there are for each person."""
+    query = (
+        select(Touch.account_id, Touch.id, Touch.stakeholder_id, Touch.content, Touch.sent_at)
+        .where(Touch.account_id.in_(ids), Touch.state == TouchState.SENT, Touch.sent_at <= as_of)
+        .where(Touch.stakeholder_id.is_not(None))
+        .order_by(Touch.sent_at, Touch.id)
+    )
+    found: dict[int, list[Mail]] = defaultdict(list)
+    for account_id, *mail in connection.execute(query):
+        found[account_id].append(Mail(*mail))
+    return found
+
+
+def _moves(connection: Connection, ids: list[int], since: datetime, as_of: datetime) -> dict[int, list[Move]]:
+    query = (
+        select(StageChange)
+        .where(StageChange.account_id.in_(ids), StageChange.at > since, StageChange.at <= as_of)
+        .order_by(StageChange.at, StageChange.id)
+    )
+    found: dict[int, list[Move]] = defaultdict(list)
+    for row in connection.execute(query):
+        move = Move(row.id, row.from_stage, row.to_stage, row.at, clean(row.refused_reason) or None)
+        found[row.account_id].append(move)
+    return found
+
+
+def _holds(connection: Connection, ids: list[int], since: datetime, as_of: datetime) -> dict[int, list[Held]]:
+    """Holds that stand, and those that ended since the last brief."""
+    over = func.coalesce(Hold.released_at, Hold.ends_at)
+    query = (
+        select(Hold)
+        .where(Hold.account_id.in_(ids), Hold.starts_at <= as_of)
+        .where(over.is_(None) | (over > since))
+        .order_by(Hold.starts_at, Hold.id)
+    )
+    found: dict[int, list[Held]] = defaultdict(list)
+    for row in connection.execute(query):
+        held = Held(
+            row.id, HoldScope(row.scope), row.stakeholder_id, HoldCause(row.cause), clean(row.by), row.starts_at,
+            row.ends_at, row.released_at,
+        )  # fmt: skip
+        found[row.account_id].append(_as_known_at(held, as_of))
+    return found
+
+
+def _as_known_at(held: Held, as_of: datetime) -> Held:
+    """A release that comes later was not known then."""
+    return replace(held, released_at=None) if held.released_at and held.released_at > as_of else held
+
+
+def _sales_touches(connection: Connection, ids: list[int], as_of: datetime) -> dict[int, SalesTouch]:
+    """Account -> what sales itself did last: not their mail to us, and no note."""
+    place = func.row_number().over(
+        partition_by=Activity.account_id, order_by=(Activity.occurred_at.desc(), Activity.id.desc())
+    )
+    ours = (Activity.direction.is_(None)) | (Activity.direction != Direction.INBOUND)
+    ranked = (
+        select(Activity.account_id, Activity.id, Activity.kind, Activity.stakeholder_id, Activity.occurred_at,
+               place.label("place"))
+        .where(Activity.account_id.in_(ids), Activity.kind != ActivityKind.NOTE, ours)
+        .where(Activity.occurred_at <= as_of)
+        .subquery()
+    )  # fmt: skip
+    query = select(ranked).where(ranked.c.place == 1)
+    return {
+        row.account_id: SalesTouch(row.id, clean(row.kind), row.stakeholder_id, row.occurred_at)
+        for row in connection.execute(query)
+    }

@@ -1,0 +1,215 @@
+"""Briefs in the ledger: when each rep was last told, what is written, and the claim that keeps one from going twice.
+
+A brief is `planned` when it is written, `sending` before its bytes leave and `delivered` after. What stays in `sending`
+because a process died becomes `unknown`: nobody knows whether it arrived, so it is never sent again and the rep's next
+brief mentions it. What never left is `superseded` by the next brief, which tells its news as well.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, or_, select, update
+
+from accounts.errors import NotFound, Refused
+from accounts.ledger.bulk import chunks, insert_into
+from accounts.models import Brief, Rep
+from accounts.vocabulary import BriefState
+
+#: The first brief tells of the last seven days.
+FIRST_LOOK = timedelta(days=7)
+#: A brief that has been `sending` for longer belongs to a process that died.
+STUCK_AFTER = timedelta(minutes=15)
+
+#: The rep has read these, as far as anybody can know.
+_TOLD = (BriefState.DELIVERED, BriefState.UNKNOWN, BriefState.SENDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A rep, and where their last brief ended."""
+
+    rep_id: int
+    name: str
+    email: str
+    timezone: str | None
+    since: datetime
+    is_first: bool
+    #: Signals of the hour before `since` that the last brief knew of.
+    known: frozenset[int] = frozenset()
+    #: Briefs since the last one that certainly arrived: (id, as of).
+    doubtful: tuple[tuple[int, datetime], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A stored brief that waits for its delivery."""
+
+    id: int
+    rep_id: int
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of `tandem brief --list`."""
+
+    id: int
+    rep_email: str
+    rep_name: str
+    as_of: datetime
+    words: int
+    state: BriefState
+    delivered_at: datetime | None
+    channel: str | None
+    error: str | None
+
+
+def find_rep(connection: Connection, who: str) -> int:
+    """The id of a rep by address, by the part before the @, or by name. Raises NotFound, or Refused when two fit."""
+    wanted = who.strip().lower()
+    query = select(Rep.id, Rep.email, Rep.name).where(
+        or_(Rep.email == wanted, Rep.email.startswith(f"{wanted}@", autoescape=True), func.lower(Rep.name) == wanted)
+    )
+    found = connection.execute(query.order_by(Rep.id)).all()
+    if not found:
+        raise NotFound(f"no rep {who!r}", cure="`tandem brief --list` names the reps who got briefs")
+    if len(found) > 1:
+        raise Refused(f"{len(found)} reps are called {who!r}", cure=f"say {' or '.join(row.email for row in found)}")
+    return int(found[0].id)
+
+
+def read_looks(connection: Connection, as_of: datetime, rep_id: int | None = None) -> list[Look]:
+    """Every rep, or one, with the time their last brief before `as_of` told up to."""
+    last = _last_told(as_of)
+    query = (
+        select(Rep.id, Rep.name, Rep.email, Rep.timezone, Brief.as_of, Brief.payload["known"].label("known"))
+        .outerjoin(last, last.c.rep_id == Rep.id)
+        .outerjoin(Brief, (Brief.rep_id == Rep.id) & (Brief.as_of == last.c.as_of))
+        .order_by(Rep.id)
+    )
+    rows = connection.execute(query.where(Rep.id == rep_id) if rep_id else query).all()
+    doubts = _doubtful(connection, as_of)
+    return [
+        Look(
+            rep_id=row.id,
+            name=row.name,
+            email=row.email,
+            timezone=row.timezone,
+            since=row.as_of or as_of - FIRST_LOOK,
+            is_first=row.as_of is None,
+            known=frozenset(row.known or ()),
+            doubtful=tuple(doubts.get(row.id, ())),
+        )
+        for row in rows
+    ]
+
+
+def _last_told(as_of: datetime) -> Any:
+    return (
+        select(Brief.rep_id, func.max(Brief.as_of).label("as_of"))
+        .where(Brief.state.in_(_TOLD), Brief.as_of < as_of)
+        .group_by(Brief.rep_id)
+        .subquery()
+    )
+
+
+def _doubtful(connection: Connection, as_of: datetime) -> dict[int, list[tuple[int, datetime]]]:
+    """Briefs of unknown fate that no certainly delivered brief came after."""
+    later = Brief.__table__.alias("later")
+    certain = (
+        select(later.c.id)
+        .where(later.c.rep_id == Brief.rep_id, later.c.as_of > Brief.as_of, later.c.as_of < as_of)
+        .where(later.c.state == BriefState.DELIVERED)
+    )
+    query = select(Brief.rep_id, Brief.id, Brief.as_of).where(
+        Brief.state == BriefState.UNKNOWN, Brief.as_of < as_of, ~certain.exists()
+    )
+    found: dict[int, list[tuple[int, datetime]]] = {}
+    for rep_id, id_, at in connection.execute(query.order_by(Brief.as_of)):
+        found.setdefault(rep_id, []).append((id_, at))
+    return found
+
+
+def store_briefs(connection: Connection, briefs: Iterable[tuple[int, datetime, int, dict[str, Any]]]) -> None:
+    """Writes (rep, as of, words, payload) as `planned`; a brief that is there already stays as it is."""
+    rows = [
+        {"rep_id": rep, "as_of": as_of, "words": words, "payload": payload, "state": BriefState.PLANNED}
+        for rep, as_of, words, payload in briefs
+    ]
+    if rows:
+        insert = insert_into(connection, Brief)
+        connection.execute(insert.on_conflict_do_nothing(index_elements=["rep_id", "as_of"]), rows)
+
+
+def briefed_at(connection: Connection, as_of: datetime) -> set[int]:
+    """The reps for whom a brief of exactly this time is written, whatever became of it."""
+    return set(connection.scalars(select(Brief.rep_id).where(Brief.as_of == as_of)))
+
+
+def supersede_older(connection: Connection, as_of: datetime, rep_ids: Sequence[int]) -> int:
+    """Briefs of these reps that never left give way to the one of `as_of`; returns how many."""
+    gone = 0
+    for chunk in chunks(rep_ids):
+        query = update(Brief).where(
+            Brief.rep_id.in_(chunk), Brief.state == BriefState.PLANNED, Brief.as_of < as_of
+        )  # fmt: skip
+        gone += connection.execute(query.values(state=BriefState.SUPERSEDED)).rowcount
+    return gone
+
+
+def doubt_stuck(connection: Connection, now: datetime) -> int:
+    """Briefs whose sender died become `unknown`; returns how many."""
+    query = update(Brief).where(Brief.state == BriefState.SENDING, Brief.claimed_at < now - STUCK_AFTER)
+    return connection.execute(query.values(state=BriefState.UNKNOWN, error="the sending process died")).rowcount
+
+
+def waiting_briefs(connection: Connection, as_of: datetime, rep_id: int | None = None) -> list[Written]:
+    """Briefs of `as_of` that are written and not yet on their way."""
+    query = select(Brief.id, Brief.rep_id, Brief.payload).where(
+        Brief.as_of == as_of, Brief.state == BriefState.PLANNED
+    )  # fmt: skip
+    if rep_id:
+        query = query.where(Brief.rep_id == rep_id)
+    return [Written(row.id, row.rep_id, row.payload) for row in connection.execute(query.order_by(Brief.id))]
+
+
+def claim_brief(connection: Connection, brief_id: int, now: datetime, message_id: str) -> bool:
+    """Takes a written brief for sending; False when somebody else has it. Commit before the bytes leave."""
+    query = update(Brief).where(Brief.id == brief_id, Brief.state == BriefState.PLANNED)
+    values = {"state": BriefState.SENDING, "claimed_at": now, "message_id": message_id}
+    return connection.execute(query.values(values)).rowcount == 1
+
+
+def settle_brief(
+    connection: Connection, brief_id: int, state: BriefState, *, at: datetime, channel: str, error: str | None = None
+) -> None:
+    """Says how the sending of a claimed brief ended; back to `planned` when trying again makes sense."""
+    query = update(Brief).where(Brief.id == brief_id, Brief.state == BriefState.SENDING)
+    delivered_at = at if state == BriefState.DELIVERED else None
+    values = {"state": state, "channel": channel, "error": error and error[:300], "delivered_at": delivered_at}
+    connection.execute(query.values(values))
+
+
+def stored_payload(connection: Connection, rep_id: int, as_of: datetime) -> dict[str, Any] | None:
+    """What a rep was told at exactly this time."""
+    payload: dict[str, Any] | None = connection.scalar(
+        select(Brief.payload).where(Brief.rep_id == rep_id, Brief.as_of == as_of)
+    )
+    return payload
+
+
+def list_briefs(connection: Connection, rep_id: int | None = None, limit: int = 50) -> list[Listed]:
+    """The latest briefs, newest first."""
+    query = select(
+        Brief.id, Rep.email, Rep.name, Brief.as_of, Brief.words, Brief.state, Brief.delivered_at, Brief.channel,
+        Brief.error,
+    ).join(Rep, Rep.id == Brief.rep_id)  # fmt: skip
+    if rep_id:
+        query = query.where(Brief.rep_id == rep_id)
+    rows = connection.execute(query.order_by(Brief.as_of.desc(), Brief.id.desc()).limit(limit))
+    return [
+        Listed(id_, email, name, as_of, words, BriefState(state), delivered_at, channel, error)
+        for id_, email, name, as_of, words, state, delivered_at, channel, error in rows
+    ]

@@ -1,0 +1,90 @@
+"""A brief as an HTML e-mail and as text. Templates are compiled and their CSS is inlined once per process.
+
+The words come from `accounts.briefs`; `templates/briefs/` lays them out. In the HTML template Jinja2 statements are
+written as comments, ``<!--% for … %-->``: an HTML parser moves loose text out of tables, but leaves comments alone, so
+the CSS can be inlined before anything is filled in.
+"""
+
+import textwrap
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+import css_inline
+from jinja2 import StrictUndefined
+from jinja2.sandbox import SandboxedEnvironment
+
+from accounts.briefs import LABELS, Brief
+from accounts.briefs.material import Evidence
+from accounts.errors import ContentRefused
+
+#: Columns of the text version.
+WIDTH = 78
+MARGIN = " " * 18
+RULE = "-" * WIDTH
+
+
+class _Proved(Protocol):
+    @property
+    def evidence(self) -> Evidence: ...
+
+
+class BriefPages:
+    """`pages.html(brief)` and `pages.text(brief)`. Raises ContentRefused when a template is missing."""
+
+    def __init__(self, templates: Path) -> None:
+        folder = templates / "briefs"
+        self._html = _environment(True, "<!--%", "%-->").from_string(_inlined(_read(folder / "brief.html")))
+        self._text = _environment(False, "{%", "%}").from_string(_read(folder / "brief.txt"))
+
+    def html(self, brief: Brief) -> str:
+        """The e-mail's HTML part; the proof of each statement stands in ``data-evidence``."""
+        return self._html.render(brief=brief, labels=LABELS, ids=_ids)
+
+    def text(self, brief: Brief, *, with_evidence: bool = False) -> str:
+        """The e-mail's text part, wrapped; with the proof of each statement in brackets when asked for."""
+        return self._text.render(
+            brief=brief, labels=LABELS, ids=_ids, with_evidence=with_evidence, margin=MARGIN, rule=RULE, hang=_hang
+        )
+
+
+@cache
+def brief_pages(templates: Path) -> BriefPages:
+    """The pages of a templates folder, compiled once per process."""
+    return BriefPages(templates)
+
+
+def _environment(is_html: bool, starts: str, ends: str) -> SandboxedEnvironment:
+    return SandboxedEnvironment(
+        autoescape=is_html,
+        undefined=StrictUndefined,
+        block_start_string=starts,
+        block_end_string=ends,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ContentRefused(error.strerror or "cannot be read", where=str(path), cure="restore the file") from None
+
+
+def _inlined(source: str) -> str:
+    """Styles on each element; the style tag with the @media rules stays, for mail programs that read one."""
+    return css_inline.CSSInliner(load_remote_stylesheets=False).inline(source)
+
+
+def _ids(proved: _Proved) -> str:
+    return " ".join(proved.evidence)
+
+
+def _hang(indent: int, text: str) -> str:
+    """Wrapped at WIDTH, further lines indented; commands and addresses are never broken."""
+    return textwrap.fill(
+        text, WIDTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False,
+        replace_whitespace=False,
+    )  # fmt: skip
