@@ -8,27 +8,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from accounts.ledger.bulk import chunks, insert_into
+from accounts.ledger.subjects import Subject
 from accounts.models import Account, Hold, Stakeholder
 from accounts.vocabulary import HoldCause, HoldScope
 
 #: What a rep may release; a legal hold needs somebody to say its name.
 RELEASABLE: tuple[HoldCause, ...] = tuple(cause for cause in HoldCause if cause is not HoldCause.LEGAL)
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """An account, or one person in it, that can be held."""
-
-    account_id: int
-    stakeholder_id: int | None = None
-
-    @property
-    def scope(self) -> HoldScope:
-        return HoldScope.ACCOUNT if self.stakeholder_id is None else HoldScope.STAKEHOLDER
-
-    def __str__(self) -> str:
-        """As the audit names it: without an address, since the audit outlives an erasure."""
-        return f"account:{self.account_id}" if self.stakeholder_id is None else f"stakeholder:{self.stakeholder_id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,13 +27,16 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "hold": ("reps", "hold", "Stop nurturing an account or a person until a day."),
     "release": ("reps", "release", "End a hold."),
     "stop": ("reps", "stop", "Kill switch: everything, a play, an account or a rep."),
+    "veto": ("reps", "veto", "A rep's no: one content, or all mail, for a person."),
     "feedback": ("reps", "feedback", "A rep's word: ripe, not yet, wrong person, bad timing."),
     "approve": ("sending", "approve", "Let a held send plan go, or reject it."),
     "touches": ("sending", "touches", "What was sent, failed, expired, or is not known."),
     "signal": ("signals", "signal", "Add a signal by hand, or read a file of them."),
     "forget": ("privacy", "forget", "Erase a person; the suppression stays as a hash."),
     "export": ("privacy", "export", "Everything we hold about a person, as JSON."),
+    "audit": ("privacy", "audit", "Who did what; --verify walks the chain."),
     "audiences": ("audiences", "audiences", "Ad audiences: wanted, confirmed, and too small to serve."),
+    "serve": ("serve", "serve", "The web app: tracked links and one-click unsubscribe."),
 }
 
 

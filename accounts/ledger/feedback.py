@@ -1,0 +1,31 @@
+"""Verdicts of reps, as they gave them."""
+
+from datetime import date, datetime
+
+from sqlalchemy import Connection, insert, select
+
+from accounts.identity import normalise_email
+from accounts.ledger.subjects import Subject
+from accounts.models import Feedback, Rep
+from accounts.vocabulary import Verdict
+
+
+def give_feedback(
+    connection: Connection, subject: Subject, verdict: Verdict, *, by: str, at: datetime, topic: str | None = None,
+    note: str | None = None, callback_on: date | None = None,
+) -> int:  # fmt: skip
+    """Keep a verdict; the id of its row. `by` need not be a rep we know; the same words twice in a day are one."""
+    rep_id = connection.scalar(select(Rep.id).where(Rep.email == normalise_email(by)))
+    said = {
+        "account_id": subject.account_id, "stakeholder_id": subject.stakeholder_id, "rep_id": rep_id,
+        "verdict": verdict, "topic": topic, "note": note, "callback_on": callback_on,
+    }  # fmt: skip
+    last = connection.execute(
+        select(Feedback.__table__)
+        .where(Feedback.account_id == subject.account_id)
+        .order_by(Feedback.id.desc())
+        .limit(1)
+    ).first()
+    if last is not None and last.at.date() == at.date() and all(last._mapping[name] == said[name] for name in said):
+        return int(last.id)
+    return connection.execute(insert(Feedback).values(**said, at=at).returning(Feedback.id)).scalar_one()
