@@ -1,0 +1,132 @@
+"""Programs that run beside us and end when we do: the Prefect server, the web app, the served deployments.
+
+    with running("Prefect server", ["prefect.cli:app", "server", "start"], env=…, log=…) as child:
+        child.wait_until(it_answers, seconds=60)
+
+A child is started without a shell, in a session of its own: Ctrl-C in the terminal reaches only us, and we stop the
+children in the order that suits them. It holds the reading end of a pipe, its lifeline. Nothing is ever written to it;
+when we die, in whatever way, the system closes our end and the child stops itself.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+from accounts.errors import TandemError
+
+#: How long a child may take to stop before it is killed, in seconds.
+STOP_SECONDS = 10.0
+#: How often we look whether a child has become healthy, in seconds.
+LOOK_EVERY = 0.1
+#: Variables a child does not get: without bytecode every start of Prefect takes twice as long.
+NOT_INHERITED = frozenset({"PYTHONDONTWRITEBYTECODE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A program we started. Everything it prints goes to `log`."""
+
+    name: str
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def wait_until(self, healthy: Callable[[], bool], seconds: float) -> None:
+        """Come back once it is healthy. Raises TandemError with its last words if it ends before, or takes too long."""
+        give_up = time.monotonic() + seconds
+        while not (self.alive and healthy()):
+            self.must_live()
+            if time.monotonic() > give_up:
+                raise self.failed(f"was not ready after {seconds:.0f} s")
+            time.sleep(LOOK_EVERY)
+
+    def must_live(self) -> None:
+        """Raises TandemError with its last words if it has ended."""
+        if not self.alive:
+            raise self.failed(f"ended with exit code {self.process.returncode}")
+
+    def failed(self, how: str) -> TandemError:
+        """What to raise when this child let us down."""
+        return TandemError(f"{self.name} {how}; its last words: {self.last_words()}", cure=f"the whole log: {self.log}")
+
+    def last_words(self, lines: int = 5) -> str:
+        """The last lines of the log, as one; indented lines (of a traceback, of a banner) say nothing."""
+        said = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        telling = [line.strip() for line in said if line.strip() and not line[0].isspace()]
+        return " / ".join(telling[-lines:]) or "none"
+
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """SIGTERM; SIGKILL, for all that it started too, if it is still there after `seconds`."""
+        self.process.terminate()
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._signal_group(signal.SIGKILL)
+            self.process.wait()
+        self._signal_group(signal.SIGTERM)  # whatever it started and left behind
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+
+@contextmanager
+def running(name: str, program: Sequence[str], *, env: Mapping[str, str], log: Path) -> Iterator[Child]:
+    """Run `program` (``module:function``, then its arguments) while the block lasts.
+
+    name: for messages. env: its whole environment. log: written anew; the folder must exist.
+    """
+    command = [sys.executable, "-m", "flows.child", *program]
+    environment = {key: value for key, value in env.items() if key not in NOT_INHERITED}
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603  our own interpreter, our own arguments, no shell
+            command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, env=environment,
+            start_new_session=True,
+        )  # fmt: skip
+    child = Child(name, process, log)
+    try:
+        yield child
+    finally:
+        child.stop()
+        if process.stdin:
+            process.stdin.close()
+
+
+def main() -> NoReturn:
+    """The child's side: hold on to the lifeline, then become the program."""
+    hold_lifeline()
+    target = sys.argv[1]
+    sys.argv = sys.argv[1:]
+    module, _, function = target.partition(":")
+    sys.exit(getattr(import_module(module), function)())
+
+
+def hold_lifeline() -> None:
+    """Stop this process as SIGTERM would as soon as the one that started it is gone."""
+    lifeline = os.dup(0)  # not inherited by what we start
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    threading.Thread(target=_end_with, args=(lifeline,), name="lifeline", daemon=True).start()
+
+
+def _end_with(lifeline: int) -> None:
+    os.read(lifeline, 1)  # returns when nobody is left who could write
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # the thread that waits must be woken
+    time.sleep(STOP_SECONDS)
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Asking a Prefect API short questions without importing Prefect, which alone takes more than a second.
+
+The doctor asks whether all is well, `tandem up` whether what it started is ready.
+"""
+
+import json
+import os
+from base64 import b64encode
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, Request, build_opener
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class PrefectApi:
+    """`url` ends in ``/api``. `seconds`: how long one question may take."""
+
+    url: str
+    seconds: float = 5.0
+
+    def get(self, path: str) -> Any:
+        """What it says at `path`. Raises OSError when nobody answers, or with an error."""
+        return self._ask(Request(self.url + path))  # noqa: S310  an address of our own settings
+
+    def post(self, path: str, question: dict[str, Any]) -> Any:
+        """Filters and counts are asked by POST; nothing is changed. Raises OSError as `get` does."""
+        body = json.dumps(question).encode()
+        return self._ask(Request(self.url + path, body, {"Content-Type": "application/json"}))  # noqa: S310
+
+    def ui_settings(self) -> Any:
+        """What the server tells its own pages, first of all the address at which they look for it."""
+        return self._ask(Request(self.url.removesuffix("/api") + "/ui-settings"))  # noqa: S310
+
+    def is_healthy(self) -> bool:
+        try:
+            return self.get("/health") is True
+        except OSError:
+            return False
+
+    def _ask(self, request: Request) -> Any:
+        if credentials := os.environ.get("PREFECT_API_AUTH_STRING"):
+            request.add_header("Authorization", "Basic " + b64encode(credentials.encode()).decode())
+        try:
+            with self._opener().open(request, timeout=self.seconds) as response:
+                return json.load(response)
+        except (HTTPException, ValueError) as error:
+            raise OSError(f"it does not speak as Prefect does ({type(error).__name__})") from error
+
+    def _opener(self) -> Any:
+        """Proxies lead outside; an address of this machine is asked directly."""
+        return build_opener(ProxyHandler({})) if is_loopback(self.url) else build_opener()
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is one of this machine's own."""
+    return urlsplit(url).hostname in LOOPBACK
