@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.clock import clock as clock
+
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
@@ -30,11 +32,6 @@ class Instant(click.ParamType[datetime]):
 
 as_json = click.option("--json", "json_", is_flag=True, help="Answer as JSON.")
 as_of = click.option("--as-of", type=Instant(), default=None, help="Pretend it is this time (your zone).")
-
-
-def clock(as_of: datetime | None) -> datetime:
-    """The one look at the clock: the time that was asked for, or now."""
-    return as_of or datetime.now(UTC)
 
 
 @contextmanager

@@ -1,0 +1,47 @@
+"""Flow `track-accounts`: what sales did and what the CRM says becomes contact, stage and roles."""
+
+from datetime import datetime
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows.clock import clock
+from flows.house import open_house
+from flows.publishing import announce, publish, rename_run
+from flows.reports import tracked_report
+from flows.tracking import Tracked, track
+
+
+@flow(name="track-accounts", flow_run_name="track {play}")
+def track_accounts(play: str = "new-business", as_of: datetime | None = None) -> dict[str, int]:
+    """Bring every changed account up to date, and say what moved, what was refused and who is missing.
+
+    Args:
+        play: The play whose accounts are tracked, a folder of templates/plays.
+        as_of: Pretend it is this time; empty means now.
+    """
+    now = clock(as_of)
+    tracked = follow_sales(play, now)
+    publish(f"track-{play}", tracked_report(tracked, now), "What sales did, and where accounts stand")
+    tell_the_others(tracked)
+    rename_run(f"track {play} · {tracked.looked_at} looked at · {len(tracked.moves)} moved")
+    return {"looked_at": tracked.looked_at, "contacted": len(tracked.contacted), "moved": len(tracked.moves)}
+
+
+@task(name="follow what sales did", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
+def follow_sales(play: str, now: datetime) -> Tracked:
+    with open_house(play) as house:
+        return track(house.engine, house.play, now)
+
+
+def tell_the_others(tracked: Tracked) -> None:
+    for account in tracked.contacted:
+        announce("tandem.account.contacted", f"tandem.account.{account}", account)
+    for move in tracked.moves:
+        announce(
+            "tandem.account.stage-changed",
+            f"tandem.account.{move.account}",
+            move.account,
+            from_stage=move.from_stage,
+            to_stage=move.to_stage,
+        )
