@@ -6,14 +6,14 @@ message = compiled.render("new-business/discovery/why-now", context)
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import css_inline
-from jinja2 import Template, TemplateError
+from jinja2 import Environment, TemplateError
 
 from accounts.errors import ContentRefused, NotFound
 from accounts.playbook import Play, Step
@@ -30,6 +30,10 @@ _INLINER = css_inline.CSSInliner(load_remote_stylesheets=False)
 _GREETING = re.compile(r"(?P<greeting>[^\W\d_][\w ]*?) +\{\{-? *stakeholder\.first_name *-?\}\}(?P<rest>[^\n]*)")
 #: A greeting without a name, where leaving the name out is not enough.
 NAMELESS = {"Hi": "Hi there", "Hey": "Hey there", "Dear": "Hello"}
+
+
+#: A prepared template: values in, text out.
+Fill = Callable[[Mapping[str, Any]], str]
 
 
 class StakeholderWords(NamedTuple):
@@ -86,10 +90,10 @@ class Content:
     """One e-mail of a play, compiled."""
 
     step: Step
-    subject: Template
-    preheader: Template
-    html: Template
-    text: Template
+    subject: Fill
+    preheader: Fill
+    html: Fill
+    text: Fill
     #: Where its links lead, in their order: https addresses.
     links: tuple[str, ...]
 
@@ -119,6 +123,10 @@ class Compiled:
         """Where the links of a content lead, numbered as in `flows.tokens.sign_click`."""
         return self.content(key).links
 
+    def links_by_digest(self) -> dict[str, tuple[str, ...]]:
+        """What `accounts.ledger.links.remember_links` notes before anything is sent."""
+        return {content.step.digest: content.links for content in self.contents.values()}
+
     def render(self, key: str, context: RenderContext) -> Message:
         """The message for one person. Raises NotFound; ContentRefused when a fact is missing that the text needs."""
         content = self.content(key)
@@ -133,10 +141,10 @@ class Compiled:
         }
         try:
             return Message(
-                content.subject.render(values),
-                content.preheader.render(values),
-                content.html.render(values),
-                content.text.render(values),
+                content.subject(values),
+                content.preheader(values),
+                content.html(values),
+                content.text(values),
             )
         except TemplateError as error:
             cure = "guard it in the text, or complete the facts"
@@ -168,10 +176,10 @@ def compile_step(step: Step, layout: Layout) -> Content:
     slots = {"subject": _as_html(subject), "preheader": _as_html(preheader), "body": words.html}
     return Content(
         step=step,
-        subject=_TEXT.from_string(subject),
-        preheader=_TEXT.from_string(preheader),
-        html=_HTML.from_string(_inlined(_filled(layout.html, slots))),
-        text=_TEXT.from_string(_filled(layout.text, {**slots, "body": words.text})),
+        subject=_prepared(_TEXT, subject),
+        preheader=_prepared(_TEXT, preheader),
+        html=_prepared(_HTML, _inlined(_filled(layout.html, slots))),
+        text=_prepared(_TEXT, _filled(layout.text, {**slots, "body": words.text}).strip() + "\n"),
         links=tuple(step.asset if link == "asset" else link for link in words.links),
     )
 
@@ -200,6 +208,11 @@ def _line_of(step: Step, key: str) -> str:
     front = step.source.front if step.source else None
     check(text, Place(front.file, front.line(key)) if front else Place(step.key, 1))
     return text
+
+
+def _prepared(environment: Environment, source: str) -> Fill:
+    """A template to be filled in; a text without tags is filled in already."""
+    return environment.from_string(source).render if "{" in source else lambda _: source
 
 
 def _with_greeting(body: str) -> str:

@@ -70,7 +70,7 @@ MISSING: dict[str, Missing] = {name: Missing(f"{name} is not known for everybody
 
 def environment(*, autoescape: bool) -> ImmutableSandboxedEnvironment:
     """Jinja2 with our filters and tests only, no globals, no loader, and nothing undefined printed."""
-    made = ImmutableSandboxedEnvironment(autoescape=autoescape, undefined=StrictUndefined)
+    made = ImmutableSandboxedEnvironment(autoescape=autoescape, undefined=StrictUndefined, keep_trailing_newline=True)
     made.filters = {name: made.filters[name] for name in FILTERS}
     made.tests = {name: made.tests[name] for name in TESTS}
     made.globals.clear()
