@@ -3,12 +3,14 @@
 Pure: a summary and a time go in, text comes out. Account keys and masked addresses only.
 """
 
+from dataclasses import fields
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from flows.intake import Collected
 from flows.settings import TEMPLATES
 from flows.tracking import Tracked
 
@@ -16,6 +18,18 @@ from flows.tracking import Tracked
 def tracked_report(tracked: Tracked, now: datetime) -> str:
     """Contacts, moves, refusals, unknown CRM stages, missing seats."""
     return _write("track.md", tracked=tracked, now=now)
+
+
+def collected_report(collected: Collected, now: datetime) -> str:
+    """Signals by kind, replies, vacancies, and what needs a look."""
+    return _write("signals.md", collected=collected, now=now)
+
+
+def counts_of(summary: object) -> dict[str, int]:
+    """A summary as counts: its whole numbers, and the lengths of its lists."""
+    values = {field.name: getattr(summary, field.name) for field in fields(cast(Any, summary))}
+    sized = {name: len(value) if isinstance(value, tuple | list) else value for name, value in values.items()}
+    return {name: value for name, value in sized.items() if isinstance(value, int) and not isinstance(value, bool)}
 
 
 def _write(template: str, **facts: Any) -> str:

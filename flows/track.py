@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from flows.clock import clock
 from flows.house import open_house
 from flows.publishing import announce, publish, rename_run
-from flows.reports import tracked_report
+from flows.reports import counts_of, tracked_report
 from flows.tracking import Tracked, track
 
 
@@ -25,7 +25,7 @@ def track_accounts(play: str = "new-business", as_of: datetime | None = None) ->
     publish(f"track-{play}", tracked_report(tracked, now), "What sales did, and where accounts stand")
     tell_the_others(tracked)
     rename_run(f"track {play} · {tracked.looked_at} looked at · {len(tracked.moves)} moved")
-    return {"looked_at": tracked.looked_at, "contacted": len(tracked.contacted), "moved": len(tracked.moves)}
+    return counts_of(tracked)
 
 
 @task(name="follow what sales did", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)

@@ -1,0 +1,36 @@
+"""Flow `collect-signals`: what buyers did comes in, is understood and acts."""
+
+from datetime import datetime
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows.clock import clock
+from flows.house import open_house
+from flows.intake import Collected, collect
+from flows.publishing import announce, publish, rename_run
+from flows.reports import collected_report, counts_of
+
+
+@flow(name="collect-signals", flow_run_name="collect signals for {play}")
+def collect_signals(play: str = "new-business", as_of: datetime | None = None) -> dict[str, int]:
+    """Take in what waits at the doors, apply what it means, keep the scores.
+
+    Args:
+        play: The play whose weights and pauses apply, a folder of templates/plays.
+        as_of: Pretend it is this time; empty means now.
+    """
+    now = clock(as_of)
+    collected = take_in(play, now)
+    publish(f"signals-{play}", collected_report(collected, now), "What came back, and what it changed")
+    for account in collected.replies:
+        announce("tandem.signal.reply", f"tandem.account.{account}", account)
+        announce("tandem.account.held", f"tandem.account.{account}", account, cause="reply")
+    rename_run(f"collect signals · {collected.applied} applied · {len(collected.replies)} replies")
+    return counts_of(collected)
+
+
+@task(name="take in what came back", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
+def take_in(play: str, now: datetime) -> Collected:
+    with open_house(play) as house:
+        return collect(house.engine, house.settings, house.play, now)
