@@ -14,7 +14,7 @@ from expectations.rules import (
 NOT_ITS_OWN_PARENT = Rule(
     id="account_is_not_its_own_parent",
     sentence="No account is its own parent.",
-    complaint="is the account itself",
+    complaint="the parent is the account itself",
     cure="name the company above it, or none",
     column="parent",
     sql="SELECT entry FROM {batch} WHERE parent = key",
@@ -23,19 +23,24 @@ NOT_ITS_OWN_PARENT = Rule(
 DOMAIN_HAS_A_DOT = Rule(
     id="domain_has_a_dot",
     sentence="The domain of an account is one, such as acme.example.",
-    complaint="is no domain such as acme.example",
+    complaint="the domain is none: it should be such as acme.example",
     cure="correct the domain and import again",
     column="domain",
     sql="SELECT entry FROM {batch} WHERE domain NOT LIKE '_%._%'",
 )
 
-HAS_AN_OWNER = Rule(
-    id="account_has_an_owner",
-    sentence="Every account has a rep who owns it.",
-    complaint="have no owner: nobody signs e-mails to them and nobody gets their brief",
-    cure="fill in owner_email",
-    column="owner_email",
-    sql="SELECT entry FROM {batch} WHERE owner_email IS NULL",
+PARENT_IS_KNOWN = Rule(
+    id="parent_is_known",
+    sentence="The parent of an account is an account of ours.",
+    complaint="accounts name a parent we do not have: linked as soon as it comes",
+    cure="import the parent",
+    column="parent",
+    sql=(
+        "SELECT entry FROM {batch} WHERE parent IS NOT NULL "
+        "AND NOT EXISTS (SELECT 1 FROM account WHERE account.key = parent) "
+        "AND NOT EXISTS (SELECT 1 FROM incoming_accounts AS sibling "
+        "WHERE sibling.key = parent AND NOT sibling.is_rejected)"
+    ),
     severity=Severity.WARNING,
 )
 
@@ -44,12 +49,17 @@ ACCOUNTS = Suite(
     (
         ROW_IS_WHOLE,
         VALUES_CAN_BE_READ,
-        is_given("account", "key", "Every account has a key of its own.", "has no key"),
-        is_given("name", "name", "Every account has a name.", "has no name"),
+        is_given("account", "key", "Every account has a key of its own.", "the account has no key"),
+        is_given("name", "name", "Every account has a name.", "the account has no name"),
         DOMAIN_HAS_A_DOT,
         rep_is_known("an account", "owner_email", "owner_id"),
         NOT_ITS_OWN_PARENT,
-        stands_once("account", ("key",), "An account stands in the file once.", "stands in the file already"),
-        HAS_AN_OWNER,
+        stands_once(
+            "account",
+            ("key",),
+            "An account stands in the file once.",
+            "the account stands in the file already; the first row was taken",
+        ),
+        PARENT_IS_KNOWN,
     ),
 )

@@ -1,8 +1,8 @@
 """A rule about data: one sentence people agree on, and the query that finds what breaks it.
 
-The same query serves three times: the import sets aside the rows it finds, Great Expectations judges that none are left,
-and a test puts one bad row in front of it. Write queries without JOIN (Great Expectations would take `{batch}` for a
-table without alias then), and without a colon before a letter.
+The same query serves three times: the import sets aside the rows it finds, Great Expectations judges that none are
+left, and a test puts one bad row in front of it. Write queries without JOIN (Great Expectations would take `{batch}`
+for a table without alias then), and without a colon before a letter.
 """
 
 import hashlib
@@ -84,7 +84,7 @@ class Suite:
 ROW_IS_WHOLE = Rule(
     id="row_is_whole",
     sentence="Each row has one value per column and its quotes are closed.",
-    complaint="the row is broken: too many values, a quote that is never closed, or the file ends inside it",
+    complaint="the row cannot be read",
     cure="mend the row or export the file again",
     column=None,
     sql="SELECT entry FROM {batch} WHERE defects LIKE '%,(row),%'",
@@ -93,7 +93,7 @@ ROW_IS_WHOLE = Rule(
 VALUES_CAN_BE_READ = Rule(
     id="values_can_be_read",
     sentence="Every date, number, address, time zone and yes-or-no can be read as one.",
-    complaint="cannot be read",
+    complaint="a value cannot be read",
     cure="mend the value, or describe its format in a mapping file",
     column=None,
     sql="SELECT entry FROM {batch} WHERE defects IS NOT NULL",
@@ -104,7 +104,7 @@ def account_is_named(whose: str) -> Rule:
     return Rule(
         id="account_is_named",
         sentence=f"Every {whose} names its account.",
-        complaint="names no account",
+        complaint="the row names no account",
         cure="fill in the account and import again",
         column="account",
         sql="SELECT entry FROM {batch} WHERE account IS NULL",
@@ -115,7 +115,7 @@ def account_is_known(whose: str) -> Rule:
     return Rule(
         id="account_is_known",
         sentence=f"The account of every {whose} is one we have.",
-        complaint="names an account we do not have",
+        complaint="the account is not one we have",
         cure="import the account, then: tandem quarantine retry",
         column="account",
         sql="SELECT entry FROM {batch} WHERE account IS NOT NULL AND account_id IS NULL",
@@ -126,18 +126,18 @@ def rep_is_known(whose: str, column: str, resolved: str) -> Rule:
     return Rule(
         id=f"{resolved.removesuffix('_id')}_is_known",
         sentence=f"A rep named by {whose} is one of ours.",
-        complaint="names a rep we do not have",
+        complaint="the rep is not one of ours",
         cure="import the rep, then: tandem quarantine retry",
         column=column,
         sql=f"SELECT entry FROM {{batch}} WHERE {column} IS NOT NULL AND {resolved} IS NULL",
     )
 
 
-def not_in_the_future(column: str, sentence: str, complaint: str = "lies in the future") -> Rule:
+def not_in_the_future(column: str, sentence: str, complaint: str | None = None) -> Rule:
     return Rule(
         id=f"{column}_is_not_in_the_future",
         sentence=sentence,
-        complaint=complaint,
+        complaint=complaint or f"{column} lies in the future",
         cure="correct the date; a row whose time has come passes with: tandem quarantine retry",
         column=column,
         sql=f"SELECT entry FROM {{batch}} WHERE {column} > {{now}}",
@@ -149,7 +149,7 @@ def one_of(column: str, words: tuple[str, ...], sentence: str) -> Rule:
     return Rule(
         id=f"{column}_is_known",
         sentence=sentence,
-        complaint=f"is not one of {', '.join(words)}",
+        complaint=f"{column} is not one of {', '.join(words)}",
         cure="correct it, or translate it with `values` in a mapping file",
         column=column,
         sql=f"SELECT entry FROM {{batch}} WHERE {column} NOT IN ({listed})",
@@ -171,7 +171,7 @@ def has_a_domain(column: str, whose: str) -> Rule:
     return Rule(
         id=f"{column}_has_a_domain",
         sentence=f"The e-mail address of every {whose} is a name, one @ and a domain with a dot.",
-        complaint="is no e-mail address: it needs a name, one @ and a domain such as acme.example",
+        complaint="the e-mail address has no domain, no name, or more than one @",
         cure="correct the address and import again",
         column=column,
         sql=f"SELECT entry FROM {{batch}} WHERE {column} NOT LIKE '%_@_%._%' OR {column} LIKE '%@%@%'",

@@ -1,0 +1,231 @@
+"""Facts from outside: who a name in a file stands for, what differs from the ledger, and writing that and no more.
+
+Each row carries the hash of its content, so that an unchanged one is recognised and not written. Whoever's facts
+change gets `replan_at`; an account that a file speaks of gets `synced_at`, changed or not.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, literal, or_, select, text, union, update
+from sqlalchemy.orm import aliased
+
+from accounts.errors import NotFound
+from accounts.identity import normalise_email
+from accounts.ledger.bulk import chunks, insert_into
+from accounts.ledger.incoming import ACCOUNTS, CHANGE, OPPORTUNITIES, REPS, STAKEHOLDERS, TABLES
+from accounts.models import Account, Activity, Opportunity, Rep, Stakeholder
+from accounts.types import Utc
+
+MODELS: dict[str, Any] = {
+    "reps": Rep,
+    "accounts": Account,
+    "stakeholders": Stakeholder,
+    "opportunities": Opportunity,
+    "activities": Activity,
+}
+
+#: What identifies a row in the ledger.
+KEYS = {
+    "reps": ("email",),
+    "accounts": ("key",),
+    "stakeholders": ("account_id", "email"),
+    "opportunities": ("source_id",),
+    "activities": ("source_id",),
+}
+
+#: Set when a row is new, and then the business of others: tracking moves an account on, by the play's allowed moves.
+ONLY_WHEN_NEW = {"stage"}
+
+
+# Who is meant
+
+
+def rep_ids(connection: Connection, emails: Collection[str], *, and_staged: bool = False) -> dict[str, int]:
+    """Address -> id of the reps among `emails`; `and_staged` adds those of this import, under negative numbers."""
+    return _ids(connection, Rep.email, REPS.c.email if and_staged else None, emails)
+
+
+def account_ids(connection: Connection, keys: Collection[str], *, and_staged: bool = False) -> dict[str, int]:
+    """Key -> id of the accounts among `keys`; `and_staged` as in `rep_ids`."""
+    return _ids(connection, Account.key, ACCOUNTS.c.key if and_staged else None, keys)
+
+
+def person_ids(connection: Connection, emails: Collection[str]) -> dict[tuple[int, str], int]:
+    """(account's id, address) -> id of the people with one of `emails`."""
+    found: dict[tuple[int, str], int] = {}
+    for some in chunks(sorted(emails)):
+        query = select(Stakeholder.account_id, Stakeholder.email, Stakeholder.id).where(Stakeholder.email.in_(some))
+        found.update(((account, email), id) for account, email, id in connection.execute(query))
+    return found
+
+
+def _ids(connection: Connection, column: Any, staged: Any, names: Collection[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for some in chunks(sorted(names)):
+        if staged is not None:
+            waiting = select(staged, -staged.table.c.entry).where(staged.in_(some), ~staged.table.c.is_rejected)
+            found.update((name, id) for name, id in connection.execute(waiting))
+        query = select(column, column.class_.id).where(column.in_(some))
+        found.update((name, id) for name, id in connection.execute(query))
+    return found
+
+
+# What differs
+
+
+def compare(connection: Connection, dataset: str) -> tuple[int, int]:
+    """Note the accepted rows that are new or differ from the ledger; returns (new, changed)."""
+    staged, model = TABLES[dataset], MODELS[dataset]
+    known = and_(*(getattr(model, key) == staged.c[key] for key in KEYS[dataset]))
+    concerns, formerly = _accounts_concerned(dataset)
+    differing = (
+        select(literal(dataset), staged.c.entry, model.id.is_(None), concerns, formerly)
+        .select_from(staged.outerjoin(model, known))
+        .where(~staged.c.is_rejected, or_(model.row_hash.is_(None), model.row_hash != staged.c.row_hash))
+    )
+    connection.execute(
+        CHANGE.insert().from_select(["dataset", "entry", "is_new", "account_id", "former_account_id"], differing)
+    )
+    count = select(func.count(), func.coalesce(func.sum(case((CHANGE.c.is_new, 1), else_=0)), 0))
+    all_of_them, new = connection.execute(count.where(CHANGE.c.dataset == dataset)).one()
+    return new, all_of_them - new
+
+
+def _accounts_concerned(dataset: str) -> tuple[Any, Any]:
+    """The account a row speaks of, and the one it spoke of before."""
+    if dataset == "reps":
+        return literal(None, Rep.id.type), literal(None, Rep.id.type)
+    if dataset == "accounts":
+        return Account.id, Account.id
+    return TABLES[dataset].c.account_id, MODELS[dataset].account_id
+
+
+# Writing
+
+
+def write(
+    connection: Connection, dataset: str, columns: Sequence[str], files: Sequence[int], *, source: str, now: datetime
+) -> None:
+    """Insert or update the rows that `compare` noted and that come from `files`, in these columns only."""
+    staged, model = TABLES[dataset], MODELS[dataset]
+    fixed = _fixed_values(dataset, source, now)
+    names = [*columns, "row_hash", *fixed]
+    rows = (
+        select(*(staged.c[column] for column in columns), staged.c.row_hash, *fixed.values())
+        .select_from(staged.join(CHANGE, and_(CHANGE.c.entry == staged.c.entry, CHANGE.c.dataset == dataset)))
+        .where(staged.c.file.in_(files))
+    )
+    insert = insert_into(connection, model).from_select(names, rows, include_defaults=False)
+    renewed = {name: insert.excluded[name] for name in names if name not in {*KEYS[dataset], *ONLY_WHEN_NEW}}
+    connection.execute(insert.on_conflict_do_update(index_elements=KEYS[dataset], set_=renewed))
+
+
+def _fixed_values(dataset: str, source: str, now: datetime) -> dict[str, ColumnElement[Any]]:
+    """What the import itself adds to a row."""
+    at = literal(now, Utc())
+    if dataset == "accounts":
+        return {"source": literal(source), "source_id": ACCOUNTS.c.key, "synced_at": at, "replan_at": at}
+    return {"source": literal(source)} if dataset in ("opportunities", "activities") else {}
+
+
+def mark_seen(connection: Connection, dataset: str, now: datetime) -> None:
+    """Every account that an accepted row speaks of was looked at now."""
+    staged = TABLES[dataset]
+    if dataset == "reps":
+        return
+    meant = Account.key if dataset == "accounts" else Account.id
+    named = staged.c.key if dataset == "accounts" else staged.c.account_id
+    seen = meant.in_(select(named).where(~staged.c.is_rejected))
+    connection.execute(update(Account).where(seen, Account.synced_at.is_distinct_from(now)).values(synced_at=now))
+
+
+def mark_changed(connection: Connection, dataset: str, now: datetime) -> None:
+    """Planning must look again at every account whose facts changed, and at those a changed rep owns."""
+    of_this = CHANGE.c.dataset == dataset
+    if dataset == "reps":
+        changed = select(Rep.id).join(REPS, REPS.c.email == Rep.email).join(CHANGE, CHANGE.c.entry == REPS.c.entry)
+        concerned = Account.owner_id.in_(changed.where(of_this))
+    else:
+        columns = (CHANGE.c.account_id, CHANGE.c.former_account_id)
+        concerned = Account.id.in_(union(*(select(column).where(of_this) for column in columns)))
+    connection.execute(update(Account).where(concerned, Account.replan_at.is_distinct_from(now)).values(replan_at=now))
+
+
+def link_parents(connection: Connection, files: Sequence[int]) -> None:
+    """Accounts below the one their row names; a parent that comes later is linked when it comes."""
+    parent = aliased(Account)
+    given = and_(ACCOUNTS.c.file.in_(files), ~ACCOUNTS.c.is_rejected)
+    above = (
+        select(parent.id)
+        .join(ACCOUNTS, ACCOUNTS.c.parent == parent.key)
+        .where(ACCOUNTS.c.key == Account.key, given)
+        .scalar_subquery()
+    )
+    named = Account.key.in_(select(ACCOUNTS.c.key).where(given, ACCOUNTS.c.parent.is_not(None)))
+    none_named = Account.key.in_(select(ACCOUNTS.c.key).where(given, ACCOUNTS.c.parent.is_(None)))
+    connection.execute(update(Account).where(named, Account.parent_id.is_distinct_from(above)).values(parent_id=above))
+    connection.execute(update(Account).where(none_named, Account.parent_id.is_not(None)).values(parent_id=None))
+
+
+def adopt_owners(connection: Connection, now: datetime) -> None:
+    """For exports that do not name owners: an account belongs to the rep of its most recently created opportunity;
+    of several on one day, to that of the one with the last id."""
+    latest = (
+        select(Opportunity.owner_id)
+        .where(Opportunity.account_id == Account.id, Opportunity.owner_id.is_not(None))
+        .order_by(Opportunity.created_at.desc().nulls_last(), Opportunity.source_id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    concerned = Account.id.in_(select(OPPORTUNITIES.c.account_id).where(~OPPORTUNITIES.c.is_rejected))
+    moved = and_(concerned, latest.is_not(None), Account.owner_id.is_distinct_from(latest))
+    connection.execute(update(Account).where(moved).values(owner_id=latest, replan_at=now))
+
+
+# One person in two accounts
+
+
+def note_owner_conflicts(connection: Connection, now: datetime) -> None:
+    """People of this import who stand in another account as well, without a home: nobody writes to them for now."""
+    other = aliased(Stakeholder)
+    shared = (
+        select(other.email)
+        .join(STAKEHOLDERS, and_(STAKEHOLDERS.c.email == other.email, STAKEHOLDERS.c.account_id != other.account_id))
+        .join(CHANGE, and_(CHANGE.c.entry == STAKEHOLDERS.c.entry, CHANGE.c.dataset == "stakeholders"))
+    )
+    at_home = exists().where(other.email == Stakeholder.email, other.is_home)
+    undecided = and_(Stakeholder.email.in_(shared), ~at_home, ~Stakeholder.owner_conflict)
+    concerned = Account.id.in_(select(Stakeholder.account_id).where(undecided))
+    connection.execute(update(Account).where(concerned, Account.replan_at.is_distinct_from(now)).values(replan_at=now))
+    connection.execute(update(Stakeholder).where(undecided).values(owner_conflict=True))
+
+
+def resolve_owner_conflict(connection: Connection, email: str, account_key: str, now: datetime) -> None:
+    """A person belongs to this account from now on: `is_home` there and nowhere else, the conflict is over everywhere.
+
+    Raises NotFound when nobody with that address stands in that account.
+    """
+    address = normalise_email(email)
+    everywhere = Stakeholder.email == address
+    home = select(Stakeholder.id).join(Account, Account.id == Stakeholder.account_id)
+    person = connection.scalar(home.where(everywhere, Account.key == account_key))
+    if person is None:
+        raise NotFound(f"nobody with the address {address} stands in {account_key}", cure="see: tandem why " + address)
+    decided = {"is_home": Stakeholder.id == person, "owner_conflict": False}
+    connection.execute(update(Stakeholder).where(everywhere).values(decided))
+    concerned = Account.id.in_(select(Stakeholder.account_id).where(everywhere))
+    connection.execute(update(Account).where(concerned).values(replan_at=now))
+
+
+# What an account still lacks
+
+
+def accounts_found_by(connection: Connection, query: str, most: int = 3) -> tuple[int, list[str]]:
+    """How many cases a readiness query finds (it selects account keys), and the first few accounts."""
+    found = connection.scalar(text(f"SELECT COUNT(*) FROM ({query}) AS found")) or 0
+    if not found:
+        return 0, []
+    first = f"SELECT DISTINCT key FROM ({query}) AS found ORDER BY key LIMIT {most}"
+    return found, list(connection.scalars(text(first)))

@@ -1,0 +1,305 @@
+"""Reading a delimited text file, whatever state it is in, without ever holding more than a piece of it.
+
+`open_sheet` looks through the bytes once (encoding, binary or not, cut off or not) and at the header; `Sheet.rows`
+then streams. A file that cannot be read is refused whole, with its cure; a row that cannot be read is handed over as
+`Broken`, with its text, and the reading goes on in the line below.
+"""
+
+import codecs
+import csv
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from accounts.errors import InputRefused
+
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
+#: Stands between values where a row is kept as one string; a file that contains it is cleaned of it while reading.
+UNIT = "\x1f"
+BLOCK = 1 << 20
+
+_BINARY = (
+    (b"PK\x03\x04", "is an Excel workbook or another zip file", "open it and save it as CSV UTF-8"),
+    (b"\xd0\xcf\x11\xe0", "is an old Excel workbook", "open it and save it as CSV UTF-8"),
+    (b"\x1f\x8b", "is compressed", "unpack it first"),
+    (b"%PDF", "is a PDF", "ask for a CSV export"),
+    (b"SQLite format", "is a database", "ask for a CSV export"),
+)
+#: Bytes that mean nothing in Windows-1252.
+_NOT_WINDOWS = bytes([0x81, 0x8D, 0x8F, 0x90, 0x9D])
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A row that is none: its first line, its text, and what is wrong with it."""
+
+    line: int
+    text: str
+    complaint: str
+
+
+@dataclass(slots=True)
+class Rows:
+    """A piece of a file: values of each row in the order of the header, with the line each begins on."""
+
+    lines: list[int] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+    broken: list[Broken] = field(default_factory=list)
+    #: Rows that had fewer values than the header; the missing ones were read as empty.
+    short: int = 0
+    #: Bytes read so far.
+    position: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.broken)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A file that can be read: how, and what its columns are called."""
+
+    path: Path
+    encoding: str
+    delimiter: str
+    header: tuple[str, ...]
+    size: int
+    ends_whole: bool
+    has_unit_marks: bool
+    notices: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def rows(self, at_once: int = 5_000) -> Iterator[Rows]:
+        """All rows below the header, in pieces of at most `at_once`. Memory stays flat whatever the size."""
+        with _open(self.path, self.encoding) as file:
+            lines = _Lines(file, clean=self.has_unit_marks)
+            reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
+            next(reader, None)
+            while True:
+                piece = self._piece(reader, lines, at_once)
+                piece.position = file.buffer.tell()
+                if not piece:
+                    return
+                yield piece
+
+    def _piece(self, reader: Iterator[list[str]], lines: "_Lines", at_once: int) -> Rows:
+        piece, width = Rows(), len(self.header)
+        while len(piece.rows) + len(piece.broken) < at_once:
+            lines.taken.clear()
+            first = lines.number + 1
+            try:
+                row = next(reader)
+            except StopIteration:
+                break
+            except csv.Error as error:
+                piece.broken.append(self._broken(first, lines, error))
+                continue
+            if len(row) != width and not self._fits(piece, first, row, lines):
+                continue
+            piece.lines.append(first)
+            piece.rows.append(row)
+        return piece
+
+    def _fits(self, piece: Rows, line: int, row: list[str], lines: "_Lines") -> bool:
+        """Fill up a short row; sort out one that is empty, too long, or cut off by the end of the file."""
+        missing = len(self.header) - len(row)
+        if not row:
+            return False
+        text = "".join(lines.taken).rstrip("\r\n")
+        if missing < 0:
+            what = f"has {len(row)} values where the header has {len(self.header)}"
+            piece.broken.append(Broken(line, text, what))
+            return False
+        if not self.ends_whole and lines.is_at_the_end():
+            piece.broken.append(Broken(line, text, "is cut off: the file ends inside it"))
+            return False
+        piece.short += 1
+        row.extend([""] * missing)
+        return True
+
+    def _broken(self, line: int, lines: "_Lines", error: csv.Error) -> Broken:
+        """Only the line in which the quote opens is given up; those it swallowed are read again, one by one."""
+        text = lines.give_back_all_but_one()
+        if "unexpected end" in str(error) and lines.is_at_the_end():
+            return Broken(line, text, "is cut off: the file ends inside a quoted value")
+        if "field larger" in str(error) or "unexpected end" in str(error):
+            return Broken(line, text, "opens a quote that is never closed")
+        return Broken(line, text, "has text after a closing quote")
+
+
+def open_sheet(path: Path, expected: Callable[[str], bool], *, encoding: str | None = None) -> Sheet:
+    """Look at a file before anything of it is taken.
+
+    expected(name) says whether a column of that name is wanted; the delimiter that yields most of them wins.
+    Raises InputRefused for a file that is empty, binary, in no known encoding, or has no usable header.
+    """
+    seen = _look_through(path, encoding)
+    with _open(path, seen.encoding) as file:
+        lines = _Lines(file, clean=seen.has_unit_marks)
+        top = next(lines, "")
+    delimiter, header = _split_header(path, top, expected)
+    return Sheet(
+        path, seen.encoding, delimiter, header, seen.size, seen.ends_whole, seen.has_unit_marks, tuple(seen.notices)
+    )
+
+
+@dataclass(slots=True)
+class _Seen:
+    encoding: str
+    size: int
+    ends_whole: bool
+    has_unit_marks: bool
+    notices: list[str]
+
+
+def _look_through(path: Path, encoding: str | None) -> _Seen:
+    """One pass over the bytes, a block at a time."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+            _refuse_binary(path, start)
+            if not encoding and start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+                return _Seen("utf-16", path.stat().st_size, True, True, [f"{path.name} is UTF-16, as Excel writes it"])
+            file.seek(0)
+            return _look_at_bytes(path, file, encoding)
+    except OSError as error:
+        cure = "check the name and the rights"
+        raise InputRefused(f"cannot be read: {error.strerror}", where=str(path), cure=cure) from None
+
+
+def _refuse_binary(path: Path, start: bytes) -> None:
+    for magic, what, cure in _BINARY:
+        if start.startswith(magic):
+            raise InputRefused(what, where=str(path), cure=cure)
+
+
+def _look_at_bytes(path: Path, file: BinaryIO, encoding: str | None) -> _Seen:
+    check = _Utf8()
+    size, lines, last, units, blank = 0, 0, b"", False, True
+    while block := file.read(BLOCK):
+        _refuse_no_text(path, block)
+        check.feed(block, lines)
+        blank = blank and not block.removeprefix(codecs.BOM_UTF8).strip()
+        units = units or UNIT.encode() in block
+        lines += block.count(b"\n")
+        size += len(block)
+        last = block[-1:]
+    if blank:
+        raise InputRefused("is empty", where=str(path), cure="export it again, with column names in the first row")
+    seen = _Seen(encoding or "utf-8-sig", size, last in b"\r\n", units, [])
+    if encoding is None and check.first_line is not None:
+        _take_for_windows(path, seen, check)
+    return seen
+
+
+def _refuse_no_text(path: Path, block: bytes) -> None:
+    if b"\x00" in block:
+        what = "is no text file: it contains null bytes"
+    elif len(block) == BLOCK and b"\n" not in block and b"\r" not in block:
+        what = "is no table: a line of it is longer than a megabyte"
+    else:
+        return
+    raise InputRefused(what, where=str(path), cure="ask for a CSV export, UTF-8")
+
+
+class _Utf8:
+    """Whether bytes are UTF-8, and if not: in which line first, and whether they could be Windows-1252 instead."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self.first_line: int | None = None
+        self.is_mixed = False
+        self.could_be_windows = True
+
+    def feed(self, block: bytes, lines_before: int) -> None:
+        if any(byte in block for byte in _NOT_WINDOWS):
+            self.could_be_windows = False
+        if self.first_line is not None:
+            return
+        try:
+            self.is_mixed = self.is_mixed or not self._decoder.decode(block).isascii()
+        except UnicodeDecodeError as error:
+            held = len(error.object) - len(block)  # bytes of an unfinished character of the block before
+            good = block[: max(0, error.start - held)]
+            self.is_mixed = self.is_mixed or not good.isascii()
+            self.first_line = lines_before + good.count(b"\n") + 1
+
+
+def _take_for_windows(path: Path, seen: _Seen, check: _Utf8) -> None:
+    """A file that is UTF-8 up to some line is a mixture: read as Windows-1252, all its other names would be spoilt."""
+    place = f"{path}:{check.first_line}"
+    if check.is_mixed:
+        raise InputRefused("is UTF-8 up to here, and not in this line", where=place, cure="save the file as UTF-8")
+    if not check.could_be_windows:
+        cure = "save it as UTF-8, or name its encoding in a mapping"
+        raise InputRefused("is neither UTF-8 nor Windows-1252", where=place, cure=cure)
+    seen.encoding = "cp1252"
+    seen.notices.append(
+        f"{path.name} is not UTF-8 and was read as Windows-1252: look at the name in line {check.first_line}"
+    )
+
+
+def _split_header(path: Path, top: str, expected: Callable[[str], bool]) -> tuple[str, tuple[str, ...]]:
+    def split(delimiter: str) -> tuple[str, ...]:
+        try:
+            return tuple(name.strip() for name in next(csv.reader([top], delimiter=delimiter), []))
+        except csv.Error:
+            return ()
+
+    headers = {delimiter: split(delimiter) for delimiter in DELIMITERS}
+    best = max(headers, key=lambda delimiter: (sum(map(expected, headers[delimiter])), len(headers[delimiter])))
+    header = headers[best]
+    _refuse_twins(path, header)
+    return best, header
+
+
+def _refuse_twins(path: Path, header: Sequence[str]) -> None:
+    named = [name.casefold() for name in header if name]
+    twin = next((name for name in named if named.count(name) > 1), None)
+    if twin:
+        raise InputRefused(f"has two columns {twin!r}", where=f"{path}:1", cure="rename or remove one of them")
+
+
+def _open(path: Path, encoding: str) -> TextIO:
+    # a character cut off by the end of the file must not stop the reading: its row is reported as cut off
+    return path.open(encoding=encoding, errors="replace", newline="")
+
+
+class _Lines:
+    """The lines of a file, numbered, with a way back: those taken since the last row can be read again."""
+
+    def __init__(self, file: TextIO, *, clean: bool) -> None:
+        self._file = file
+        self._clean = clean
+        self._again: deque[str] = deque()
+        self.number = 0
+        self.taken: list[str] = []
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._file)
+        self.number += 1
+        if self._clean:
+            line = line.replace(UNIT, " ")
+        self.taken.append(line)
+        return line
+
+    def give_back_all_but_one(self) -> str:
+        """The first line taken, without its end; the others come again."""
+        first, *others = self.taken or [""]
+        self._again.extendleft(reversed(others))
+        self.number -= len(others)
+        return first.rstrip("\r\n")
+
+    def is_at_the_end(self) -> bool:
+        if not self._again:
+            following = next(self._file, None)
+            if following is not None:
+                self._again.append(following)
+        return not self._again
