@@ -17,6 +17,7 @@ from accounts.types import Key, json_value, line, mailbox, pk, refers, sha256, s
 ADDRESS_ONLY = text_clause("domain_hash IS NULL")
 DOMAIN_ONLY = text_clause("email_hash IS NULL")
 WAITING = text_clause("applied_at IS NULL")
+AT_HOME = text_clause("is_home")
 STRANGER = text_clause("stakeholder_id IS NULL AND email_hash IS NOT NULL")
 
 
@@ -85,7 +86,10 @@ class Stakeholder(Base):
     """A person in the buying group of one account. One person in two accounts is two rows with one address."""
 
     __tablename__ = "stakeholder"
-    __table_args__ = (UniqueConstraint("account_id", "email", name="one_stakeholder_per_account_and_address"),)
+    __table_args__ = (
+        UniqueConstraint("account_id", "email", name="one_stakeholder_per_account_and_address"),
+        Index("ix_stakeholder_home", "email", sqlite_where=AT_HOME, postgresql_where=AT_HOME),
+    )
     id: Mapped[pk]
     account_id: Mapped[int] = refers("account.id", index=False)
     email: Mapped[mailbox] = mapped_column(index=True)
@@ -369,6 +373,16 @@ class ContentSeen(Base):
     first_seen_at: Mapped[utc]
 
 
+class ContentLink(Base):
+    """Where a link of a content led when it was sent: a click a year later still arrives there."""
+
+    __tablename__ = "content_link"
+    content_digest: Mapped[sha256] = mapped_column(primary_key=True)
+    #: From 0, in the order the links stand in the text.
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    url: Mapped[text]
+
+
 class PlaySeen(Base):
     """The edition of a play that planning last worked with; another one makes every account due once."""
 
@@ -510,6 +524,11 @@ class Quarantine(Base):
     row_number: Mapped[int | None]
     row: Mapped[json_value]
     row_hash: Mapped[sha256]
+    #: The row as the CSV contract writes it, after its mapping: what a retry judges again. Null: it could not be read.
+    fields: Mapped[json_value | None]
+    #: What identifies the row, as far as it says: a later row with the same key settles this one.
+    key: Mapped[mailbox | None] = mapped_column(index=True)
+    account: Mapped[slug | None]
     reasons: Mapped[json_value]
     first_seen: Mapped[utc]
     retried_at: Mapped[utc | None]
