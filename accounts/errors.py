@@ -9,6 +9,7 @@ TandemError                 anything we refuse or fail at, said in one line: wha
 ├── SettingsRefused         configuration that cannot work                                      exit 2
 └── ChannelError            a provider or mail server said no, or said nothing
     ├── NotSent             for certain not accepted; `permanent` says whether trying again makes sense
+    │   └── Unreachable     the provider itself does not answer or lets nobody in: no blame on this message
     └── OutcomeUnknown      bytes left, no answer came: may have been delivered; never resent blindly
 """
 
@@ -67,6 +68,13 @@ class NotSent(ChannelError):
     def __init__(self, what: str, *, permanent: bool, where: str | None = None, cure: str | None = None) -> None:
         super().__init__(what, where=where, cure=cure)
         self.permanent = permanent
+
+
+class Unreachable(NotSent):
+    """The provider does not answer or lets nobody in. Other messages would fare the same: stop and come back."""
+
+    def __init__(self, what: str, *, where: str | None = None, cure: str | None = None) -> None:
+        super().__init__(what, permanent=False, where=where, cure=cure)
 
 
 class OutcomeUnknown(ChannelError):
