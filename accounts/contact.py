@@ -87,11 +87,13 @@ class ContactTest:
 
 def first_contact(activities: Iterable[Spoken], test: ContactTest, now: datetime) -> Contact | None:
     """The earliest activity that is a real two-way contact; of two at the same time the one recorded first."""
-    real = [activity for activity in activities if test.why_not(activity, now) is None]
-    if not real:
-        return None
-    first = min(real, key=lambda activity: (activity.occurred_at, activity.id))
-    return Contact(first.id, first.occurred_at, describe(first))
+    return earliest(activity for activity in activities if test.why_not(activity, now) is None)
+
+
+def earliest(real: Iterable[Spoken]) -> Contact | None:
+    """The first of activities that are known to be real contact."""
+    first = min(real, key=lambda activity: (activity.occurred_at, activity.id), default=None)
+    return Contact(first.id, first.occurred_at, describe(first)) if first else None
 
 
 def describe(activity: Spoken) -> str:

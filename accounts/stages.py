@@ -68,10 +68,15 @@ class StageNames:
             squeeze(name): stage.key for stage in play.stages for name in (*stage.crm.salesforce, *stage.crm.hubspot)
         }
         self._known = ours | crm
+        self._order = {stage.key: number for number, stage in enumerate(play.stages)}
 
     def find(self, name: str) -> str | None:
         """The stage with this CRM name; None if the play does not know the name."""
         return self._known.get(squeeze(name))
+
+    def most_advanced(self, staged: Iterable[tuple[Deal, str]]) -> tuple[Deal, str] | None:
+        """Of (deal, stage) pairs the one furthest along, the latest row of equals; None of none."""
+        return max(staged, key=lambda pair: (self._order.get(pair[1], -1), pair[0].id), default=None)
 
     def find_of(self, deal: Deal) -> str | None:
         """The stage of an opportunity. Its flags outrank its name: a won deal is won, however the column is called."""
@@ -90,17 +95,15 @@ def demand(standing: Standing, deals: Sequence[Deal], play: Play, names: StageNa
     one was won, else lost. No opportunity: `contacted`.
     """
     if standing.first_contacted_at is None:
-        return _wait_for_contact(standing, deals, play, names)
+        return _wait_for_contact(standing, deals, names)
     staged = [(deal, stage) for deal in deals if (stage := names.find_of(deal))]
     news = [(deal, stage) for deal, stage in staged if not _is_old_news(deal, stage, standing)]
     won = _latest(deal for deal, stage in news if stage == WON)
     if won and _ends_the_play(won, standing, [deal for deal, stage in staged if stage not in (WON, LOST)]):
         return Demand(WON, _describe(won))
-    ahead = [(deal, stage) for deal, stage in news if stage not in (WON, LOST)]
+    ahead = names.most_advanced((deal, stage) for deal, stage in news if stage not in (WON, LOST))
     if ahead:
-        order = {stage.key: number for number, stage in enumerate(play.stages)}
-        deal, stage = max(ahead, key=lambda pair: (order[pair[1]], pair[0].id))
-        return Demand(stage, _describe(deal))
+        return Demand(ahead[1], _describe(ahead[0]))
     if won:
         return Demand(WON, _describe(won))
     lost = _latest(deal for deal, stage in news if stage == LOST)
@@ -137,16 +140,13 @@ def may_enter(entry: Entry, tier: str | None, industry: str | None, territory: s
     return all(not wanted or squeeze(value) in map(squeeze, wanted) for wanted, value in asked)
 
 
-def _wait_for_contact(standing: Standing, deals: Sequence[Deal], play: Play, names: StageNames) -> Demand | None:
+def _wait_for_contact(standing: Standing, deals: Sequence[Deal], names: StageNames) -> Demand | None:
     """Back to target if the account is elsewhere; from target, the wish of an open opportunity, to be refused."""
     if standing.stage != TARGET:
         return Demand(TARGET, "no sales contact on record")
-    order = {stage.key: number for number, stage in enumerate(play.stages)}
-    ahead = [(deal, stage) for deal in deals if (stage := names.find_of(deal)) and stage not in (WON, LOST)]
-    if not ahead:
-        return None
-    deal, stage = max(ahead, key=lambda pair: (order[pair[1]], pair[0].id))
-    return Demand(stage, _describe(deal))
+    staged = ((deal, names.find_of(deal)) for deal in deals)
+    ahead = names.most_advanced((deal, stage) for deal, stage in staged if stage and stage not in (WON, LOST))
+    return Demand(ahead[1], _describe(ahead[0])) if ahead else None
 
 
 def _without_deal(standing: Standing, play: Play, names: StageNames) -> Demand | None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
 
-from accounts.contact import Contact, ContactTest, Spoken, first_contact
+from accounts.contact import Contact, ContactTest, Spoken, earliest
 from accounts.playbook import Play
 from accounts.roles import RoleFinding, find_role
 from accounts.stages import Deal, Move, StageNames, Standing, find_move, may_enter
@@ -136,7 +136,7 @@ class Judge:
             return Findings(account, in_play=False)
         verdicts = [(activity, self.test.why_not(activity.spoken, now) is None) for activity in facts.activities]
         real = [activity.spoken for activity, counts in verdicts if counts]
-        news = _first_contact(account, first_contact(real, self.test, now))
+        news = _first_contact(account, earliest(real))
         move = find_move(self._standing(account, news, real), facts.deals, self.play, self.names)
         is_known = move is not None and move.refused is not None and move.to_stage == account.refused_stage
         return Findings(

@@ -6,17 +6,24 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, String, and_, insert, literal, or_, select, update
+from sqlalchemy.types import TypeEngine
 
 from accounts.errors import NotFound
 from accounts.group import Completeness, Member, measure
 from accounts.identity import domain_hash, domain_of
 from accounts.ledger.bulk import chunks
+from accounts.ledger.rows import rows_of
 from accounts.models import Account, RoleChange, Stakeholder, Suppression
 from accounts.playbook import Group
 from accounts.roles import RoleFinding
 from accounts.tracking import Person
+from accounts.types import Key
 from accounts.vocabulary import Role, RoleSource
+
+#: Columns of a role on its way into the ledger, and of its history.
+SEAT: dict[str, TypeEngine[Any]] = {"id": Key, "role": String(40), "source": String(40), "evidence": String(300)}
+HISTORY = ("account_id", "stakeholder_id", "from_role", "to_role", "source", "evidence", "at")
 
 
 class Seated(NamedTuple):
@@ -35,7 +42,7 @@ def read_people(connection: Connection, accounts: Collection[int]) -> dict[int, 
     found: dict[int, list[Person]] = defaultdict(list)
     query = select(*columns).order_by(Stakeholder.id)
     for chunk in chunks(sorted(accounts)):
-        for row in connection.execute(query.where(Stakeholder.account_id.in_(chunk))):
+        for row in connection.execute(query.where(Stakeholder.account_id.in_(chunk))).all():
             found[row.account_id].append(Person(*row))
     return found
 
@@ -79,23 +86,20 @@ def write_roles(connection: Connection, found: Sequence[tuple[Person, RoleFindin
 
     A role set by a rep stays, whatever is found.
     """
-    if not found:
-        return 0
-    change = update(Stakeholder).where(
-        Stakeholder.id == bindparam("b_id"), Stakeholder.role_source.is_distinct_from(RoleSource.REP)
-    )
-    change = change.values(
-        role=bindparam("b_role"), role_source=bindparam("b_source"), role_evidence=bindparam("b_why")
-    )
-    rows = [
-        {"b_id": person.id, "b_role": finding.role, "b_source": finding.source, "b_why": finding.evidence}
-        for person, finding in found
-    ]
-    connection.execute(change, rows)
-    history = [_history(person, finding, now) for person, finding in found if finding.role != person.role]
-    if history:
-        connection.execute(insert(RoleChange), history)
-    return len(history)
+    changed = 0
+    for chunk in chunks(found):
+        listed = [(person.id, finding.role, finding.source, finding.evidence) for person, finding in chunk]
+        seat = rows_of(connection, "seat", SEAT, listed)
+        here = and_(Stakeholder.id == seat.c.id, Stakeholder.role_source.is_distinct_from(RoleSource.REP))
+        history = select(
+            Stakeholder.account_id, Stakeholder.id, Stakeholder.role, seat.c.role, seat.c.source, seat.c.evidence,
+            literal(now, RoleChange.at.type),
+        ).where(here, Stakeholder.role != seat.c.role)  # fmt: skip
+        record = insert(RoleChange).from_select(HISTORY, history.order_by(seat.c.id))
+        changed += connection.execute(record, execution_options={"preserve_rowcount": True}).rowcount
+        news = {"role": seat.c.role, "role_source": seat.c.source, "role_evidence": seat.c.evidence}
+        connection.execute(update(Stakeholder).where(here).values(news))
+    return changed
 
 
 def set_role(connection: Connection, stakeholder_id: int, role: Role, *, by: str, now: datetime) -> None:
@@ -162,10 +166,3 @@ class _Suppressed:
 @lru_cache(maxsize=65536)
 def _domain_hash_of(email: str) -> str:
     return domain_hash(domain_of(email))
-
-
-def _history(person: Person, finding: RoleFinding, now: datetime) -> dict[str, Any]:
-    return {
-        "account_id": person.account_id, "stakeholder_id": person.id, "from_role": person.role,
-        "to_role": finding.role, "source": finding.source, "evidence": finding.evidence, "at": now,
-    }  # fmt: skip

@@ -5,14 +5,23 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, String, and_, exists, func, insert, literal, or_, select, update
 from sqlalchemy.orm import aliased
+from sqlalchemy.types import TypeEngine
 
 from accounts.contact import Spoken
 from accounts.ledger.bulk import chunks
+from accounts.ledger.rows import rows_of
 from accounts.models import Account, Activity, Opportunity, StageChange
 from accounts.stages import Deal, Move
 from accounts.tracking import FirstContact, Judged, Tracked
+from accounts.types import Key
+
+#: Columns of a move on its way into the ledger.
+MOVE: dict[str, TypeEngine[Any]] = {
+    "account_id": Key, "from_stage": String(40), "to_stage": String(40), "cause": String(300),
+    "refused_reason": String(300),
+}  # fmt: skip
 
 
 class Refused(NamedTuple):
@@ -43,14 +52,15 @@ def lock_accounts(connection: Connection, play: str, ids: Collection[int]) -> li
     """These accounts, kept from other writers until the transaction ends; those of another play are left out."""
     columns = (getattr(Account, name) for name in Tracked._fields)
     query = select(*columns).where(Account.id.in_(ids), _in_play_or_none(play)).order_by(Account.id)
-    return [Tracked(*row) for row in connection.execute(query.with_for_update())]
+    return [Tracked(*row) for row in connection.execute(query.with_for_update()).all()]
 
 
 def read_activities(connection: Connection, ids: Collection[int]) -> dict[int, list[Judged]]:
     """Account -> its activities."""
     columns = (Activity.account_id, Activity.is_contact, *(getattr(Activity, name) for name in Spoken._fields))
     found: dict[int, list[Judged]] = defaultdict(list)
-    for account_id, is_contact, *spoken in connection.execute(select(*columns).where(Activity.account_id.in_(ids))):
+    query = select(*columns).where(Activity.account_id.in_(ids))
+    for account_id, is_contact, *spoken in connection.execute(query).all():
         found[account_id].append(Judged(is_contact, Spoken(*spoken)))
     return found
 
@@ -59,7 +69,8 @@ def read_deals(connection: Connection, ids: Collection[int]) -> dict[int, list[D
     """Account -> its opportunities."""
     columns = (Opportunity.account_id, *(getattr(Opportunity, name) for name in Deal._fields))
     found: dict[int, list[Deal]] = defaultdict(list)
-    for account_id, *deal in connection.execute(select(*columns).where(Opportunity.account_id.in_(ids))):
+    query = select(*columns).where(Opportunity.account_id.in_(ids))
+    for account_id, *deal in connection.execute(query).all():
         found[account_id].append(Deal(*deal))
     return found
 
@@ -71,28 +82,26 @@ def mark_contacts(connection: Connection, activities: Collection[int], is_contac
 
 
 def write_first_contacts(connection: Connection, contacts: Sequence[tuple[int, FirstContact]]) -> None:
-    """The first contact of each account with the activity that proves it; (account id, contact) each."""
-    change = update(Account).where(Account.id == bindparam("b_id"))
-    change = change.values(first_contacted_at=bindparam("b_at"), first_contact_activity_id=bindparam("b_activity"))
-    rows = [{"b_id": id, "b_at": contact.at, "b_activity": contact.activity_id} for id, contact in contacts]
-    _each(connection, change, rows)
+    """The first contact of each account, with the activity that proves it and says when; (account id, contact) each."""
+    proofs = [(id, contact.activity_id) for id, contact in contacts]
+    for chunk in chunks(proofs):
+        proof = rows_of(connection, "proof", {"account_id": Key, "activity_id": Key}, chunk)
+        at = select(Activity.occurred_at).where(Activity.id == proof.c.activity_id).scalar_subquery()
+        news = update(Account).where(Account.id == proof.c.account_id)
+        connection.execute(news.values(first_contacted_at=at, first_contact_activity_id=proof.c.activity_id))
 
 
 def write_moves(connection: Connection, moves: Sequence[tuple[int, Move]], now: datetime) -> None:
     """Moves of accounts, made or refused, with their history; (account id, move) each."""
-    made = [{"b_id": id, "b_stage": move.to_stage} for id, move in moves if not move.refused]
-    refused = [{"b_id": id, "b_stage": move.to_stage} for id, move in moves if move.refused]
-    here = update(Account).where(Account.id == bindparam("b_id"))
-    _each(connection, here.values(stage=bindparam("b_stage"), stage_entered_at=now, refused_stage=None), made)
-    _each(connection, here.values(refused_stage=bindparam("b_stage")), refused)
-    history = [
-        {
-            "account_id": id, "from_stage": move.from_stage, "to_stage": move.to_stage, "at": now,
-            "cause": move.cause, "refused_reason": move.refused,
-        }
-        for id, move in moves
-    ]  # fmt: skip
-    _each(connection, insert(StageChange), history)
+    for chunk in chunks(moves):
+        listed = [(id, move.from_stage, move.to_stage, move.cause, move.refused) for id, move in chunk]
+        move = rows_of(connection, "move", MOVE, listed)
+        made = update(Account).where(Account.id == move.c.account_id, move.c.refused_reason.is_(None))
+        connection.execute(made.values(stage=move.c.to_stage, stage_entered_at=now, refused_stage=None))
+        refused = update(Account).where(Account.id == move.c.account_id, move.c.refused_reason.is_not(None))
+        connection.execute(refused.values(refused_stage=move.c.to_stage))
+        history = select(*move.c, literal(now, StageChange.at.type)).order_by(move.c.account_id)
+        connection.execute(insert(StageChange).from_select([*MOVE, "at"], history))
 
 
 def forget_refusals(connection: Connection, ids: Collection[int]) -> None:
@@ -167,11 +176,6 @@ def count_open_stages(connection: Connection, play: str) -> dict[str, int]:
 
 def _in_play_or_none(play: str) -> ColumnElement[bool]:
     return or_(Account.play == play, Account.play.is_(None))
-
-
-def _each(connection: Connection, statement: Any, rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(statement, rows)
 
 
 def _nearest(when: ColumnElement[bool], which: Callable[[Any], Any]) -> Any:
