@@ -226,15 +226,16 @@ def slugs_are_unique(play: Play) -> None:
             met[slug] = content.key
 
 
-def _https(marked: Marked, url: str, *path: str) -> None:
+def is_page(url: str) -> bool:
+    """Whether `url` is an absolute https address, spelt the way mail programs take it."""
     try:
         parts = urlsplit(url)
-        is_page = (
-            parts.scheme == "https" and bool(parts.hostname) and url.isascii() and url.isprintable() and " " not in url
-        )
-    except ValueError:
-        is_page = False
-    if not is_page:
-        marked.refuse(
-            f"{path[-1]}: {url!r} is not a page on the web", *path, cure="an address that starts with https://"
-        )
+        return parts.scheme == "https" and bool(parts.hostname) and bool(re.fullmatch(r"[!-~]+", url))
+    except ValueError:  # brackets of an address that is no IPv6
+        return False
+
+
+def _https(marked: Marked, url: str, *path: str) -> None:
+    if not is_page(url):
+        what = f"{path[-1]}: {url!r} is not a page on the web"
+        marked.refuse(what, *path, cure="an address that starts with https://")

@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from textwrap import indent
-from urllib.parse import urlsplit
 
 from jinja2 import Environment
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
+from accounts.playrules import is_page
 from flows.variables import CONTRACT, Place, names_of, value_of
 
 #: What a link to the content's asset is called in `Words.links`.
@@ -24,7 +24,15 @@ ASSET = "asset"
 WIDTH = 72
 HTML_CURE = "write Markdown, or &lt; where you mean <"
 
-_COMMONMARK = MarkdownIt("commonmark")
+
+class _CommonMark(MarkdownIt):
+    """Takes any link for a link: `_target` says which ones are good, and names the line of those that are not."""
+
+    def validateLink(self, url: str) -> bool:  # noqa: N802 -- markdown-it's name for it
+        return True
+
+
+_COMMONMARK = _CommonMark("commonmark")
 _LEXER = Environment(autoescape=True)
 _LIVE_BRACE = re.compile(r"\{(?=[{%#])")
 
@@ -186,8 +194,7 @@ def _number_links(tokens: list[Token], tags: StandIns, place: Place) -> list[str
 def _target(address: str, tags: StandIns, place: Place, line: int) -> str:
     if re.fullmatch(r"\{\{-?\s*asset\s*-?\}\}", tags.put_back(address)):
         return ASSET
-    parts = urlsplit(address)
-    if tags.tags_in(address) or parts.scheme != "https" or not parts.hostname:
+    if tags.tags_in(address) or not is_page(address):
         what = f"the link {tags.put_back(address)!r} leads to no page"
         raise place.refusal(what, line, "write ({{ asset }}), or a fixed https:// address")
     return address
