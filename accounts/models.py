@@ -208,6 +208,7 @@ class Touch(Base):
         UniqueConstraint("stakeholder_id", "channel", "content", name="one_touch_per_person_and_content"),
         Index("ix_touch_state_due_at", "state", "due_at"),
         Index("ix_touch_plan_id_state", "plan_id", "state", "id"),
+        Index("ix_touch_content_state", "content", "state"),
         Index("ix_touch_account_id_sent_at", "account_id", "sent_at"),
         Index("ix_touch_history", "account_id", "stakeholder_id", "content", "state", "sent_at", "due_at"),
     )
