@@ -44,7 +44,7 @@ def judge(engine: Engine, query: str, rules: Sequence[Rule], values: Mapping[str
 
     `values` fill the placeholders of the rules. Never raises for what a rule does: a crash is a judgement.
     """
-    gx = _great_expectations()
+    gx = great_expectations()
     expectations = [_as_expectation(gx, rule, values) for rule in rules]
     expectations.append(gx.expectations.ExpectTableRowCountToBeBetween(min_value=1, meta={"rule": SOME_ROWS}))
     source = _open_source(gx, engine)
@@ -80,7 +80,7 @@ def _as_expectation(gx: Any, rule: Rule, values: Mapping[str, str]) -> Any:
     )
 
 
-def _great_expectations() -> Any:
+def great_expectations() -> Any:
     """The library, with its side effects undone: it would take over all warnings of the process."""
     import great_expectations as gx
 
