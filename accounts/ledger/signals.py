@@ -40,6 +40,19 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A signal that is in the ledger already."""
+
+    kind: str
+    occurred_at: datetime
+    received_at: datetime
+
+    def is_told_again_by(self, signal: Incoming) -> bool:
+        """The same event, and not another one under the same name."""
+        return self.kind == read_kind(signal.kind) and self.occurred_at == min(signal.occurred_at, self.received_at)
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """What one batch of signals did."""
 
@@ -89,6 +102,17 @@ def apply_waiting(connection: Connection, play: Play, now: datetime, limit: int 
     replies = {row.account_id for row in waiting if row.kind == SignalKind.REPLIED and row.account_id}
     machine = sum(row.id in verdicts for row in waiting)
     return Applied(len(waiting), kinds, machine, performed.settled, frozenset(replies), performed.vacancies)
+
+
+def read_known(connection: Connection, source: str, ids: Sequence[str]) -> dict[str, Known]:
+    """Signals that this door told before, by its own names for them."""
+    names = {_name(id): id for id in ids}
+    found: dict[str, Known] = {}
+    for chunk in chunks(sorted(names)):
+        told = Signal.source_id.in_(chunk) & (Signal.source == source)
+        query = select(Signal.source_id, Signal.kind, Signal.occurred_at, Signal.received_at).where(told)
+        found.update((names[name], Known(kind, at, received)) for name, kind, at, received in connection.execute(query))
+    return found
 
 
 def count_waiting(connection: Connection) -> int:

@@ -1,5 +1,6 @@
 """Whom a command means: an account by its key, or a person by address, as rows of the ledger."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -7,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from accounts.errors import NotFound
 from accounts.identity import normalise_email
+from accounts.ledger.bulk import chunks
 from accounts.models import Account, Stakeholder
 from accounts.vocabulary import HoldScope
 
@@ -38,6 +40,16 @@ def find_subjects(connection: Connection, who: str, account: str | None = None) 
     found = _people(connection, normalise_email(who), account) if "@" in who else _account(connection, who.strip())
     if not found:
         raise NotFound(f"nobody and nothing is called {who!r}", cure=_cure(connection, who))
+    return found
+
+
+def account_keys(connection: Connection, ids: Collection[int]) -> dict[int, str]:
+    """Account ids to keys."""
+    found: dict[int, str] = {}
+    for chunk in chunks(sorted(ids)):
+        found.update(
+            (id, key) for id, key in connection.execute(select(Account.id, Account.key).where(Account.id.in_(chunk)))
+        )
     return found
 
 

@@ -1,0 +1,129 @@
+"""`tandem signal`: what a person saw or heard, a file of what others did, and what came in last."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from accounts.vocabulary import SignalKind
+from flows.cli.door import Instant, as_json, as_of, clock, house, show_json
+
+if TYPE_CHECKING:
+    from flows.intake import Collected
+
+play = click.option("--play", default="new-business", show_default=True, help="Whose weights and pauses count.")
+
+
+@click.group()
+def signal() -> None:
+    """What came back: add one by hand, read a file, list the latest."""
+
+
+@signal.command()
+@click.option("--email", default=None, help="Whose it is.")
+@click.option("--account", default=None, help="Which account; enough when no person is known.")
+@click.option("--kind", required=True, type=click.Choice([kind.value for kind in SignalKind]), metavar="KIND")
+@click.option("--at", type=Instant(), default=None, help="When it happened; default: now.")
+@click.option("--content", default=None, help="Content key it is about.")
+@click.option("--until", type=Instant(), default=None, help="Back from absence, or when the meeting takes place.")
+@click.option("--note", default=None, help="What was said or seen.")
+@click.option("--id", "name", default=None, help="Your own name for it; the same one twice is one signal.")
+@play
+@as_of
+@as_json
+def add(
+    email: str | None, account: str | None, kind: str, at: datetime | None, content: str | None, until: datetime | None,
+    note: str | None, name: str | None, play: str, as_of: datetime | None, json_: bool,
+) -> None:  # fmt: skip
+    """Add one signal by hand; it takes effect at once.
+
+    Example: tandem signal add --email dana@acme.example --kind meeting_booked --until 2026-12-03T14:00
+    """
+    from accounts.ledger.whose import Incoming
+    from flows.house import open_house
+    from flows.intake import add_by_hand
+
+    now = clock(as_of)
+    occurred_at = min(at or now, now)
+    data = {"until": until.isoformat()} if until else {}
+    if note:
+        data["note"] = note
+    source_id = name or f"{kind}/{email or account}/{occurred_at.isoformat()}"
+    incoming = Incoming("hand", source_id, kind, occurred_at, email=email, account=account, content=content, data=data)
+    with open_house(play) as here:
+        collected = add_by_hand(here.engine, here.play, incoming, now)
+    _answer(collected, json_)
+
+
+@signal.command(name="import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--source", default="csv", show_default=True, help="Where the list comes from; lists number their rows alike."
+)
+@play
+@as_of
+@as_json
+def import_(file: Path, source: str, play: str, as_of: datetime | None, json_: bool) -> None:
+    """Read a file of signals: signal,account,email,kind,occurred_at,content,url.
+
+    Rows about people nobody knows wait in quarantine and are taken once the person is imported.
+
+    Example: tandem signal import webinar.csv --source webinar-november
+    """
+    from flows.house import open_house
+    from flows.intake import drain, summarise, take_file
+
+    now = clock(as_of)
+    with open_house(play) as here:
+        tally = take_file(here.engine, file, now, source=source)
+        collected = summarise(here.engine, tally, list(drain(here.engine, here.play, now)))
+    _answer(collected, json_)
+
+
+@signal.command(name="list")
+@click.option("--account", default=None, help="Only this account.")
+@click.option("--email", default=None, help="Only this person.")
+@click.option("--kind", "kinds", multiple=True, help="Only this kind; may be repeated.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
+@as_json
+def list_(account: str | None, email: str | None, kinds: tuple[str, ...], limit: int, json_: bool) -> None:
+    """The latest signals, with what was made of them.
+
+    Example: tandem signal list --account acme
+    """
+    from accounts.identity import normalise_email
+    from accounts.ledger.engine import reading
+    from accounts.ledger.signals import read_signals
+
+    with house() as (_, engine), reading(engine) as connection:
+        address = normalise_email(email) if email else None
+        rows = read_signals(connection, account=account, email=address, kinds=kinds, limit=limit)
+    if json_:
+        show_json([dict(row._mapping) for row in rows])
+        return
+    for row in rows:
+        who = row.email or row.account or "nobody we know"
+        machine = f"   (a machine: {row.machine_reason})" if row.is_machine else ""
+        waiting = "   (waits to be applied)" if row.applied_at is None else ""
+        click.echo(f"{row.occurred_at.astimezone():%Y-%m-%d %H:%M}  {row.kind:<18} {who}{machine}{waiting}")
+    if not rows:
+        click.echo("no signals")
+
+
+def _answer(collected: "Collected", json_: bool) -> None:
+    if json_:
+        from dataclasses import asdict
+
+        show_json(asdict(collected))
+        return
+    done = f"{collected.recorded} new, {collected.duplicates} known before, {collected.applied} applied"
+    click.echo(f"signals: {done}, {collected.quarantined} in quarantine")
+    if collected.replies:
+        click.echo(f"replied, so held: {', '.join(collected.replies)}")
+    for account, role in collected.vacancies:
+        click.echo(f"seat empty: {role.replace('_', ' ')} at {account}")
+    if collected.unknown_kinds:
+        click.echo(f"kept, but nobody knows these kinds: {', '.join(collected.unknown_kinds)}")
+    if collected.quarantined:
+        click.echo("see: tandem quarantine")

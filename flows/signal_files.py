@@ -1,0 +1,185 @@
+"""The CSV door for signals: rows of a signals file as signals, or as rows with a reason why not.
+
+Columns: `kind` and `occurred_at` are required; `email`, `account` or `domain` say whose it is; `signal` is the file's
+own name for it (without one, the row is its own name). `content` is a content key or a Message-ID. `url`, `until` (back
+from absence, or when a meeting takes place) and `bounce` (hard, soft) are understood; all else is kept as it is.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from accounts.errors import InputRefused
+from accounts.ledger.quarantine import Reason
+from accounts.ledger.signals import Known, read_known
+from accounts.ledger.whose import Incoming, Whose, find_owners
+from accounts.outcomes import NO_NEEDS_NO_NAME, read_instant, read_kind
+from accounts.vocabulary import SignalKind
+from flows.importing.reading import Broken, Sheet, open_sheet
+
+DATASET = "signals"
+REQUIRED = ("kind", "occurred_at")
+CLUES = ("email", "account", "domain", "content")
+COLUMNS = ("signal", *CLUES, *REQUIRED, "url", "until", "bounce")
+#: Clocks differ by minutes; what lies further ahead is a mistake.
+CLOCK_SKEW = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the file: where it stands and what it says, by column."""
+
+    line: int
+    values: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(json.dumps(sorted(self.values.items())).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A row that is a signal, and whose it is."""
+
+    row: Row
+    signal: Incoming
+    whose: Whose
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A row that is none, with its reasons."""
+
+    row: Row
+    reasons: tuple[Reason, ...]
+
+
+def open_signals(path: Path) -> Sheet:
+    """Raises InputRefused for a file that cannot be read or lacks a required column."""
+    sheet = open_sheet(path, lambda name: name.strip().lower() in COLUMNS)
+    names = {name.lower() for name in sheet.header}
+    missing = [name for name in REQUIRED if name not in names]
+    if missing:
+        cure = f"the first row must name at least {', '.join(REQUIRED)} and one of {', '.join(CLUES[:3])}"
+        raise InputRefused(f"has no column {' and no column '.join(missing)}", where=f"{path}:1", cure=cure)
+    return sheet
+
+
+def read_rows(sheet: Sheet, at_once: int = 5_000) -> Iterator[tuple[list[Row], list[Refused]]]:
+    """Pieces of the file: its rows, and those that are no rows at all."""
+    names = [name.lower() for name in sheet.header]
+    for piece in sheet.rows(at_once):
+        rows = [
+            Row(line, {name: value.strip() for name, value in zip(names, values, strict=True) if value.strip()})
+            for line, values in zip(piece.lines, piece.rows, strict=True)
+        ]
+        yield rows, [_broken(broken) for broken in piece.broken]
+
+
+def sort_out(
+    connection: Connection, rows: Sequence[Row], source: str, now: datetime
+) -> tuple[list[Taken], list[Refused]]:  # fmt: skip
+    """Rows that can be recorded, and rows that cannot, with every reason."""
+    read = [(row, _as_signal(row, source), _defects(row, now)) for row in rows]
+    good = [(row, signal) for row, signal, defects in read if signal and not defects]
+    refused = [Refused(row, defects) for row, _, defects in read if defects]
+    owners = find_owners(connection, [signal for _, signal in good])
+    known = read_known(connection, source, [signal.source_id for _, signal in good])
+    taken = []
+    for (row, signal), whose in zip(good, owners, strict=True):
+        reasons = (*_stranger(row, signal, whose), *_namesake(row, signal, known))
+        if reasons and not whose.is_forgotten:
+            refused.append(Refused(row, reasons))
+        else:
+            taken.append(Taken(row, signal, whose))
+            known[signal.source_id] = Known(read_kind(signal.kind), signal.occurred_at, now)
+    return taken, refused
+
+
+def _as_signal(row: Row, source: str) -> Incoming | None:
+    said = row.values
+    occurred_at = read_instant(said.get("occurred_at"))
+    if occurred_at is None:
+        return None
+    content = said.get("content")
+    is_message = content is not None and "@" in content
+    return Incoming(
+        source=source,
+        source_id=said.get("signal") or row.digest,
+        kind=said.get("kind", ""),
+        occurred_at=occurred_at,
+        message_id=content if is_message else None,
+        content=None if is_message else content,
+        email=said.get("email"),
+        account=said.get("account"),
+        domain=said.get("domain"),
+        data={name: value for name, value in said.items() if name not in {"signal", *CLUES, *REQUIRED}},
+    )
+
+
+def _defects(row: Row, now: datetime) -> tuple[Reason, ...]:
+    """What is wrong with a row by itself."""
+    said = row.values
+    found = [Reason(f"{name}_missing", f"has no {name}", name, None) for name in REQUIRED if name not in said]
+    if not any(name in said for name in CLUES):
+        found.append(Reason("nobody_named", f"says nothing of whose it is ({', '.join(CLUES[:3])})", "email", None))
+    if "occurred_at" in said:
+        found.extend(_time_defects(said["occurred_at"], now))
+    return tuple(found)
+
+
+def _time_defects(value: str, now: datetime) -> Iterator[Reason]:
+    at = read_instant(value)
+    if at is None:
+        yield Reason("occurred_at_unreadable", "is not a time; write 2026-11-22T09:30+01:00", "occurred_at", value)
+    elif at > now + CLOCK_SKEW:
+        yield Reason("occurred_at_in_the_future", "has not happened yet", "occurred_at", value)
+    elif at < datetime(2000, 1, 1, tzinfo=UTC):
+        yield Reason("occurred_at_long_ago", "lies before the year 2000", "occurred_at", value)
+
+
+def _stranger(row: Row, signal: Incoming, whose: Whose) -> Iterator[Reason]:
+    """A no needs no name: its address is enough. Everything else wants a person, or an account where none is named."""
+    if signal.email and whose.stakeholder_id is None and read_kind(signal.kind) not in NO_NEEDS_NO_NAME:
+        place = f" in {signal.account}" if signal.account else ""
+        yield Reason("person_unknown", f"nobody{place} has this address", "email", signal.email)
+    elif not signal.email and whose.account_id is None:
+        column = next(name for name in ("account", "domain", "content") if name in row.values)
+        yield Reason("account_unknown", whose.why_not or "leads to no account", column, row.values[column])
+
+
+def _namesake(row: Row, signal: Incoming, known: Mapping[str, Known]) -> Iterator[Reason]:
+    """Two lists may both number their rows 1, 2, 3: that is not a repetition."""
+    told = known.get(signal.source_id)
+    if told and not told.is_told_again_by(signal):
+        at = f"{told.occurred_at:%Y-%m-%d %H:%M} UTC"
+        sentence = f"the name is taken by a signal '{told.kind}' of {at}; import the list with --source"
+        yield Reason("name_taken", sentence, "signal", row.values.get("signal"))
+
+
+def _broken(broken: Broken) -> Refused:
+    reason = Reason("row_unreadable", broken.complaint, None, None)
+    return Refused(Row(broken.line, {"": broken.text}), (reason,))
+
+
+def quarantined(refused: Refused, source: str, now: datetime) -> dict[str, Any]:
+    """A refused row as a row of `quarantine`."""
+    said = dict(refused.row.values)
+    return {
+        "source": source[:120], "dataset": DATASET, "row_number": refused.row.line, "row": said,
+        "row_hash": refused.row.digest, "fields": None if "" in said else said,
+        "key": said.get("signal", "")[:320] or None, "account": said.get("account", "")[:120] or None,
+        "reasons": [reason.as_json() for reason in refused.reasons],
+        "first_seen": now, "retried_at": None, "resolved_at": None,
+    }  # fmt: skip
+
+
+def unknown_kinds(signals: Collection[Incoming]) -> set[str]:
+    """Kinds that nobody knows; such signals are kept as `unknown` and weigh nothing."""
+    return {one.kind for one in signals if read_kind(one.kind) is SignalKind.UNKNOWN and one.kind != SignalKind.UNKNOWN}
