@@ -67,7 +67,6 @@ class Hours(NamedTuple):
 
 def place_of(
     window: Window,
-    *,
     timezone: str | None = None,
     country: str | None = None,
     account_timezone: str | None = None,
@@ -147,6 +146,7 @@ class Calendar:
         self._zone = known_zone(place.timezone) or UTC
         self._days = frozenset(WEEKDAYS.index(day) for day in window.days)
         self._ahead: dict[int, tuple[Hours, ...]] = {}
+        self._hours: dict[date, Hours | None] = {}
 
     def next_allowed(self, moment: datetime) -> datetime | None:
         """`moment` if mail may leave then, else the next opening. None when the window never opens again."""
@@ -170,6 +170,11 @@ class Calendar:
 
     def hours(self, day: date) -> Hours | None:
         """When the window is open on a day of this place, or None when it stays closed."""
+        if day not in self._hours:
+            self._hours[day] = self._hours_on(day)
+        return self._hours[day]
+
+    def _hours_on(self, day: date) -> Hours | None:
         if day.weekday() not in self._days or day in public_holidays(self.place.country, day.year):
             return None
         window = self._window

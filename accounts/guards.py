@@ -13,8 +13,8 @@ from accounts.playbook import Play
 from accounts.snapshots import Account, Hold, Person
 from accounts.vocabulary import EmailStatus, HoldCause, Reason
 
-#: Stands for "without end" where a time is compared.
-FOR_EVER = datetime.max.replace(tzinfo=UTC)
+#: Stands for "without end" where a time is compared; early enough to be a date in every time zone.
+FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Refusal(NamedTuple):
@@ -117,6 +117,8 @@ def awaiting_approval(account: Account, play: Play, now: datetime) -> Refusal | 
 
 def stakeholder_held(person: Person, account: Account, now: datetime) -> Refusal | None:
     """A hold on this person. A pause that was meant for one person keeps its own word."""
+    if not account.holds:
+        return None
     for causes, reason in PERSON_HOLDS:
         refusal = _held(account.holds, person.id, causes, reason, now)
         if refusal is not None:

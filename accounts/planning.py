@@ -107,6 +107,7 @@ class Planner:
         self._every = {stage.key: stage.cadence.every for stage in play.stages if stage.cadence}
         self._priority = _priorities(play)
         self._calendars: dict[tuple[str | None, ...], Calendar] = {}
+        self._places: dict[Place, Calendar] = {}
 
     def plan(self, account: Account) -> list[Said]:
         """One answer per person, in the order of `account.people`."""
@@ -116,11 +117,13 @@ class Planner:
         return [turns[answer.person_id] if isinstance(answer, _Ready) else answer for answer in answers]
 
     def calendar_of(self, person: Person, account: Account) -> Calendar:
-        """The recipient's clock and holidays; one per place, since most people share one."""
+        """The recipient's clock and holidays; one calendar per place, since most people share one."""
         where = (person.timezone, person.country, account.timezone, account.country, account.owner_timezone)
         calendar = self._calendars.get(where)
         if calendar is None:
-            calendar = self._calendars[where] = Calendar(self.play.window, self._place(*where))
+            place = place_of(self.play.window, *where)
+            calendar = self._places.setdefault(place, Calendar(self.play.window, place))
+            self._calendars[where] = calendar
         return calendar
 
     # Chapter one: the account.
@@ -230,16 +233,19 @@ class Planner:
     ) -> datetime:
         """The moment from which lateness counts: everything that was needed was there (the window apart)."""
         account, now = group.account, self.now
-        facts = (
+        for moment in (
             self._seen.get(step.key),
             person.role_since,
             person.consent_at,
             account.approved_at,
             account.reprieves.get((person.id, step.key)) if account.reprieves else None,
-        )
-        there = [moment for moment in facts if moment is not None and moment <= now]
-        rooms = [moment for moment in (free, group.free) if moment is not None]
-        return max(due, *there, *rooms) if there or rooms else due
+        ):
+            if moment is not None and due < moment <= now:
+                due = moment
+        for room in (free, group.free):
+            if room is not None and room > due:
+                due = room
+        return due
 
     # Chapter three: the group.
 
@@ -249,23 +255,6 @@ class Planner:
             return {}
         room = _Room(group.mails, self.play, self.now)
         return {one.person_id: room.take(one) for one in sorted(ready, key=lambda one: one.turn)}
-
-    def _place(
-        self,
-        timezone: str | None,
-        country: str | None,
-        account_timezone: str | None,
-        account_country: str | None,
-        rep_timezone: str | None,
-    ) -> Place:
-        return place_of(
-            self.play.window,
-            timezone=timezone,
-            country=country,
-            account_timezone=account_timezone,
-            account_country=account_country,
-            rep_timezone=rep_timezone,
-        )
 
 
 def elapse(start: datetime, span: timedelta, stops: Iterable[tuple[datetime, datetime]]) -> datetime:
