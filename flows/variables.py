@@ -5,6 +5,7 @@ valid. What a CRM may not know (a first name, a title, an industry) must be guar
 industry" }}`` or ``{% if account.industry %}``: a mail that says "None" is never sent, and a gap is found at the desk.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -102,7 +103,8 @@ def check(source: str, place: Place, contract: Mapping[str, Any] = CONTRACT) -> 
         tree = _READER.parse(source)
     except TemplateSyntaxError as error:
         cure = "check the braces: {{ variable }} or {% if … %}…{% endif %}"
-        raise place.refusal((error.message or "cannot be read").rstrip("."), error.lineno, cure) from None
+        what = (error.message or "cannot be read").rstrip(".")
+        raise place.refusal(what, _unclosed(source) or error.lineno, cure) from None
     inner = {id(node.node) for node in tree.find_all(nodes.Getattr)}
     names = set()
     for node in _all_nodes(tree):
@@ -113,6 +115,17 @@ def check(source: str, place: Place, contract: Mapping[str, Any] = CONTRACT) -> 
     if cases or tree.find(nodes.Filter):
         _rehearse(source, cases, place, contract)
     return frozenset(names)
+
+
+def _unclosed(source: str) -> int | None:
+    """The line of the last ``{% if %}`` that nobody closes; Jinja2 itself names the end of the text."""
+    opened: list[int] = []
+    for tag in re.finditer(r"\{%[-+]?\s*(if|endif)\b", source):
+        if tag[1] == "if":
+            opened.append(source.count("\n", 0, tag.start()) + 1)
+        elif opened:
+            opened.pop()
+    return opened[-1] if opened else None
 
 
 def _all_nodes(tree: nodes.Node) -> Iterator[nodes.Node]:
