@@ -190,8 +190,10 @@ def _encoded(name: str, value: str) -> str:
 
 
 def _forbidden(name: str, value: str) -> InputRefused:
-    what = f"{name} may not contain a line break or control character: {_FORBIDDEN.sub('�', value)[:80]!r}"
-    return InputRefused(what, cure="correct it where it comes from")
+    """Says where, and not what: the value may be somebody's name, and errors are read by many."""
+    found = _FORBIDDEN.search(value)
+    at = f" at character {found.start() + 1}" if found else ""
+    return InputRefused(f"{name} has a line break or control character{at}", cure="correct it where it comes from")
 
 
 def _folded(value: str, used: int) -> str:
@@ -209,8 +211,7 @@ def _folded(value: str, used: int) -> str:
 def _token(name: str, value: str) -> str:
     """A value that is one word and never encoded: a Message-ID, an address on the web."""
     if not (_PLAIN.fullmatch(value) and " " not in value and len(value) <= _MOST):
-        what = f"{name} is not one plain word: {_FORBIDDEN.sub('�', value)[:80]!r}"
-        raise InputRefused(what, cure="check base_url and sending_domain")
+        raise InputRefused(f"{name} is not one plain word", cure="check base_url and sending_domain")
     return value
 
 

@@ -1,0 +1,275 @@
+"""From the ledger to the bytes: who gets it, from whom, with what facts; preview equals sent."""
+
+import email
+import email.policy
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event, insert, update
+
+from accounts.errors import ContentRefused, InputRefused, NotFound
+from accounts.ledger.engine import reading, writing
+from accounts.ledger.links import destination, remember_links
+from accounts.ledger.recipients import NO_TOUCH, Recipient, read_readers, read_recipients
+from accounts.models import Account, Rep, Stakeholder, Touch
+from accounts.playbook import load_play
+from flows.mailing import Mail, Mailroom, compose_touch, next_quarter, open_mailroom
+from flows.preview import preview
+from flows.settings import Settings
+from flows.tokens import Clicked, touch_of, verify, verify_click
+from tests.cast import NOW, PLAY, World
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+WHY_NOW = f"{PLAY}/discovery/why-now"
+SECURITY = f"{PLAY}/evaluation/security-pack"
+SECRET = "a secret of the house"
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    return Settings(
+        templates=TEMPLATES, base_url="https://t.example/", sending_domain="mail.example", secret_key=SECRET
+    )
+
+
+@pytest.fixture(scope="module")
+def room(settings: Settings) -> Mailroom:
+    return open_mailroom(settings, load_play(TEMPLATES / "plays" / PLAY))
+
+
+def touch(world: World, person: str, account: str, of: str, room: Mailroom, **more: Any) -> int:
+    """A certified touch of a person with the content `of`; its id."""
+    step = room.compiled.content(of).step
+    address = f"{person}@{account.partition('-')[0]}.example"
+    values = {
+        "account_id": world.accounts[account], "stakeholder_id": world.people[person], "channel": "email",
+        "play": PLAY, "play_version": room.compiled.play.version, "stage": step.stage, "content": of,
+        "content_digest": step.digest, "address": address, "state": "certified", "due_at": NOW,
+    }  # fmt: skip
+    with writing(world.engine) as connection:
+        result = connection.execute(insert(Touch).values(**{**values, **more}))
+        assert result.inserted_primary_key is not None
+        return int(result.inserted_primary_key[0])
+
+
+def recipient(world: World, touch_id: int) -> Recipient:
+    with reading(world.engine) as connection:
+        return read_recipients(connection, [touch_id])[touch_id]
+
+
+def change(world: World, table: type[Any], id: int, **values: Any) -> None:
+    with writing(world.engine) as connection:
+        connection.execute(update(table).where(table.id == id).values(**values))
+
+
+def read(mail: Mail) -> EmailMessage:
+    message = email.message_from_bytes(mail.raw, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+# --- recipients -------------------------------------------------------------------------------------------------------
+
+
+def test_a_recipient_is_all_facts_of_one_touch(world: World, room: Mailroom) -> None:
+    id = touch(world, "alice", "acme", SECURITY, room)
+    assert recipient(world, id) == Recipient(
+        touch_id=id, stakeholder_id=world.people["alice"], account_id=world.accounts["acme"], content=SECURITY,
+        content_digest=room.compiled.content(SECURITY).step.digest, address="alice@acme.example",
+        first_name="Alice", last_name="Example", title="Head of Operations", role="champion", account_key="acme",
+        account_name="Acme Works", industry=None, territory=None, rep_name="Ravi Menon",
+        rep_email="ravi@lumenflow.example",
+    )  # fmt: skip
+
+
+def test_a_batch_is_read_in_one_query(world: World, room: Mailroom) -> None:
+    ids = [touch(world, name, "acme", SECURITY, room) for name in ("alice", "bob", "charlie")]
+    asked: list[str] = []
+    with reading(world.engine) as connection:
+        event.listen(connection, "before_cursor_execute", lambda _c, _u, statement, *_: asked.append(statement))
+        found = read_recipients(connection, [*ids, 10**9])
+    assert sorted(found) == sorted(ids)
+    assert len([statement for statement in asked if statement.startswith("SELECT")]) == 1
+
+
+def test_no_touches_no_recipients(world: World) -> None:
+    with reading(world.engine) as connection:
+        assert read_recipients(connection, []) == {}
+
+
+def test_the_address_is_the_one_that_was_certified(world: World, room: Mailroom) -> None:
+    id = touch(world, "alice", "acme", SECURITY, room)
+    change(world, Stakeholder, world.people["alice"], email="alice.new@acme.example")
+    assert recipient(world, id).address == "alice@acme.example"
+
+
+def test_the_rep_of_the_touch_writes_or_else_the_owner(world: World, room: Mailroom) -> None:
+    first = touch(world, "alice", "acme", SECURITY, room)
+    second = touch(world, "bob", "acme", SECURITY, room, rep_id=world.reps["sofia"])
+    assert recipient(world, first).rep_name == "Ravi Menon"
+    assert recipient(world, second).rep_name == "Sofía Ortega"
+
+
+# --- composing --------------------------------------------------------------------------------------------------------
+
+
+def test_it_comes_from_the_rep_and_answers_go_to_the_rep(world: World, room: Mailroom) -> None:
+    id = touch(world, "alice", "acme", WHY_NOW, room)
+    message = read(compose_touch(room, recipient(world, id), NOW))
+    assert message["From"] == "Ravi Menon <ravi@mail.example>"
+    assert message["Reply-To"] == "Ravi Menon <ravi@lumenflow.example>"
+    assert message["To"] == "Alice Example <alice@acme.example>"
+    assert message["Subject"] == "Acme Works: what waiting until Q1 2027 costs"
+    assert message["Date"].datetime == NOW
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_its_tokens_lead_back_to_the_touch_and_to_nobody_by_name(world: World, room: Mailroom) -> None:
+    id = touch(world, "alice", "acme", WHY_NOW, room)
+    mail = compose_touch(room, recipient(world, id), NOW)
+    message = read(mail)
+    unsubscribe = message["List-Unsubscribe"].strip("<>")
+    click = next(line for line in mail.message.text.splitlines() if line.startswith("https://t.example/c/"))
+    assert unsubscribe.startswith("https://t.example/u/")
+    assert verify("unsubscribe", unsubscribe.rpartition("/")[2], SECRET) == id
+    assert verify_click(click.rpartition("/")[2], SECRET) == Clicked(id, 0)
+    assert touch_of(message["Message-ID"], SECRET) == id
+    assert not any(name in unsubscribe + click + message["Message-ID"] for name in ("alice", "acme"))
+    assert unsubscribe in mail.message.html
+    assert unsubscribe in mail.message.text
+
+
+def test_a_person_nobody_knows_much_about_gets_a_decent_mail(world: World, room: Mailroom) -> None:
+    id = touch(world, "alice", "acme", WHY_NOW, room)
+    change(world, Stakeholder, world.people["alice"], first_name=None, last_name=None, title=None)
+    message = read(compose_touch(room, recipient(world, id), NOW))
+    assert message["To"] == "alice@acme.example"
+    body = message.get_body(("plain",))
+    assert body is not None
+    assert body.get_content().startswith("Hi there,")
+
+
+def test_composing_again_gives_the_same_bytes(world: World, room: Mailroom, settings: Settings) -> None:
+    id = touch(world, "alice", "acme", WHY_NOW, room)
+    again = open_mailroom(settings, load_play(TEMPLATES / "plays" / PLAY))
+    first = compose_touch(room, recipient(world, id), NOW).raw
+    assert first == compose_touch(again, recipient(world, id), NOW).raw
+
+
+def test_preview_equals_sent(world: World, room: Mailroom, settings: Settings) -> None:
+    """Promise 8: byte for byte, as long as channel and clock are the same."""
+    for person, content in (("alice", WHY_NOW), ("bob", SECURITY)):
+        id = touch(world, person, "acme", content, room)
+        sent = compose_touch(room, recipient(world, id), NOW)
+        shown = preview(settings, content, NOW, engine=world.engine, email=f"{person}@acme.example")
+        assert shown.planned
+        assert shown.mail.raw == sent.raw
+        later = preview(settings, content, NOW + timedelta(1), engine=world.engine, email=f"{person}@acme.example")
+        assert later.mail.raw != sent.raw, "the clock differs, so the Date does"
+
+
+def test_a_text_that_changed_since_it_was_certified_does_not_leave(world: World, room: Mailroom) -> None:
+    id = touch(world, "alice", "acme", WHY_NOW, room, content_digest="0" * 64)
+    with pytest.raises(ContentRefused, match=r"why-now: the text has changed .*plan again"):
+        compose_touch(room, recipient(world, id), NOW)
+
+
+def test_a_content_that_is_gone_is_refused(world: World, room: Mailroom) -> None:
+    id = touch(world, "alice", "acme", WHY_NOW, room, content=f"{PLAY}/discovery/why-nov")
+    with pytest.raises(NotFound, match="did you mean"):
+        compose_touch(room, recipient(world, id), NOW)
+
+
+def test_nobody_is_written_to_in_nobodys_name(world: World, room: Mailroom) -> None:
+    id = touch(world, "alice", "acme", WHY_NOW, room)
+    change(world, Account, world.accounts["acme"], owner_id=None)
+    with pytest.raises(InputRefused, match=r"acme: nobody to write as.*give the account an owner"):
+        compose_touch(room, recipient(world, id), NOW)
+
+
+@pytest.mark.parametrize("field", ["first_name", "last_name"])
+def test_a_name_with_a_line_break_stops_this_mail_only(world: World, room: Mailroom, field: str) -> None:
+    id = touch(world, "alice", "acme", WHY_NOW, room)
+    change(world, Stakeholder, world.people["alice"], **{field: "A\r\nBcc: eve@evil.example"})
+    with pytest.raises(InputRefused, match="line break"):
+        compose_touch(room, recipient(world, id), NOW)
+    other = touch(world, "bob", "acme", WHY_NOW, room)
+    assert compose_touch(room, recipient(world, other), NOW).touch_id == other
+
+
+def test_an_account_or_rep_with_a_line_break_cannot_write_headers(world: World, room: Mailroom) -> None:
+    id = touch(world, "alice", "acme", WHY_NOW, room)
+    change(world, Account, world.accounts["acme"], name="Acme\nBcc: eve@evil.example")
+    with pytest.raises(InputRefused, match="Subject"):
+        compose_touch(room, recipient(world, id), NOW)
+    change(world, Account, world.accounts["acme"], name="Acme")
+    change(world, Rep, world.reps["ravi"], name="Ravi\r\nBcc: eve@evil.example")
+    with pytest.raises(InputRefused, match="a name"):
+        compose_touch(room, recipient(world, id), NOW)
+
+
+def test_the_secret_of_the_house_is_not_printed(room: Mailroom) -> None:
+    assert SECRET not in repr(room)
+
+
+@pytest.mark.parametrize(
+    ("day", "quarter"),
+    [("2026-01-01", "Q2 2026"), ("2026-06-30", "Q3 2026"), ("2026-09-30", "Q4 2026"), ("2026-10-01", "Q1 2027"),
+     ("2026-12-31", "Q1 2027")],
+)  # fmt: skip
+def test_the_next_quarter_follows_this_one(day: str, quarter: str) -> None:
+    assert next_quarter(datetime.fromisoformat(day).replace(tzinfo=UTC)) == quarter
+
+
+# --- links ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_click_arrives_where_the_link_led_when_it_was_sent(world: World, room: Mailroom) -> None:
+    id = touch(world, "alice", "acme", WHY_NOW, room)
+    with writing(world.engine) as connection:
+        remember_links(connection, room.compiled.links_by_digest())
+        remember_links(connection, room.compiled.links_by_digest())
+        assert destination(connection, id, 0) == room.compiled.content(WHY_NOW).step.asset
+        assert destination(connection, id, 1) is None
+        assert destination(connection, id + 10_000, 0) is None
+        remember_links(connection, {})
+
+
+# --- preview ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_preview_needs_no_plan(world: World, settings: Settings) -> None:
+    shown = preview(settings, "why-now", NOW, engine=world.engine, email="Gina@Globex.example")
+    assert not shown.planned
+    assert shown.mail.touch_id == NO_TOUCH
+    assert shown.account == "globex"
+    assert "Globex" in shown.mail.message.subject
+    assert shown.links == ("https://www.lumenflow.example/worksheets/cost-of-waiting",)
+
+
+def test_a_preview_of_a_text_that_changed_shows_the_current_one(
+    world: World, room: Mailroom, settings: Settings
+) -> None:
+    touch(world, "alice", "acme", WHY_NOW, room, content_digest="0" * 64)
+    assert not preview(settings, "why-now", NOW, engine=world.engine, email="alice@acme.example").planned
+
+
+def test_a_person_in_two_accounts_is_shown_where_it_is_planned_then_at_home(world: World, room: Mailroom) -> None:
+    values = {"email": "ivan@initech.example", "email_hash": "0" * 64, "account_id": world.accounts["initech-south"]}
+    with writing(world.engine) as connection:
+        connection.execute(insert(Stakeholder).values(**values, is_home=True))
+        readers = read_readers(connection, "ivan@initech.example", WHY_NOW)
+        assert [reader.account_key for reader in readers] == ["initech-south", "initech-north"]
+        (chosen,) = read_readers(connection, "ivan@initech.example", WHY_NOW, account="initech-north")
+        assert chosen.account_key == "initech-north"
+    touch(world, "ivan", "initech-north", WHY_NOW, room)
+    with reading(world.engine) as connection:
+        assert read_readers(connection, "ivan@initech.example", WHY_NOW)[0].account_key == "initech-north"
+
+
+def test_a_stranger_has_no_preview(world: World, settings: Settings) -> None:
+    with pytest.raises(NotFound, match="nobody has the address"):
+        preview(settings, "why-now", NOW, engine=world.engine, email="nobody@acme.example")
