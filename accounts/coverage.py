@@ -30,7 +30,7 @@ class Seats:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A cell without anything current to read, with people in it."""
+    """A cell without anything current to read, where people sit whom we may write to."""
 
     stage: str
     role: Role
@@ -72,7 +72,7 @@ def cover(play: Play, seats: Mapping[Cell, Seats], today: date) -> Coverage:
         Gap(stage, role, seats[stage, role], expired.get((stage, role), ()))
         for stage in stages
         for role in shown
-        if (stage, role) not in cells and (stage, role) in seats
+        if (stage, role) not in cells and (stage, role) in seats and seats[stage, role].reachable
     ]
     gaps.sort(key=lambda gap: -gap.seats.reachable)
     due = sorted((due for step in play.steps if (due := _due(step, today))), key=lambda due: (due.day, due.content))

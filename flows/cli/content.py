@@ -49,7 +49,7 @@ def preview(
         path = settings.home / "previews" / f"{shown.content.replace('/', '-')}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(shown, path)
-        click.launch(path.resolve().as_uri())
+        click.launch(str(path.resolve()), wait=True)
     if json_:
         show_json(_facts(shown))
     elif not (out or open_):
@@ -142,22 +142,27 @@ def _matrix(play: "Play", coverage: "Coverage") -> list[str]:
 
     ads = [str(sum(ad.stage == stage for ad in play.creatives)) for stage in coverage.stages]
     return [
-        f"{play.title} ({play.key}): {len(play.steps)} e-mails, {len(play.creatives)} ads",
+        f"{play.title} ({play.key}): {_many(len(play.steps), 'e-mail')}, {_many(len(play.creatives), 'ad')}",
         "",
         row("", list(coverage.stages)),
         *(row(role.label, [_cell(coverage, stage, role) for stage in coverage.stages]) for role in coverage.roles),
         row("ads", ads),
         "",
         *_listed("Gaps", [_gap(gap) for gap in coverage.gaps], "Everybody there has something to read."),
+        "",
         *_listed("Dates", [_due(due) for due in coverage.due], "Nothing expires or is due for review soon."),
     ]
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count} {thing}{'s' * (count != 1)}"
 
 
 def _cell(coverage: "Coverage", stage: str, role: Any) -> str:
     if (stage, role) in coverage.cells:
         return str(len(coverage.cells[stage, role]))
     seats = coverage.seats.get((stage, role))
-    return f"gap {seats.reachable}" if seats else "-"
+    return f"gap {seats.reachable}" if seats and seats.reachable else "-"
 
 
 def _gap(gap: Any) -> str:
