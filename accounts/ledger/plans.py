@@ -196,14 +196,17 @@ def finish(connection: Connection, plan_id: int) -> bool:
 
 
 def lapse(connection: Connection, now: datetime, *, drafts_before: datetime) -> list[int]:
-    """Reject what waited too long: certified plans whose certificate ended, drafts frozen before `drafts_before`.
+    """Reject what waited too long: certified plans whose certificate ended, drafts frozen before `drafts_before`,
+    held plans of which nothing is left.
 
     A plan speaks of the facts of its hour; planning decides anew. Returns the plans rejected.
     """
     ended = select(Certificate.plan_id).where(Certificate.expires_at <= now)
+    is_open = exists(select(Touch.id).where(Touch.plan_id == SendPlan.id, Touch.state.in_(OPEN)))
     old = select(SendPlan.id).where(
         ((SendPlan.state == PlanState.CERTIFIED) & SendPlan.id.in_(ended))
         | ((SendPlan.state == PlanState.DRAFT) & (SendPlan.created_at < drafts_before))
+        | ((SendPlan.state == PlanState.HELD) & ~is_open)
     )  # fmt: skip
     lapsed = list(connection.scalars(old.order_by(SendPlan.id)))
     for plan_id in lapsed:

@@ -1,0 +1,100 @@
+"""Putting the rules of a suite to the rows of a query, with Great Expectations: what comes back, unjudged.
+
+It gets a connection of its own, never the app's, and never the address, which holds a password. The rows are copied
+once into a temporary table; from then on the connection only reads.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from sqlite3 import connect as open_sqlite
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from expectations.audience import SOMEBODY, About, Rule
+from expectations.judging import great_expectations
+
+#: Longest wait for a locked database, and for one rule, in seconds.
+PATIENCE = 10
+#: The temporary table with the rows. Ours: the library's own copies are made anew each time it looks at a batch.
+ROWS = "plan_rows"
+#: How a rule that crashed says so, somewhere in the text of its exception.
+CRASHED = "'raised_exception': True"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What came back, and which rows the broken rules mean."""
+
+    rows: int
+    #: (rule id, kept, text of the exception)
+    said: Sequence[tuple[str, bool, str]] = ()
+    #: rule id -> touch ids, of the rules about rows that were broken
+    found: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    #: Why nothing came back, in one line; empty when it did.
+    trouble: str = ""
+
+
+def hear(engine: Engine, query: str, rules: Sequence[Rule]) -> Answers:
+    """Judge the rows of `query` by `rules`, and that there are any. Raises whatever its many layers raise."""
+    gx = great_expectations()
+    source = _open_source(gx, engine)
+    asker = source.get_execution_engine()
+    try:
+        asker.execute_query_in_transaction(text(f"CREATE TEMPORARY TABLE {ROWS} AS {query}"))
+        if engine.dialect.name == "postgresql":  # SQLite's file was opened for reading only
+            asker.execute_query_in_transaction(text("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"))
+        asset = source.add_query_asset("plan", query=f"SELECT * FROM {ROWS}")
+        batch = asset.add_batch_definition_whole_table("now").get_batch()
+        result = batch.validate(_suite(gx, rules), result_format="BOOLEAN_ONLY")
+        said = [(r.expectation_config.meta["rule"], bool(r.success), str(r.exception_info)) for r in result.results]
+        broken = {id for id, kept, trouble in said if not kept and CRASHED not in trouble}
+        found = {
+            rule.id: list(asker.execute_query(text(rule.finds.replace("{batch}", ROWS))).scalars())
+            for rule in rules
+            if rule.id in broken and rule.about is About.ROW
+        }
+        count = asker.execute_query(text(f"SELECT count(*) FROM {ROWS}")).scalar_one()
+        return Answers(int(count), said, found)
+    finally:
+        asker.close()
+
+
+def _suite(gx: Any, rules: Sequence[Rule]) -> Any:
+    expectations = [
+        gx.expectations.UnexpectedRowsExpectation(
+            unexpected_rows_query=rule.finds, description=rule.sentence, meta={"rule": rule.id}
+        )
+        for rule in rules
+    ]
+    expectations.append(gx.expectations.ExpectTableRowCountToBeBetween(min_value=1, meta={"rule": SOMEBODY}))
+    return gx.ExpectationSuite("audience", expectations=expectations)
+
+
+def _open_source(gx: Any, engine: Engine) -> Any:
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    if engine.dialect.name == "sqlite":
+        return context.data_sources.add_sqlite(
+            "ledger", connection_string="sqlite://", kwargs={"creator": _file_of(engine)}
+        )
+    # One connection for good: the temporary table lives in it.
+    kwargs = {"creator": _server_of(engine), "pool_size": 1, "max_overflow": 0}
+    placeholder = "postgresql+psycopg://ledger@ledger/ledger"
+    return context.data_sources.add_postgres("ledger", connection_string=placeholder, kwargs=kwargs)
+
+
+def _file_of(engine: Engine) -> Any:
+    database = f"{Path(engine.url.database or '').absolute().as_uri()}?mode=ro"
+    return lambda: open_sqlite(database, uri=True, timeout=PATIENCE, check_same_thread=False)
+
+
+def _server_of(engine: Engine) -> Any:
+    import psycopg
+
+    _, arguments = engine.dialect.create_connect_args(engine.url)
+    options = f"-c timezone=UTC -c statement_timeout={PATIENCE}s"
+    return lambda: psycopg.connect(**{**arguments, "options": options})
