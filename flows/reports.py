@@ -10,6 +10,8 @@ from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from flows.audience_sync import AudiencesSynced
+from flows.briefing import Briefed
 from flows.intake import Collected
 from flows.settings import TEMPLATES
 from flows.tracking import Tracked
@@ -23,6 +25,16 @@ def tracked_report(tracked: Tracked, now: datetime) -> str:
 def collected_report(collected: Collected, now: datetime) -> str:
     """Signals by kind, replies, vacancies, and what needs a look."""
     return _write("signals.md", collected=collected, now=now)
+
+
+def audiences_report(synced: AudiencesSynced, now: datetime) -> str:
+    """Each audience with what is wanted, confirmed, owed and servable."""
+    return _write("audiences.md", synced=synced, now=now)
+
+
+def briefed_report(briefed: Briefed, now: datetime) -> str:
+    """Each rep's brief with its length and its first reason."""
+    return _write("briefs.md", briefed=briefed, now=now)
 
 
 def counts_of(summary: object) -> dict[str, int]:

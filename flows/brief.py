@@ -1,0 +1,35 @@
+"""Flow `brief-reps`: what changed at each rep's accounts, in under 150 words an account; nothing new, no brief."""
+
+from datetime import datetime
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows import briefing
+from flows.briefing import Briefed
+from flows.clock import clock
+from flows.house import open_house
+from flows.publishing import publish, rename_run
+from flows.reports import briefed_report, counts_of
+
+
+@flow(name="brief-reps", flow_run_name="brief reps on {play}")
+def brief_reps(play: str = "new-business", as_of: datetime | None = None, rep: str | None = None) -> dict[str, int]:
+    """Write and deliver the brief of each rep with news.
+
+    Args:
+        play: The play the accounts are in, a folder of templates/plays.
+        as_of: Pretend it is this time; empty means now.
+        rep: Only this rep, by address or name; empty means all.
+    """
+    now = clock(as_of)
+    briefed = write_and_deliver(play, now, rep)
+    publish(f"briefs-{play}", briefed_report(briefed, now), "Which reps got a brief, and about what")
+    rename_run(f"briefs · {briefed.delivered} delivered · {briefed.quiet} without news")
+    return counts_of(briefed)
+
+
+@task(name="write and deliver briefs", retries=2, retry_delay_seconds=[10, 60], cache_policy=NO_CACHE)
+def write_and_deliver(play: str, now: datetime, rep: str | None) -> Briefed:
+    with open_house(play) as house:
+        return briefing.brief_reps(house.engine, house.settings, house.play, now, rep=rep)
