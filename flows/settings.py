@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     templates: Path = TEMPLATES
     channel: Literal["outbox", "memory", "smtp"] = "outbox"
     smtp: Smtp = Smtp()
+    #: Where ad audiences go: CSV files to upload by hand, or nowhere but memory (rehearsals).
+    ads: Literal["file", "memory"] = "file"
     #: Mail leaves from the owning rep's name at this domain; replies go to the rep's own address.
     sending_domain: str = "mail.example"
     #: Public address of the web app: unsubscribe and tracked links start with it.
@@ -72,6 +74,10 @@ class Settings(BaseSettings):
     @property
     def briefs(self) -> Path:
         return self.home / "briefs"
+
+    @property
+    def audiences(self) -> Path:
+        return self.home / "audiences"
 
 
 def load_settings() -> Settings:
