@@ -44,6 +44,8 @@ class AccountBrief:
     """Ready to be laid out; a part that has nothing to say is None or empty."""
 
     key: str
+    #: The key as it is shown: at most four words.
+    handle: str
     title: str
     stage: str
     #: Why the account stands at this place.
@@ -66,7 +68,7 @@ class AccountBrief:
 
     def spoken(self) -> list[str]:
         """Every word of this account that a rep reads."""
-        said = [self.title, self.key, self.stage, self.why, self.headline.text]
+        said = [self.title, self.handle, self.stage, self.why, self.headline.text]
         for part, texts in self.parts().items():
             if texts:
                 said += [LABELS[part], *texts]
@@ -124,6 +126,7 @@ def account_brief(
     coming = planned_mails(account, play, local)
     return AccountBrief(
         key=account.key,
+        handle=clip(account.key, 4, 60),
         title=clip(account.name, 6, 60),
         stage=stage_label(account.stage, play),
         why=news[0].weight.value,

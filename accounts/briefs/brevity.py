@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from shlex import quote
 
 from accounts.briefs.account import AccountBrief
 from accounts.briefs.coming import Planned
@@ -107,7 +108,8 @@ def _more(left: Iterable[Statement | Seat]) -> Statement | None:
 
 
 def _more_planned(full: AccountBrief, left: tuple[Planned, ...]) -> Statement | None:
-    return Statement(f"and {len(left)} more: tandem plan {full.key}", _proof(left)) if left else None
+    command = f"tandem plan {quote(full.key)}" if full.handle == full.key else "tandem plan"
+    return Statement(f"and {len(left)} more: {command}", _proof(left)) if left else None
 
 
 def _proof(left: Iterable[Statement | Seat | Planned]) -> Evidence:

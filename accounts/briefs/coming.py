@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from shlex import quote
 
 from accounts.briefs.material import AccountMaterial, Evidence, Person, Statement, clip, evidence
 from accounts.briefs.news import held_text
@@ -40,7 +41,7 @@ def planned_mails(account: AccountMaterial, play: Play, local: Local) -> tuple[P
         Planned(
             local.moment(at),
             f"“{title_of(content, play, account.name)}” to {clip(person.name, 3, 40)}",
-            f"tandem veto {person.email}",
+            f"tandem veto {quote(person.email)} {quote(content)}",
             evidence("decision", person.id),
         )
         for at, person, content in sorted(coming, key=lambda mail: (mail[0], mail[1].id))

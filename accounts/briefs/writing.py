@@ -5,7 +5,8 @@ brief = write_brief(material, play, as_of)      # None: nothing changed, so ther
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from shlex import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from accounts.briefs.account import AccountBrief, account_brief
@@ -68,7 +69,7 @@ def write_brief(rep: RepMaterial, play: Play, as_of: datetime) -> Brief | None:
         accounts=accounts,
         also=_also(rest),
         note=_doubt(rep, local),
-        answers=_answers(chosen[0][0]),
+        answers=_answers(chosen[0][0], local),
     )
 
 
@@ -121,7 +122,7 @@ def _subject(accounts: tuple[AccountBrief, ...], moved: int) -> str:
 
 def _also(rest: list[Told]) -> tuple[Statement, ...]:
     told = [
-        Statement(f"{clip(account.name, 6, 60)} ({account.key}): {news[0].weight.value}", news[0].evidence)
+        Statement(f"{clip(account.name, 6, 60)} ({clip(account.key, 4, 60)}): {news[0].weight.value}", news[0].evidence)
         for account, news, _ in rest[:MOST_ALSO]
     ]
     left = rest[MOST_ALSO:]
@@ -141,14 +142,16 @@ def _doubt(rep: RepMaterial, local: Local) -> Statement | None:
     return Statement(f"The brief of {local.moment(at)} may not have reached you: {command}", evidence("brief", *ids))
 
 
-def _answers(account: AccountMaterial) -> tuple[tuple[str, str], ...]:
+def _answers(account: AccountMaterial, local: Local) -> tuple[tuple[str, str], ...]:
     """How to answer, with the first account as the example."""
     person = next((p for p in account.people if p.is_there), None)
-    address = person.email if person else "ADDRESS"
+    address, key = quote(person.email) if person else "ADDRESS", quote(account.key)
+    fortnight = local.today + timedelta(days=14)
     return (
-        (f"tandem hold {account.key} --until 14d", "marketing keeps quiet there"),
-        (f"tandem release {account.key}", "marketing goes on"),
-        (f"tandem feedback {account.key} ripe", "take it, it is ready; or not_yet, bad_timing"),
-        (f"tandem feedback {address} wrong_person", "not part of the decision"),
-        (f"tandem veto {address}", "this person's next mail does not go out"),
+        (f"tandem hold {key} --until {fortnight}", "Marketing keeps quiet there, mail and ads."),
+        (f"tandem release {key}", "Marketing goes on."),
+        (f"tandem feedback {key} ripe", "It is ready, sales takes over. Also: not_yet, bad_timing."),
+        (f"tandem feedback {address} wrong_person", "Not part of the decision; no more mail to them."),
+        (f"tandem veto {address}", "No more marketing mail to this person; with a content, just not that one."),
+        ("A new contact in the CRM", "Fills an empty seat with the next import."),
     )

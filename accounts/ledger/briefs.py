@@ -48,6 +48,8 @@ class Written:
 
     id: int
     rep_id: int
+    #: Its news begin here.
+    since: datetime
     payload: dict[str, Any]
 
 
@@ -172,14 +174,35 @@ def waiting_briefs(connection: Connection, as_of: datetime, rep_id: int | None =
     )  # fmt: skip
     if rep_id:
         query = query.where(Brief.rep_id == rep_id)
-    return [Written(row.id, row.rep_id, row.payload) for row in connection.execute(query.order_by(Brief.id))]
+    rows = connection.execute(query.order_by(Brief.id))
+    return [Written(row.id, row.rep_id, datetime.fromisoformat(row.payload["since"]), row.payload) for row in rows]
 
 
-def claim_brief(connection: Connection, brief_id: int, now: datetime, message_id: str) -> bool:
-    """Takes a written brief for sending; False when somebody else has it. Commit before the bytes leave."""
+def claim_brief(connection: Connection, written: Written, now: datetime, message_id: str) -> bool:
+    """Takes a written brief for sending; False when it is taken. Commit before the bytes leave.
+
+    When two runs of different times wrote a brief over the same news, the one that claims first tells it and the other
+    is superseded. The rep's row is the lock, so that two claims cannot look past each other.
+    """
+    connection.execute(select(Rep.id).where(Rep.id == written.rep_id).with_for_update())
+    other = Brief.__table__.alias("other")
+    told = (
+        select(other.c.id)
+        .where(other.c.rep_id == written.rep_id, other.c.id != written.id)
+        .where(other.c.state.in_(_TOLD), other.c.as_of > written.since)
+    )
+    mine = update(Brief).where(Brief.id == written.id, Brief.state == BriefState.PLANNED)
+    taken = {"state": BriefState.SENDING, "claimed_at": now, "message_id": message_id, "error": None}
+    if connection.execute(mine.where(~told.exists()).values(taken)).rowcount == 1:
+        return True
+    connection.execute(mine.values(state=BriefState.SUPERSEDED))
+    return False
+
+
+def refuse_brief(connection: Connection, brief_id: int, error: str) -> None:
+    """A brief that cannot even be written as a message."""
     query = update(Brief).where(Brief.id == brief_id, Brief.state == BriefState.PLANNED)
-    values = {"state": BriefState.SENDING, "claimed_at": now, "message_id": message_id}
-    return connection.execute(query.values(values)).rowcount == 1
+    connection.execute(query.values(state=BriefState.FAILED, error=error[:300]))
 
 
 def settle_brief(
