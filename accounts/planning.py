@@ -15,7 +15,7 @@ pile it up.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from accounts.calendar import Calendar, Place, place_of
 from accounts.guards import (
@@ -24,7 +24,7 @@ from accounts.guards import (
     THE_PERSON_SAID_NO,
     Refusal,
 )
-from accounts.playbook import Play, Step
+from accounts.playbook import Play
 from accounts.snapshots import Account, Mail, Person
 from accounts.vocabulary import Answer, Reason, Role
 
@@ -102,8 +102,7 @@ class Planner:
     def __init__(self, play: Play, now: datetime, seen: Mapping[str, datetime] | None = None) -> None:
         self.play, self.now = play, now
         self._today = now.date()
-        self._seen = seen or {}
-        self._sequences = _sequences(play)
+        self._sequences = _sequences(play, seen or {})
         self._every = {stage.key: stage.cadence.every for stage in play.stages if stage.cadence}
         self._priority = _priorities(play)
         self._calendars: dict[tuple[str | None, ...], Calendar] = {}
@@ -113,7 +112,10 @@ class Planner:
         """One answer per person, in the order of `account.people`."""
         group = self._look_at(account)
         answers = [self._answer(person, group) for person in account.people]
-        turns = self._share_room(group, [answer for answer in answers if isinstance(answer, _Ready)])
+        ready = [answer for answer in answers if isinstance(answer, _Ready)]
+        if not ready:
+            return cast(list[Said], answers)
+        turns = self._share_room(group, ready)
         return [turns[answer.person_id] if isinstance(answer, _Ready) else answer for answer in answers]
 
     def calendar_of(self, person: Person, account: Account) -> Calendar:
@@ -134,7 +136,7 @@ class Planner:
             return _Group(account, _refused(refusal), self.now, (), None)
         begins = max(account.stage_entered_at or _LONG_AGO, account.first_contacted_at or _LONG_AGO)
         mails = self._counted(account)
-        free = free_at([mail.at for mail in mails], self.play.caps.account_per_week) if mails else None
+        free = free_at(mails, self.play.caps.account_per_week)
         return _Group(account, None, begins, mails, free)
 
     def _counted(self, account: Account) -> Sequence[Mail]:
@@ -223,25 +225,21 @@ class Planner:
         return due
 
     def _free_for(self, person: Person, group: "_Group") -> datetime | None:
-        if not group.mails:
+        cap = self.play.caps.person_per_week
+        if len(group.mails) < cap:
             return None
-        times = [mail.at for mail in group.mails if mail.person_id == person.id]
-        return free_at(times, self.play.caps.person_per_week)
+        return free_at([mail for mail in group.mails if mail.person_id == person.id], cap)
 
     def _could_go_out(
         self, step: "_Step", person: Person, group: "_Group", due: datetime, free: datetime | None
     ) -> datetime:
         """The moment from which lateness counts: everything that was needed was there (the window apart)."""
         account, now = group.account, self.now
-        for moment in (
-            self._seen.get(step.key),
-            person.role_since,
-            person.consent_at,
-            account.approved_at,
-            account.reprieves.get((person.id, step.key)) if account.reprieves else None,
-        ):
+        for moment in (step.since, person.role_since, person.consent_at, account.approved_at):
             if moment is not None and due < moment <= now:
                 due = moment
+        if account.reprieves:
+            due = max(due, account.reprieves.get((person.id, step.key), due))
         for room in (free, group.free):
             if room is not None and room > due:
                 due = room
@@ -251,8 +249,6 @@ class Planner:
 
     def _share_room(self, group: "_Group", ready: "list[_Ready]") -> dict[int, Said]:
         """Deals the account's room to those who are ready: wanted roles first, then whoever waited longest."""
-        if not ready:
-            return {}
         room = _Room(group.mails, self.play, self.now)
         return {one.person_id: room.take(one) for one in sorted(ready, key=lambda one: one.turn)}
 
@@ -283,9 +279,9 @@ def ended_stops(account: Account, person_id: int, now: datetime) -> list[tuple[d
     return merged
 
 
-def free_at(times: Sequence[datetime], cap: int) -> datetime | None:
+def free_at(mails: Sequence[Mail], cap: int) -> datetime | None:
     """Since when, or from when on, fewer than `cap` of these mails (newest first) lie within seven days."""
-    return times[cap - 1] + WEEK if len(times) >= cap else None
+    return mails[cap - 1].at + WEEK if len(mails) >= cap else None
 
 
 class _Step(NamedTuple):
@@ -295,6 +291,8 @@ class _Step(NamedTuple):
     after: timedelta
     not_after: timedelta
     expires: date
+    #: When planning first knew it.
+    since: datetime | None
 
 
 class _Group(NamedTuple):
@@ -324,19 +322,19 @@ class _Room:
 
     def __init__(self, mails: Sequence[Mail], play: Play, now: datetime) -> None:
         self._caps, self._now = play.caps, now
-        self._times = [mail.at for mail in mails]
+        self._mails = list(mails)
         self._latest = {mail.content: mail.at for mail in reversed(mails) if mail.content is not None}
 
     def take(self, ready: _Ready) -> Said:
         """A touch, or the reason why not yet; a touch leaves less room for the next in line."""
         now, next_allowed = self._now, ready.calendar.next_allowed
-        free = free_at(self._times, self._caps.account_per_week)
+        free = free_at(self._mails, self._caps.account_per_week)
         if free is not None and free > now:
             return Wait(Reason.ACCOUNT_CAP, next_allowed(free), ready.content)
         apart = self._apart(ready.content)
         if apart > now:
             return Wait(Reason.STAGGERED, next_allowed(apart), ready.content)
-        self._times.insert(0, now)
+        self._mails.insert(0, Mail(ready.person_id, ready.content, now))
         self._latest[ready.content] = now
         place = ready.calendar.place
         return Touch(ready.content, ready.due, ready.not_after, place.timezone, place.source)
@@ -362,18 +360,15 @@ def _refused(refusal: Refusal) -> Said:
     return Never(refusal.reason)
 
 
-def _sequences(play: Play) -> dict[tuple[str, str], tuple[_Step, ...]]:
+def _sequences(play: Play, seen: Mapping[str, datetime]) -> dict[tuple[str, str], tuple[_Step, ...]]:
     """(stage, role) -> its steps in order of step number; two with one number in the order of their names."""
     ordered = sorted(play.steps, key=lambda step: (step.step, step.key))
     sequences: dict[tuple[str, str], tuple[_Step, ...]] = {}
     for step in ordered:
         for role in step.roles:
-            sequences[(step.stage, role)] = (*sequences.get((step.stage, role), ()), _plain(step))
+            plain = _Step(step.key, step.after, step.not_after, step.expires, seen.get(step.key))
+            sequences[(step.stage, role)] = (*sequences.get((step.stage, role), ()), plain)
     return sequences
-
-
-def _plain(step: Step) -> _Step:
-    return _Step(step.key, step.after, step.not_after, step.expires)
 
 
 def _priorities(play: Play) -> dict[str, int]:

@@ -4,6 +4,8 @@ SQLAlchemy binds the parameters and keeps the transaction; its result processing
 is left out. So times come and go in the driver's own form: text on SQLite, datetimes on PostgreSQL.
 """
 
+import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +14,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, TextClause, bindparam, text
 
-from accounts.types import Key, Utc
+from accounts.types import Utc
 
 #: A row, or the values of one.
 Row = tuple[Any, ...]
@@ -27,6 +29,10 @@ class Form:
     write: Callable[[datetime | None], Any]
     #: The aggregate that joins texts: f(text, separator).
     join: str
+    #: The condition that a column is one of a list: bound as one value, since binding thousands costs milliseconds.
+    among: str
+    #: A list of ids as that value.
+    ids: Callable[[Sequence[int]], Any]
 
     @staticmethod
     def of(connection: Connection) -> "Form":
@@ -34,9 +40,15 @@ class Form:
 
 
 def rows(connection: Connection, sql: str, **values: Any) -> Iterator[Row]:
-    """The rows of a query. `values`: aware datetimes, texts, and lists of ids (written `IN :ids`)."""
-    kinds = tuple((name, type(value)) for name, value in values.items() if f":{name}" in sql)
-    result = connection.execute(_query(sql, kinds), {name: values[name] for name, _ in kinds})
+    """The rows of a query. `values`: aware datetimes, texts, and lists of ids.
+
+    In the query `{among:ids}` stands for "is one of the ids", `{join}` for the aggregate that joins texts.
+    """
+    form = Form.of(connection)
+    used = {name: value for name, value in values.items() if f":{name}" in sql}
+    kinds = tuple((name, isinstance(value, datetime)) for name, value in used.items())
+    bound = {name: form.ids(value) if isinstance(value, list) else value for name, value in used.items()}
+    result = connection.execute(_query(sql, form, kinds), bound)
     yield from cast(Iterator[Row], result.cursor)
     result.close()
 
@@ -51,15 +63,11 @@ def write_many(connection: Connection, sql: str, values: Sequence[Row]) -> None:
 
 
 @cache
-def _query(sql: str, kinds: tuple[tuple[str, type], ...]) -> TextClause:
-    """The query with the kinds of its parameters; kept, so that it is compiled once."""
-    binds = [
-        bindparam(name, expanding=True, type_=Key)
-        if kind is list
-        else bindparam(name, type_=Utc() if kind is datetime else None)
-        for name, kind in kinds
-    ]
-    return text(sql).bindparams(*binds)
+def _query(sql: str, form: Form, kinds: tuple[tuple[str, bool], ...]) -> TextClause:
+    """The query for a driver, with the times among its parameters named; kept, so that it is compiled once."""
+    own = re.sub(r"\{among:(\w+)\}", lambda found: form.among.replace("?", f":{found[1]}"), sql)
+    times = [bindparam(name, type_=Utc()) for name, is_time in kinds if is_time]
+    return text(own.replace("{join}", form.join)).bindparams(*times)
 
 
 def _read_text(value: str | None) -> datetime | None:
@@ -78,5 +86,11 @@ def _same(moment: datetime | None) -> datetime | None:
     return moment
 
 
-SQLITE = Form(_read_text, _write_text, "group_concat")
-POSTGRESQL = Form(_read_datetime, _same, "string_agg")
+SQLITE = Form(
+    read=_read_text,
+    write=_write_text,
+    join="group_concat",
+    among="IN (SELECT value FROM json_each(?))",
+    ids=json.dumps,
+)
+POSTGRESQL = Form(read=_read_datetime, write=_same, join="string_agg", among="= ANY(?)", ids=list)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select, text
 
 from accounts.guards import FOR_EVER
-from accounts.identity import domain_hash, domain_of
+from accounts.identity import domain_hash
 from accounts.ledger.driver import Form, Row, rows
 from accounts.models import ContentSeen, Stakeholder, Suppression
 from accounts.planning import WEEK
@@ -119,12 +119,13 @@ class _Shard:
                 account, id, email, role, zone, country, basis, consent, status, opted_out, paused, conflict,
                 suppressed, role_since,
             ) = row[:14]  # fmt: skip
-            until = time(suppressed)
+            until = suppressed and time(suppressed)
             if standing.domains:
-                until = _later(until, blocked(domain_of(email)))
+                until = _later(until, blocked(email.rpartition("@")[2]))
             used, last_at = history.get(id, _NEW)
             person = Person(
-                id, email, role, zone, country, basis, time(consent), status, time(opted_out), time(paused),
+                id, email, role, zone, country, basis, time(consent), status, opted_out and time(opted_out),
+                paused and time(paused),
                 bool(conflict) or homes.get(email, id) != id, until, time(role_since), used, last_at,
             )  # fmt: skip
             people[account].append(person)
@@ -192,8 +193,7 @@ class _Shard:
     def _history(self) -> dict[int, tuple[Sequence[str], datetime | None]]:
         """Stakeholder id -> contents used up, and when the latest touch was."""
         time = self.form.read
-        past = self.rows(_HISTORY.format(join=self.form.join), line="\n")
-        return {person: (used.split("\n"), time(last)) for person, used, last in past}
+        return {person: (used.split("\n"), time(last)) for person, used, last in self.rows(_HISTORY, line="\n")}
 
     def _turn_back(self, people: dict[int, list[Person]]) -> None:
         """Gives back their role at `now` to those who took another one since; nobody, unless `now` is in the past."""
@@ -256,7 +256,7 @@ _ACCOUNTS = """
                WHERE c.account_id = a.id AND c.at <= :now AND c.refused_reason IS NULL
            ) ELSE a.stage_entered_at END
     FROM account a LEFT JOIN rep r ON r.id = a.owner_id LEFT JOIN approval p ON p.account_id = a.id
-    WHERE a.id IN :ids
+    WHERE a.id {among:ids}
     ORDER BY a.id"""
 
 _PEOPLE = """
@@ -267,48 +267,48 @@ _PEOPLE = """
            (SELECT max(c.at) FROM role_change c WHERE c.stakeholder_id = s.id),
            d.answer, d.reason, d.until, d.content, d.play, d.stage, d.not_after, d.timezone, d.timezone_source
     FROM stakeholder s LEFT JOIN decision d ON d.stakeholder_id = s.id
-    WHERE s.account_id IN :ids"""
+    WHERE s.account_id {among:ids}"""
 
 _ROLES = """
     SELECT c.stakeholder_id, c.from_role, c.to_role, c.at FROM role_change c
-    WHERE c.stakeholder_id IN :people ORDER BY c.at, c.id"""
+    WHERE c.stakeholder_id {among:people} ORDER BY c.at, c.id"""
 
 #: What each person had, or can no longer get.
 _HISTORY = """
     SELECT t.stakeholder_id, {join}(t.content, :line), max(coalesce(t.sent_at, t.due_at)) FROM touch t
-    WHERE t.account_id IN :ids AND t.state <> 'cancelled' AND t.due_at <= :now AND t.stakeholder_id IS NOT NULL
+    WHERE t.account_id {among:ids} AND t.state <> 'cancelled' AND t.due_at <= :now AND t.stakeholder_id IS NOT NULL
     GROUP BY t.account_id, t.stakeholder_id"""
 
 #: What left lately, ours and the reps' own. A touch whose outcome is unknown may have arrived when it was claimed.
 _MAILS = """
     SELECT t.account_id, t.stakeholder_id, t.content, t.sent_at FROM touch t
-    WHERE t.account_id IN :ids AND t.sent_at > :recent AND t.sent_at <= :now
+    WHERE t.account_id {among:ids} AND t.sent_at > :recent AND t.sent_at <= :now
     UNION ALL
     SELECT t.account_id, t.stakeholder_id, t.content, coalesce(t.claimed_at, t.due_at) FROM touch t
-    WHERE t.account_id IN :ids AND t.sent_at IS NULL AND t.state = 'unknown' AND t.due_at <= :now
+    WHERE t.account_id {among:ids} AND t.sent_at IS NULL AND t.state = 'unknown' AND t.due_at <= :now
     UNION ALL
     SELECT v.account_id, v.stakeholder_id, NULL, v.occurred_at FROM activity v
-    WHERE v.account_id IN :ids AND v.kind = 'email' AND v.direction = 'outbound'
+    WHERE v.account_id {among:ids} AND v.kind = 'email' AND v.direction = 'outbound'
       AND v.occurred_at > :recent AND v.occurred_at <= :now"""
 
 _OPEN = """
     SELECT t.account_id, t.stakeholder_id, t.content, t.due_at, t.not_after, t.timezone, t.timezone_source FROM touch t
-    WHERE t.account_id IN :ids AND t.sent_at IS NULL AND t.state IN ('planned', 'certified', 'sending')
+    WHERE t.account_id {among:ids} AND t.sent_at IS NULL AND t.state IN ('planned', 'certified', 'sending')
       AND t.due_at <= :now AND t.stakeholder_id IS NOT NULL"""
 
 _HOLDS = """
     SELECT h.account_id, h.stakeholder_id, h.cause, h.by, h.starts_at, h.ends_at, h.released_at FROM hold h
-    WHERE h.account_id IN :ids AND h.starts_at <= :now"""
+    WHERE h.account_id {among:ids} AND h.starts_at <= :now"""
 
 _PAUSES = """
     SELECT v.account_id, v.kind, v.occurred_at FROM activity v
-    WHERE v.account_id IN :ids AND v.occurred_at > :remembered AND v.occurred_at <= :now
+    WHERE v.account_id {among:ids} AND v.occurred_at > :remembered AND v.occurred_at <= :now
       AND v.is_contact AND (v.kind = 'meeting' OR v.kind = 'email')"""
 
 _VETOES = """
     SELECT s.account_id, v.stakeholder_id, v.content, v.at FROM veto v JOIN stakeholder s ON s.id = v.stakeholder_id
-    WHERE s.account_id IN :ids AND v.at <= :now"""
+    WHERE s.account_id {among:ids} AND v.at <= :now"""
 
 _REPRIEVES = """
     SELECT s.account_id, v.stakeholder_id, v.content, v.at FROM reprieve v JOIN stakeholder s ON s.id = v.stakeholder_id
-    WHERE s.account_id IN :ids AND v.at <= :now"""
+    WHERE s.account_id {among:ids} AND v.at <= :now"""
