@@ -40,6 +40,7 @@ def add(
 
     Example: tandem signal add --email dana@acme.example --kind meeting_booked --until 2026-12-03T14:00
     """
+    from accounts.identity import email_hash
     from accounts.ledger.whose import Incoming
     from flows.house import open_house
     from flows.intake import add_by_hand
@@ -49,7 +50,8 @@ def add(
     data = {"until": until.isoformat()} if until else {}
     if note:
         data["note"] = note
-    source_id = name or f"{kind}/{email or account}/{occurred_at.isoformat()}"
+    whose = email_hash(email)[:16] if email else account  # no address in a name: it outlives an erasure
+    source_id = name or f"{kind}/{whose}/{occurred_at.isoformat()}"
     incoming = Incoming("hand", source_id, kind, occurred_at, email=email, account=account, content=content, data=data)
     with open_house(play) as here:
         collected = add_by_hand(here.engine, here.play, incoming, now)
