@@ -230,10 +230,10 @@ def servability(confirmed: int, minimum: int, kind: Kind) -> str:
     """
     if kind == "companies":
         companies = "1 company" if confirmed == 1 else f"{confirmed} companies"
-        return f"{companies}; serves from {minimum} matched members on, which only the platform can count"
+        return f"{companies}, {minimum} members needed"
     if confirmed < minimum:
         return f"{confirmed} of {minimum}, not servable yet"
-    return f"{confirmed} of {minimum}, servable once {minimum} of them match"
+    return f"{confirmed} of {minimum}, servable once {minimum} match"
 
 
 def _by_domain(firms: Iterable[Firm]) -> tuple[dict[str, list[Firm]], int]:

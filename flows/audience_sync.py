@@ -125,12 +125,14 @@ def _plan(connection: Connection, play: Play, now: datetime) -> _Plan:
     stages = [stage.key for stage in play.stages if stage.nurtured]
     people = _want_people(connection, play, stages, now)
     firms = _want_companies(connection, play, stages, now)
-    wanted = {state.key: frozenset[str]() for state in ledger.read_audiences(connection, play.key)}
+    wanted: dict[AudienceKey, frozenset[str]] = {}
     for asked in play.ads.platforms:
         for kind in asked.kinds:
             members = (people[asked.platform] if kind == "people" else firms).members
             keys = (AudienceKey(asked.platform, play.key, stage, kind) for stage in stages)
             wanted.update((key, members.get(key.stage, frozenset())) for key in keys)
+    for state in ledger.read_audiences(connection, play.key):
+        wanted.setdefault(state.key, frozenset())
     excluded = Counter(firms.excluded)
     excluded.update(next((found.excluded for found in people.values()), {}))
     unusable = Counter({platform: found.unusable for platform, found in people.items()})

@@ -36,18 +36,18 @@ def audiences(play: str, as_of: datetime | None, json_: bool) -> None:
 
 
 def _show(seen: "AudiencesSynced") -> None:
-    from rich.box import SIMPLE
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("platform", "audience", "wanted", "confirmed", "to add", "to remove", "", box=SIMPLE)
+    if not seen.audiences:
+        click.echo("This play shows no ads; name its platforms in play.yaml under ads.")
+    shown = ""
     for report in seen.audiences:
-        counts = (report.wanted, report.confirmed, report.pending_add, report.pending_remove)
-        named = f"{report.stage} {report.kind}"
-        table.add_row(report.platform, named, *(str(count) for count in counts), report.servable)
-    Console().print(table if seen.audiences else "This play shows no ads; name its platforms in play.yaml under ads.")
+        head = f"{report.platform} {report.kind}"
+        if head != shown:
+            click.echo(f"\n{head}\n  {'stage':<12}{'wanted':>7}{'confirmed':>10}{'add':>6}{'remove':>8}")
+            shown = head
+        counts = f"{report.wanted:>7}{report.confirmed:>10}{report.pending_add:>6}{report.pending_remove:>8}"
+        click.echo(f"  {report.stage:<12}{counts}  {report.servable}")
     for line in _remarks(seen):
-        click.echo(line)
+        click.echo(f"\n{line}")
 
 
 def _remarks(seen: "AudiencesSynced") -> list[str]:

@@ -121,8 +121,8 @@ class TestChanges:
         (0, "people", "0 of 300, not servable yet"),
         (212, "people", "212 of 300, not servable yet"),
         (299, "people", "299 of 300, not servable yet"),
-        (300, "people", "300 of 300, servable once 300 of them match"),
-        (40, "companies", "40 companies; serves from 300 matched members on, which only the platform can count"),
+        (300, "people", "300 of 300, servable once 300 match"),
+        (40, "companies", "40 companies, 300 members needed"),
     ],
 )
 def test_a_small_audience_is_called_small(confirmed: int, kind: str, text: str) -> None:

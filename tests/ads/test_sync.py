@@ -336,7 +336,7 @@ class TestReport:
         texts = {(report.platform, report.stage, report.kind): report for report in found.audiences}
         evaluation = texts["linkedin", "evaluation", "people"]
         assert (evaluation.wanted, evaluation.confirmed) == (5, 5)
-        assert evaluation.servable == "5 of 3, servable once 3 of them match"
+        assert evaluation.servable == "5 of 3, servable once 3 match"
         assert texts["google", "evaluation", "people"].servable == "5 of 100, not servable yet"
         assert texts["linkedin", "proposal", "people"].servable == "0 of 3, not servable yet"
         assert len(found.audiences) == 15
@@ -383,9 +383,11 @@ class TestCommand:
         return engine
 
     def test_it_shows_every_audience_and_why_people_are_in_none(self, house: Engine) -> None:
-        said = CliRunner().invoke(audiences, ["--as-of", NOW.isoformat()], env={"COLUMNS": "160"})
+        said = CliRunner().invoke(audiences, ["--as-of", NOW.isoformat()])
         assert said.exit_code == 0, said.output
-        assert "0 of 300, not servable yet" in said.output
+        assert "  evaluation        5         0     5       0  0 of 300, not servable yet\n" in said.output
+        assert "linkedin companies\n" in said.output
+        assert max(map(len, said.output.splitlines())) <= 80
         assert "1 bounced" in said.output
         assert "1 opted out" in said.output
         house.dispose()
