@@ -3,6 +3,7 @@
 Pure: a summary and a time go in, text comes out. Account keys and masked addresses only.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import datetime
 from functools import cache
@@ -10,9 +11,14 @@ from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from accounts.ledger.touches import Listed
+from accounts.touch_states import explain
+from accounts.vocabulary import Answer, Reason
 from flows.audience_sync import AudiencesSynced
 from flows.briefing import Briefed
 from flows.intake import Collected
+from flows.masking import mask
+from flows.nurturing import Nurtured
 from flows.settings import TEMPLATES
 from flows.tracking import Tracked
 
@@ -35,6 +41,26 @@ def audiences_report(synced: AudiencesSynced, now: datetime) -> str:
 def briefed_report(briefed: Briefed, now: datetime) -> str:
     """Each rep's brief with its length and its first reason."""
     return _write("briefs.md", briefed=briefed, now=now)
+
+
+def nurtured_report(nurtured: Nurtured, standing: Mapping[tuple[Answer, Reason | None], int]) -> str:
+    """The run at a glance; `standing`: people of the play by answer and reason."""
+    return _write("nurture.md", nurtured=nurtured, standing=standing, explain=explain)
+
+
+def touch_rows(touches: Iterable[Listed]) -> list[dict[str, object]]:
+    """Touches as rows of a table artifact, addresses masked."""
+    return [
+        {
+            "account": touch.account,
+            "person": mask(touch.address),
+            "content": touch.content,
+            "state": touch.state,
+            "why": explain(touch.reason) if touch.reason else "",
+            "due (UTC)": f"{touch.due_at:%d %b %H:%M}",
+        }
+        for touch in touches
+    ]
 
 
 def counts_of(summary: object) -> dict[str, int]:
