@@ -189,7 +189,7 @@ _PAUSE = (
 
 def _mark(status: EmailStatus) -> Update:
     milder = GRAVITY[: GRAVITY.index(status)]
-    is_milder = Stakeholder.email_status.in_(milder)
+    is_milder = or_(*(Stakeholder.email_status == one for one in milder))  # an IN cannot be written for many at once
     return (
         update(Stakeholder)
         .where(Stakeholder.id == bindparam("person"), is_milder)
