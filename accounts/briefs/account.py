@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from accounts.briefs.coming import Planned, planned_mails, why_nothing
 from accounts.briefs.heat import heat_statement
-from accounts.briefs.material import AccountMaterial, Evidence, Person, Statement, clip, evidence
+from accounts.briefs.material import AccountMaterial, Evidence, Person, Statement, clip, evidence, unique
 from accounts.briefs.news import News, Weight, mails_since, stage_label
 from accounts.briefs.next_steps import Scene, suggest
 from accounts.briefs.saying import Local, counted, listed, title_of
@@ -155,7 +155,7 @@ def _headline(account: AccountMaterial, group: tuple[Seat, ...], play: Play, now
         return Statement("We know nobody there yet", evidence("account", account.id))
     text = f"{len(warm)} of {len(account.people)} engaged in {warm_for(play).days} days"
     proof = tuple(proof for seat in warm for proof in seat.evidence) or evidence("account", account.id)
-    return Statement(f"{text}, {heat.text}", proof + heat.evidence) if heat else Statement(text, proof)
+    return Statement(f"{text}, {heat.text}", unique(proof + heat.evidence)) if heat else Statement(text, proof)
 
 
 def _clock(account: AccountMaterial, clock: Clock | None, local: Local) -> Statement | None:

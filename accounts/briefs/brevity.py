@@ -6,7 +6,7 @@ from shlex import quote
 
 from accounts.briefs.account import AccountBrief
 from accounts.briefs.coming import Planned
-from accounts.briefs.material import Evidence, Statement
+from accounts.briefs.material import Evidence, Statement, unique
 from accounts.briefs.saying import counted
 from accounts.briefs.seats import Seat, SeatState
 
@@ -113,7 +113,7 @@ def _more_planned(full: AccountBrief, left: tuple[Planned, ...]) -> Statement | 
 
 
 def _proof(left: Iterable[Statement | Seat | Planned]) -> Evidence:
-    return tuple(dict.fromkeys(proof for one in left for proof in one.evidence))
+    return unique(tuple(proof for one in left for proof in one.evidence))
 
 
 def _number_of(sent: Statement | None) -> Statement | None:

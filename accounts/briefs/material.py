@@ -19,6 +19,11 @@ def evidence(kind: str, *ids: object) -> Evidence:
     return tuple(f"{kind}:{id_}" for id_ in ids)
 
 
+def unique(proof: Evidence) -> Evidence:
+    """Each id once, in the order of first mention."""
+    return tuple(dict.fromkeys(proof))
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """A sentence, and the ids of the rows that prove it."""

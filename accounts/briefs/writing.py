@@ -138,7 +138,7 @@ def _doubt(rep: RepMaterial, local: Local) -> Statement | None:
         return None
     ids = [id_ for id_, _ in rep.doubtful]
     at = max(at for _, at in rep.doubtful)
-    command = f"tandem brief {rep.email} --as-of {at.isoformat(timespec='seconds')}"
+    command = f"tandem brief {rep.email} --as-of {at.isoformat()}"
     return Statement(f"The brief of {local.moment(at)} may not have reached you: {command}", evidence("brief", *ids))
 
 

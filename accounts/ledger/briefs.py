@@ -216,10 +216,11 @@ def settle_brief(
 
 
 def stored_payload(connection: Connection, rep_id: int, as_of: datetime) -> dict[str, Any] | None:
-    """What a rep was told at exactly this time."""
-    payload: dict[str, Any] | None = connection.scalar(
-        select(Brief.payload).where(Brief.rep_id == rep_id, Brief.as_of == as_of)
+    """What a rep was told at this time, or in the minute that begins with it: people type minutes."""
+    query = select(Brief.payload).where(
+        Brief.rep_id == rep_id, Brief.as_of >= as_of, Brief.as_of < as_of + timedelta(minutes=1)
     )
+    payload: dict[str, Any] | None = connection.scalar(query.order_by(Brief.as_of).limit(1))
     return payload
 
 

@@ -272,7 +272,11 @@ class TestNextSevenDays:
     def test_each_mail_names_time_title_person_and_the_command_that_stops_it(self) -> None:
         mails = brief_of(globex()).planned
         assert [(mail.when, mail.what, mail.veto) for mail in mails] == [
-            ("Fri 11:00", "“About discovery/why-now” to Gina Alvarez", "tandem veto gina@globex.example")
+            (
+                "Fri 11:00",
+                "“About discovery/why-now” to Gina Alvarez",
+                "tandem veto gina@globex.example new-business/discovery/why-now",
+            )
         ]
         assert mails[0].evidence == ("decision:11",)
 
