@@ -21,10 +21,13 @@ from accounts.ledger.whose import Incoming, Whose, find_owners
 from accounts.machines import SUSPECTS, TOO_FAST, Trace, machines, own_reason
 from accounts.models import Account, Signal, Stakeholder
 from accounts.outcomes import TABLE, Happening, effects_of, read_kind
-from accounts.playbook import Play
+from accounts.playbook import Pauses, Play
 from accounts.vocabulary import SignalKind
 
-__all__ = ["Applied", "Incoming", "Recorded", "apply_waiting", "count_waiting", "read_signals", "record"]
+__all__ = [
+    "Applied", "Incoming", "Known", "Recorded", "apply_waiting", "count_waiting", "opt_out", "read_known",
+    "read_signals", "record",
+]  # fmt: skip
 
 #: One applier at a time: scores are read, added to and written. Any number nobody else uses.
 APPLYING = 0x7A4D01
@@ -84,6 +87,25 @@ def record(
         insert = insert_into(connection, Signal)
         connection.execute(insert.on_conflict_do_nothing(index_elements=["source", "source_id"]), fresh)
     return Recorded(len(fresh), len(kept) - len(fresh), len(incoming) - len(kept))
+
+
+def opt_out(connection: Connection, signal: Incoming, now: datetime) -> bool:
+    """Record an opt-out and let it act in the same transaction; whether anybody was found whom it is about.
+
+    The signal goes on waiting like any other, for its part in the score: effects are monotone, so the second time they
+    change nothing.
+    """
+    whose = find_owners(connection, [signal])[0]
+    if whose.email_hash is None and not whose.is_forgotten:
+        return False
+    record(connection, [signal], now, [whose])
+    caused = [
+        Caused(effect, 0, whose.account_id, whose.stakeholder_id, whose.touch_id, whose.email_hash)
+        for effect in effects_of(Happening(SignalKind.UNSUBSCRIBED, now), Pauses())
+        if not whose.is_forgotten
+    ]
+    perform(connection, caused, now)
+    return True
 
 
 def apply_waiting(connection: Connection, play: Play, now: datetime, limit: int = 5_000) -> Applied:

@@ -1,0 +1,1 @@
+"""The web app: where links in our mails lead."""
