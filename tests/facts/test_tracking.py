@@ -8,10 +8,12 @@ from sqlalchemy import Engine, func, insert, select, update
 
 from accounts.errors import NotFound
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.group import group_as_of, read_groups, set_role
-from accounts.ledger.stages import read_refusals, stage_as_of
+from accounts.ledger.group import group_as_of, read_groups, read_people, set_role, write_roles
+from accounts.ledger.stages import lock_accounts, read_refusals, stage_as_of
 from accounts.models import Account, Activity, Base, Opportunity, RoleChange, StageChange, Stakeholder
 from accounts.playbook import ContactRule, CrmStages, Entry
+from accounts.roles import find_role
+from accounts.tracking import Facts, Judge
 from accounts.vocabulary import ActivityKind, Role
 from flows.tracking import Tracked, track
 from tests.cast import NOW, World
@@ -293,6 +295,27 @@ class TestRoles:
         assert (gina.role, gina.role_source, gina.role_evidence) == (
             "blocker", "rep", "ravi@lumenflow.example said so",
         )  # fmt: skip
+
+    def test_nothing_is_even_found_about_a_person_a_rep_has_placed(self, settled: World) -> None:
+        with writing(settled.engine) as connection:
+            set_role(connection, settled.people["gina"], Role.BLOCKER, by="Ravi", now=NOW)
+        globex = settled.accounts["globex"]
+        with reading(settled.engine) as connection:
+            people = read_people(connection, [globex])[globex]
+            account = lock_accounts(connection, PLAY.key, [globex])[0]
+        found = Judge(PLAY).judge(Facts(account, people=[one._replace(crm_role="CHAMPION") for one in people]), NOW)
+        assert settled.people["gina"] not in {one.id for one, _ in found.roles}
+        assert settled.people["hank"] in {one.id for one, _ in found.roles}
+
+    def test_a_rep_who_speaks_while_tracking_thinks_keeps_the_last_word(self, settled: World) -> None:
+        globex = settled.accounts["globex"]
+        with reading(settled.engine) as connection:
+            gina = next(one for one in read_people(connection, [globex])[globex] if one.id == settled.people["gina"])
+        with writing(settled.engine) as connection:
+            set_role(connection, gina.id, Role.BLOCKER, by="Ravi", now=NOW)
+            assert write_roles(connection, [(gina, find_role("DECISION_MAKER", None))], NOW) == 0
+        assert person(settled, "gina").role == "blocker"
+        assert count(settled, RoleChange) == 1
 
     def test_nobody_can_say_who_a_stranger_is(self, settled: World) -> None:
         with pytest.raises(NotFound), writing(settled.engine) as connection:
