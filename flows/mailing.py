@@ -13,18 +13,9 @@ from accounts.ledger.recipients import Recipient
 from accounts.playbook import Play
 from flows import tokens
 from flows.channels.email.compose import Composer, Envelope, Mailbox
-from flows.render import (
-    AccountWords,
-    Compiled,
-    Message,
-    RenderContext,
-    RepWords,
-    StakeholderWords,
-    VendorWords,
-    compile_play,
-    known_or_missing,
-)
+from flows.render import Compiled, Facts, Message, compile_play
 from flows.settings import Settings
+from flows.variables import MISSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +36,6 @@ class Mail:
 
     touch_id: int
     envelope: Envelope
-    message: Message
     #: RFC 5322, CRLF line ends, ASCII.
     raw: bytes
 
@@ -72,14 +62,22 @@ def compose_touch(room: Mailroom, recipient: Recipient, now: datetime) -> Mail:
         cure = "plan again: what leaves must be what was certified"
         raise ContentRefused("the text has changed since it was certified", where=recipient.content, cure=cure)
     envelope = _envelope(room, recipient, now)
-    message = room.compiled.render(recipient.content, _context(room, recipient, now, len(content.links), envelope))
-    return Mail(recipient.touch_id, envelope, message, room.composer.fill(envelope, message))
+    quoted = room.compiled.quote(recipient.content, _facts(room, recipient, envelope, len(content.links)))
+    return Mail(recipient.touch_id, envelope, room.composer.write(envelope, *quoted))
+
+
+def read_touch(room: Mailroom, recipient: Recipient, now: datetime) -> Message:
+    """What the reader of `compose_touch` reads, before it is wrapped up for the journey. Raises as that does."""
+    envelope = _envelope(room, recipient, now)
+    links = len(room.compiled.links(recipient.content))
+    return room.compiled.render(recipient.content, _facts(room, recipient, envelope, links))
 
 
 def next_quarter(now: datetime) -> str:
     """The quarter after the one of `now` (UTC): ``Q1 2027``."""
-    years, quarter = divmod((now.astimezone(UTC).month - 1) // 3 + 1, 4)
-    return f"Q{quarter + 1} {now.astimezone(UTC).year + years}"
+    today = now.astimezone(UTC)
+    years, quarter = divmod((today.month - 1) // 3 + 1, 4)
+    return f"Q{quarter + 1} {today.year + years}"
 
 
 def _envelope(room: Mailroom, recipient: Recipient, now: datetime) -> Envelope:
@@ -98,37 +96,29 @@ def _envelope(room: Mailroom, recipient: Recipient, now: datetime) -> Envelope:
     )
 
 
-def _context(room: Mailroom, recipient: Recipient, now: datetime, links: int, envelope: Envelope) -> RenderContext:
-    return RenderContext(
-        StakeholderWords(
-            known_or_missing("stakeholder.first_name", recipient.first_name),
-            known_or_missing("stakeholder.last_name", recipient.last_name),
-            known_or_missing("stakeholder.title", recipient.title),
-            recipient.role.replace("_", " "),
-        ),
-        AccountWords(
-            recipient.account_name,
-            known_or_missing("account.industry", recipient.industry),
-            known_or_missing("account.territory", recipient.territory),
-        ),
-        _rep(envelope.sender.name),
-        _vendor(room),
-        next_quarter(now),
-        envelope.unsubscribe_url or "",
-        tuple(
-            f"{room.base_url}/c/{tokens.sign_click(recipient.touch_id, number, room.secret)}" for number in range(links)
-        ),
-    )
-
-
-def _vendor(room: Mailroom) -> VendorWords:
+def _facts(room: Mailroom, recipient: Recipient, envelope: Envelope, links: int) -> Facts:
+    """The documented variables for one person, by their flat names."""
     vendor = room.compiled.play.vendor
-    return VendorWords(vendor.name, vendor.postal_address, vendor.privacy_url)
-
-
-@lru_cache(maxsize=4096)
-def _rep(name: str) -> RepWords:
-    return RepWords(name, name.split()[0])
+    click = f"{room.base_url}/c/"
+    facts = {
+        "stakeholder_first_name": recipient.first_name or MISSING["stakeholder.first_name"],
+        "stakeholder_last_name": recipient.last_name or MISSING["stakeholder.last_name"],
+        "stakeholder_title": recipient.title or MISSING["stakeholder.title"],
+        "stakeholder_role_label": recipient.role.replace("_", " "),
+        "account_name": recipient.account_name,
+        "account_industry": recipient.industry or MISSING["account.industry"],
+        "account_territory": recipient.territory or MISSING["account.territory"],
+        "rep_name": envelope.sender.name,
+        "rep_first_name": envelope.sender.name.partition(" ")[0],
+        "vendor_name": vendor.name,
+        "vendor_postal_address": vendor.postal_address,
+        "vendor_privacy_url": vendor.privacy_url,
+        "next_quarter": next_quarter(envelope.date),
+        "unsubscribe_url": envelope.unsubscribe_url,
+    }
+    for number in range(links):
+        facts[f"link{number}"] = click + tokens.sign_click(recipient.touch_id, number, room.secret)
+    return facts
 
 
 @lru_cache(maxsize=4096)

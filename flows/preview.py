@@ -10,7 +10,8 @@ from accounts.ledger.engine import reading
 from accounts.ledger.recipients import NO_TOUCH, Recipient, read_readers
 from accounts.playbook import Play, Step, load_play
 from accounts.textfiles import nearest
-from flows.mailing import Mail, compose_touch, open_mailroom
+from flows.mailing import Mail, compose_touch, open_mailroom, read_touch
+from flows.render import Message
 from flows.settings import Settings
 from flows.variables import CONTRACT
 
@@ -24,6 +25,7 @@ class Preview:
     planned: bool
     #: Where its links lead behind the tracking.
     links: tuple[str, ...]
+    message: Message
     mail: Mail
 
 
@@ -46,8 +48,8 @@ def preview(
     if not planned:  # what was certified, or sent, was an earlier text: show the current one
         recipient = replace(recipient, content_digest=None)
     room = open_mailroom(settings, play, only=step.key)
-    mail = compose_touch(room, recipient, now)
-    return Preview(step.key, recipient.account_key, planned, room.compiled.links(step.key), mail)
+    message, mail = read_touch(room, recipient, now), compose_touch(room, recipient, now)
+    return Preview(step.key, recipient.account_key, planned, room.compiled.links(step.key), message, mail)
 
 
 def find_content(settings: Settings, name: str) -> tuple[Play, Step]:

@@ -2,77 +2,38 @@
 only two or three prepared templates are filled in.
 
 compiled = compile_play(load_play(folder), settings.templates)     # once per process
-message = compiled.render("new-business/discovery/why-now", context)
+message = compiled.render("new-business/discovery/why-now", facts)
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import css_inline
-from jinja2 import Environment, TemplateError
+from jinja2 import TemplateError
 
 from accounts.errors import ContentRefused, NotFound
 from accounts.playbook import Play, Step
 from accounts.textfiles import nearest, shown
-from flows.markdown import StandIns, compile_markdown
-from flows.variables import CONTRACT, LAYOUT_CONTRACT, MISSING, Missing, Place, check, environment
+from flows.markdown import ASSET, StandIns, compile_markdown
+from flows.prepare import Fill, prepare, prepare_quoted
+from flows.variables import CONTRACT, LAYOUT_CONTRACT, Place, check
 
 #: What a layout must print: the text, and what the law asks for.
 DEMANDED = ("body", "unsubscribe_url", "vendor.postal_address")
+#: What is known about one person: the documented variables by their flat names (`flows.prepare.flat`), a fact that
+#: nobody knows as `flows.variables.MISSING`, besides ``unsubscribe_url`` and ``link0``, ``link1`` …
+Facts = Mapping[str, Any]
 SLOTS = {"body": "", "subject": "", "preheader": ""}
 
-_HTML, _TEXT = environment(autoescape=True), environment(autoescape=False)
 _INLINER = css_inline.CSSInliner(load_remote_stylesheets=False)
 _GREETING = re.compile(r"(?P<greeting>[^\W\d_][\w ]*?) +\{\{-? *stakeholder\.first_name *-?\}\}(?P<rest>[^\n]*)")
 #: A greeting without a name, where leaving the name out is not enough.
 NAMELESS = {"Hi": "Hi there", "Hey": "Hey there", "Dear": "Hello"}
-
-
-#: A prepared template: values in, text out.
-Fill = Callable[[Mapping[str, Any]], str]
-
-
-class StakeholderWords(NamedTuple):
-    first_name: str | Missing
-    last_name: str | Missing
-    title: str | Missing
-    role_label: str
-
-
-class AccountWords(NamedTuple):
-    name: str
-    industry: str | Missing
-    territory: str | Missing
-
-
-class RepWords(NamedTuple):
-    name: str
-    first_name: str
-
-
-class VendorWords(NamedTuple):
-    name: str
-    postal_address: str
-    privacy_url: str
-
-
-@dataclass(frozen=True, slots=True)
-class RenderContext:
-    """The documented variables for one person and one content; see templates/README.md."""
-
-    stakeholder: StakeholderWords
-    account: AccountWords
-    rep: RepWords
-    vendor: VendorWords
-    #: The quarter after the current one: ``Q1 2027``.
-    next_quarter: str
-    unsubscribe_url: str
-    #: Tracked addresses for the content's links, in their order (see `Compiled.links`).
-    links: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +46,47 @@ class Message:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+class Quoted(NamedTuple):
+    """The same message on its way into a mail: both parts as quoted-printable."""
+
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True)
 class Content:
     """One e-mail of a play, compiled."""
 
     step: Step
+    sources: "Sources"
     subject: Fill
-    preheader: Fill
-    html: Fill
-    text: Fill
+    #: Quoted-printable, for sending.
+    quoted_text: Fill
+    quoted_html: Fill
     #: Where its links lead, in their order: https addresses.
+    links: tuple[str, ...]
+
+    @cached_property
+    def preheader(self) -> Fill:
+        return prepare(self.sources.preheader, autoescape=False)
+
+    @cached_property
+    def text(self) -> Fill:
+        return prepare(self.sources.text, autoescape=False)
+
+    @cached_property
+    def html(self) -> Fill:
+        return prepare(self.sources.html, autoescape=True)
+
+
+class Sources(NamedTuple):
+    """Sources of Jinja2 templates. `links`: targets of ``{{ link0 }}`` …, as in `flows.markdown.Words`."""
+
+    subject: str
+    preheader: str
+    html: str
+    text: str
     links: tuple[str, ...]
 
 
@@ -127,33 +119,29 @@ class Compiled:
         """What `accounts.ledger.links.remember_links` notes before anything is sent."""
         return {content.step.digest: content.links for content in self.contents.values()}
 
-    def render(self, key: str, context: RenderContext) -> Message:
-        """The message for one person. Raises NotFound; ContentRefused when a fact is missing that the text needs."""
+    def render(self, key: str, facts: Facts) -> Message:
+        """The message for one person, to be looked at.
+
+        Raises NotFound; ContentRefused when a fact is missing that the text needs.
+        """
         content = self.content(key)
-        values = {
-            "stakeholder": context.stakeholder,
-            "account": context.account,
-            "rep": context.rep,
-            "vendor": context.vendor,
-            "next_quarter": context.next_quarter,
-            "unsubscribe_url": context.unsubscribe_url,
-            **{f"link{number}": url for number, url in enumerate(context.links)},
-        }
         try:
-            return Message(
-                content.subject(values),
-                content.preheader(values),
-                content.html(values),
-                content.text(values),
-            )
+            return Message(content.subject(facts), content.preheader(facts), content.html(facts), content.text(facts))
         except TemplateError as error:
-            cure = "guard it in the text, or complete the facts"
-            raise ContentRefused(f"cannot be filled in: {error.message}", where=key, cure=cure) from None
+            raise _gap(key, error) from None
+
+    def quote(self, key: str, facts: Facts) -> Quoted:
+        """The same message for one person, to be sent. Raises as `render` does."""
+        content = self.content(key)
+        try:
+            return Quoted(content.subject(facts), content.quoted_text(facts), content.quoted_html(facts))
+        except TemplateError as error:
+            raise _gap(key, error) from None
 
 
-def known_or_missing(name: str, value: str | None) -> str | Missing:
-    """A fact, or the mark for a fact that nobody knows; `name` as in `flows.variables.OPTIONAL`."""
-    return value or MISSING[name]
+def _gap(key: str, error: TemplateError) -> ContentRefused:
+    cure = "guard it in the text, or complete the facts"
+    return ContentRefused(f"cannot be filled in: {error.message}", where=key, cure=cure)
 
 
 def compile_play(play: Play, templates: Path, *, only: str | None = None) -> Compiled:
@@ -168,20 +156,28 @@ def compile_play(play: Play, templates: Path, *, only: str | None = None) -> Com
 
 def compile_step(step: Step, layout: Layout) -> Content:
     """One content inside a layout. Raises ContentRefused with file, line and cure."""
+    sources = write_templates(step, layout)
+    return Content(
+        step=step,
+        sources=sources,
+        subject=prepare(sources.subject, autoescape=False),
+        quoted_text=prepare_quoted(sources.text, autoescape=False),
+        quoted_html=prepare_quoted(sources.html, autoescape=True),
+        links=tuple(step.asset if link == ASSET else link for link in sources.links),
+    )
+
+
+def write_templates(step: Step, layout: Layout) -> Sources:
+    """The Jinja2 templates that a content and a layout make. Raises ContentRefused with file, line and cure."""
     subject, preheader = _line_of(step, "subject"), _line_of(step, "preheader")
     place = Place(step.source.front.file, step.source.body_line) if step.source else Place(step.key, 1)
     body = _with_greeting(step.body)
-    check(body, place, {**CONTRACT, "asset": step.asset})
+    check(body, place, {**CONTRACT, ASSET: step.asset})
     words = compile_markdown(body, place)
     slots = {"subject": _as_html(subject), "preheader": _as_html(preheader), "body": words.html}
-    return Content(
-        step=step,
-        subject=_prepared(_TEXT, subject),
-        preheader=_prepared(_TEXT, preheader),
-        html=_prepared(_HTML, _inlined(_filled(layout.html, slots))),
-        text=_prepared(_TEXT, _filled(layout.text, {**slots, "body": words.text}).strip() + "\n"),
-        links=tuple(step.asset if link == "asset" else link for link in words.links),
-    )
+    html = _inlined(_filled(layout.html, slots))
+    text = _filled(layout.text, {**slots, "body": words.text}).strip() + "\n"
+    return Sources(subject, preheader, html, text, words.links)
 
 
 def read_layout(folder: Path) -> Layout:
@@ -208,11 +204,6 @@ def _line_of(step: Step, key: str) -> str:
     front = step.source.front if step.source else None
     check(text, Place(front.file, front.line(key)) if front else Place(step.key, 1))
     return text
-
-
-def _prepared(environment: Environment, source: str) -> Fill:
-    """A template to be filled in; a text without tags is filled in already."""
-    return environment.from_string(source).render if "{" in source else lambda _: source
 
 
 def _with_greeting(body: str) -> str:

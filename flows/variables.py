@@ -6,7 +6,7 @@ industry" }}`` or ``{% if account.industry %}``: a mail that says "None" is neve
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -69,9 +69,13 @@ class Missing(Undefined):
 MISSING: dict[str, Missing] = {name: Missing(f"{name} is not known for everybody") for name in OPTIONAL}
 
 
-def environment(*, autoescape: bool) -> ImmutableSandboxedEnvironment:
+def environment(
+    *, autoescape: bool, finalize: Callable[[Any], Any] | None = None
+) -> ImmutableSandboxedEnvironment:  # fmt: skip
     """Jinja2 with our filters and tests only, no globals, no loader, and nothing undefined printed."""
-    made = ImmutableSandboxedEnvironment(autoescape=autoescape, undefined=StrictUndefined, keep_trailing_newline=True)
+    made = ImmutableSandboxedEnvironment(
+        autoescape=autoescape, undefined=StrictUndefined, keep_trailing_newline=True, finalize=finalize
+    )
     made.filters = {name: made.filters[name] for name in FILTERS}
     made.tests = {name: made.tests[name] for name in TESTS}
     made.globals.clear()

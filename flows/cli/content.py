@@ -92,8 +92,8 @@ def content(play: str | None, as_of: datetime | None, json_: bool) -> None:
 def _write(shown: "Preview", path: Path) -> None:
     parts = {
         ".eml": shown.mail.raw,
-        ".html": shown.mail.message.html.encode(),
-        ".txt": shown.mail.message.text.encode(),
+        ".html": shown.message.html.encode(),
+        ".txt": shown.message.text.encode(),
     }
     if path.suffix not in parts:
         raise click.BadParameter(f"{path} ends neither in .eml nor in .html or .txt", param_hint="--out")
@@ -102,15 +102,15 @@ def _write(shown: "Preview", path: Path) -> None:
 
 
 def _printed(shown: "Preview", shape: str | None) -> str:
-    mail = shown.mail
+    mail, message = shown.mail, shown.message
     if shape:
-        return mail.message.html if shape == "html" else mail.message.text
+        return message.html if shape == "html" else message.text
     head = {
         "From": _mailbox(mail.envelope.sender), "To": _mailbox(mail.envelope.recipient),
-        "Reply-To": _mailbox(mail.envelope.reply_to), "Subject": mail.message.subject,
-        "Preheader": mail.message.preheader,
+        "Reply-To": _mailbox(mail.envelope.reply_to), "Subject": message.subject,
+        "Preheader": message.preheader,
     }  # fmt: skip
-    return "".join(f"{name}: {value}\n" for name, value in head.items()) + f"\n{mail.message.text}"
+    return "".join(f"{name}: {value}\n" for name, value in head.items()) + f"\n{message.text}"
 
 
 def _mailbox(box: Any) -> str:
@@ -118,7 +118,7 @@ def _mailbox(box: Any) -> str:
 
 
 def _facts(shown: "Preview") -> dict[str, Any]:
-    envelope, message = shown.mail.envelope, shown.mail.message
+    envelope, message = shown.mail.envelope, shown.message
     return {
         "content": shown.content, "account": shown.account, "planned": shown.planned, "links": shown.links,
         "from": _mailbox(envelope.sender), "to": _mailbox(envelope.recipient),

@@ -1,27 +1,20 @@
 """Every file of the shipped play renders for everybody, and what comes out is what a person should get."""
 
 import re
+from binascii import a2b_qp
 from html.parser import HTMLParser
 from itertools import product
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from accounts.errors import ContentRefused, NotFound
 from accounts.playbook import load_play
-from flows.render import (
-    AccountWords,
-    Compiled,
-    Message,
-    RenderContext,
-    RepWords,
-    StakeholderWords,
-    VendorWords,
-    compile_play,
-    known_or_missing,
-    read_layout,
-)
-from flows.variables import LAYOUT_CONTRACT, OPTIONAL
+from flows.prepare import flat
+from flows.render import Compiled, Facts, Message, compile_play, read_layout
+from flows.variables import CONTRACT, LAYOUT_CONTRACT, MISSING, OPTIONAL
 from tests.content.desk import WHY_NOW, lay_out, spoil
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -30,29 +23,15 @@ COMPILED = compile_play(NEW_BUSINESS, TEMPLATES)
 KEYS = [step.key for step in NEW_BUSINESS.steps]
 
 
-def context(**facts: str | None) -> RenderContext:
-    """The documented contract; `facts` (first_name, title, industry …) replace parts of it, None for unknown."""
-    known = {f"{name}": value for group in ("stakeholder", "account") for name, value in LAYOUT_CONTRACT[group].items()}
-    known |= {"account_name": known.pop("name"), **facts}
-    vendor = LAYOUT_CONTRACT["vendor"]
-    return RenderContext(
-        StakeholderWords(
-            *(known_or_missing(f"stakeholder.{name}", known[name]) for name in ("first_name", "last_name", "title")),
-            str(known["role_label"]),
-        ),
-        AccountWords(
-            str(known["account_name"]),
-            *(known_or_missing(f"account.{name}", known[name]) for name in ("industry", "territory")),
-        ),
-        RepWords(**LAYOUT_CONTRACT["rep"]),
-        VendorWords(**vendor),
-        LAYOUT_CONTRACT["next_quarter"],
-        LAYOUT_CONTRACT["unsubscribe_url"],
-        tuple(f"https://mail.example/c/link-{number}" for number in range(3)),
-    )
+def context(**facts: str | None) -> Facts:
+    """The documented contract by its flat names; `facts` replace some of it, None for what nobody knows."""
+    links = {f"link{number}": f"https://mail.example/c/link-{number}" for number in range(3)}
+    unknown = {name: MISSING[f"{name.replace('_', '.', 1)}"] for name, value in facts.items() if value is None}
+    assert facts.keys() <= flat(CONTRACT).keys()
+    return {**flat(LAYOUT_CONTRACT), **links, **facts, **unknown}
 
 
-NOBODY_KNOWS = {name.partition(".")[2]: None for name in OPTIONAL}
+NOBODY_KNOWS = {name.replace(".", "_"): None for name in OPTIONAL}
 
 
 class Page(HTMLParser):
@@ -179,10 +158,10 @@ def test_the_text_reads_as_if_typed(key: str) -> None:
 def test_a_person_without_a_name_is_greeted_decently(tmp_path: Path, greeting: str, nameless: str) -> None:
     play = lay_out(tmp_path, **{"discovery__why-now.md": WHY_NOW.replace("Hi {{ stakeholder.first_name }},", greeting)})
     compiled = compile_play(load_play(play), TEMPLATES)
-    unnamed = compiled.render("small/discovery/why-now", context(first_name=None))
+    unnamed = compiled.render("small/discovery/why-now", context(stakeholder_first_name=None))
     assert unnamed.text.startswith(nameless)
     assert f">{nameless}</p>" in unnamed.html
-    named = compiled.render("small/discovery/why-now", context(first_name="Zoë"))
+    named = compiled.render("small/discovery/why-now", context(stakeholder_first_name="Zoë"))
     assert named.text.startswith(re.sub(r"\{\{.*?\}\}", "Zoë", greeting))
 
 
@@ -202,9 +181,37 @@ def test_a_missing_fact_that_slipped_through_stops_the_mail_and_not_the_reader(t
         "Waiting has a price.", "{% if account.name == next_quarter %}{{ stakeholder.title }}{% endif %} Waiting."
     )
     compiled = compile_play(load_play(lay_out(tmp_path, **{"discovery__why-now.md": words})), TEMPLATES)
-    odd = context(account_name=LAYOUT_CONTRACT["next_quarter"], title=None)
+    odd = context(account_name=LAYOUT_CONTRACT["next_quarter"], stakeholder_title=None)
     with pytest.raises(ContentRefused, match=r"small/discovery/why-now: .*stakeholder\.title is not known"):
         compiled.render("small/discovery/why-now", odd)
+
+
+values = st.text(st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from('= .\n\r\t<&"')), max_size=120)
+
+
+@given(st.sampled_from(KEYS), values, values, values)
+@example(KEYS[0], "=" * 80, " x ", "a\r\nb\n")
+@example(KEYS[0], ".", "", "é" * 100)
+@example(KEYS[0], "x" * 75, "x" * 76, "x" * 77)
+def test_what_is_sent_is_what_is_rendered(key: str, first: str, account: str, rep: str) -> None:
+    """The quoted-printable templates of sending say letter for letter what the plain ones of preview say."""
+    facts = context(stakeholder_first_name=first, account_name=account, rep_name=rep)
+    message, quoted = COMPILED.render(key, facts), COMPILED.quote(key, facts)
+    assert quoted.subject == message.subject
+    for sent, rendered in ((quoted.text, message.text), (quoted.html, message.html)):
+        assert a2b_qp(sent).decode() == re.sub(r"\r\n|\r|\n", "\r\n", rendered)
+        assert max(map(len, sent.split("\r\n"))) <= 76, "RFC 2045, 6.7"
+        assert not re.search(r"[ \t]\r\n", sent)
+
+
+def test_what_nobody_knows_is_not_sent_either(tmp_path: Path) -> None:
+    words = WHY_NOW.replace(
+        "Waiting has", "{% if account.name == next_quarter %}{{ stakeholder.title }}{% endif %} It has"
+    )
+    compiled = compile_play(load_play(lay_out(tmp_path, **{"discovery__why-now.md": words})), TEMPLATES)
+    odd = context(account_name=CONTRACT["next_quarter"], stakeholder_title=None)
+    with pytest.raises(ContentRefused, match=r"stakeholder\.title is not known"):
+        compiled.quote("small/discovery/why-now", odd)
 
 
 def test_an_unknown_content_names_the_nearest_one() -> None:

@@ -24,9 +24,9 @@ _MOST = 900
 _WORD_OCTETS = 39
 #: Stands in no quoted-printable text, where "=" is followed by two hex digits or the end of the line.
 _BOUNDARY = "=_tandem"
-_PART = b'Content-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
-_NEXT = f"\r\n--{_BOUNDARY}\r\n".encode()
-_END = f"\r\n--{_BOUNDARY}--\r\n".encode()
+_PART = 'Content-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
+_NEXT = f"\r\n--{_BOUNDARY}\r\n"
+_END = f"\r\n--{_BOUNDARY}--\r\n"
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*")
@@ -87,22 +87,27 @@ class Composer:
 
         Raises InputRefused for a header value with a control character, and for an address that cannot be written.
         """
-        head = (
+        text, html = quoted(message.text).decode("ascii"), quoted(message.html).decode("ascii")
+        return self.write(envelope, message.subject, text, html)
+
+    def write(self, envelope: Envelope, subject: str, text: str, html: str) -> bytes:
+        """As `fill`, with both parts as quoted-printable already."""
+        unsubscribe = more = ""
+        if envelope.unsubscribe_url is not None:
+            url = _token("List-Unsubscribe", envelope.unsubscribe_url)
+            unsubscribe = f"List-Unsubscribe: <{url}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+        for name, value in envelope.headers:
+            more += header(name, value)
+        return (
             f"From: {_known_mailbox(envelope.sender)}\r\n"
             f"To: {mailbox(envelope.recipient)}\r\n"
             f"Reply-To: {_known_mailbox(envelope.reply_to)}\r\n"
-            f"Subject: {unstructured('Subject', message.subject)}\r\n"
+            f"Subject: {unstructured('Subject', subject)}\r\n"
             f"Date: {_date(envelope.date)}\r\n"
             f"Message-ID: {_token('Message-ID', envelope.message_id)}\r\n"
-        )
-        if envelope.unsubscribe_url is not None:
-            url = _token("List-Unsubscribe", envelope.unsubscribe_url)
-            head += f"List-Unsubscribe: <{url}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
-        for name, value in envelope.headers:
-            head += header(name, value)
-        head += self._furniture
-        text, html = quoted(message.text), quoted(message.html)
-        return b"".join((head.encode("ascii"), _PART % b"plain", text, _NEXT, _PART % b"html", html, _END))
+            f"{unsubscribe}{more}{self._furniture}"
+            f"{_PART % 'plain'}{text}{_NEXT}{_PART % 'html'}{html}{_END}"
+        ).encode("ascii")
 
 
 def header(name: str, value: str) -> str:

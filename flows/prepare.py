@@ -1,0 +1,87 @@
+"""Templates made ready to be filled in thousands of times.
+
+Dotted variables become plain ones (``stakeholder.first_name`` -> ``stakeholder_first_name``): a sandbox looks long at
+each attribute, and `flows.variables.check` has already refused every attribute that is not a documented variable.
+
+On the way into a message the literal text is quoted-printable beforehand; only values are encoded per person. Each
+piece ends its line with a soft line break, which readers take away again, so no line grows too long.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jinja2 import Environment, nodes
+from jinja2.visitor import NodeTransformer
+from markupsafe import Markup, escape
+
+from flows.channels.email.compose import quoted
+from flows.variables import environment
+
+#: A prepared template: plain values in, text out.
+Fill = Callable[[Mapping[str, Any]], str]
+
+_SOFT_BREAK = "=\r\n"
+#: Columns that fit on a line of quoted-printable before a soft line break.
+_COLUMNS = 75
+
+
+def flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by the names that prepared templates know: groups become prefixes."""
+    return {
+        f"{name}_{inner}" if inner else name: value
+        for name, group in values.items()
+        for inner, value in (group.items() if isinstance(group, Mapping) else [("", group)])
+    }
+
+
+def prepare(source: str, *, autoescape: bool) -> Fill:
+    """A template that gives text. The source was checked before."""
+    if "{" not in source:
+        return lambda _: source
+    return _made(_HTML if autoescape else _TEXT, source, _Flattened())
+
+
+def prepare_quoted(source: str, *, autoescape: bool) -> Fill:
+    """A template that gives the same text as quoted-printable UTF-8 with CRLF line ends."""
+    return _made(_QUOTED_HTML if autoescape else _QUOTED_TEXT, source, _Quoted())
+
+
+def _made(made_for: Environment, source: str, transformer: NodeTransformer) -> Fill:
+    tree: nodes.Template = transformer.visit(made_for.parse(source))
+    return made_for.from_string(tree).render
+
+
+class _Flattened(NodeTransformer):
+    """Every ``a.b`` of the tree as the plain name ``a_b``."""
+
+    def visit_Getattr(self, node: nodes.Getattr) -> nodes.Name:  # noqa: N802 -- Jinja2's visitors are named after nodes
+        assert isinstance(node.node, nodes.Name), "checked: no variable goes deeper than one dot"  # noqa: S101
+        return nodes.Name(f"{node.node.name}_{node.attr}", "load", lineno=node.lineno)
+
+
+class _Quoted(_Flattened):
+    """Literal text as quoted-printable besides."""
+
+    def visit_TemplateData(self, node: nodes.TemplateData) -> nodes.TemplateData:  # noqa: N802
+        return nodes.TemplateData(_piece(node.data), lineno=node.lineno)
+
+
+def _piece(text: str) -> str:
+    """A piece of quoted-printable that ends a line, so that another piece can follow."""
+    if text.isascii() and text.isprintable() and "=" not in text and len(text) <= _COLUMNS:
+        return text + _SOFT_BREAK if text else ""
+    written = quoted(text).decode("ascii")
+    return written if written.endswith("\n") else written + _SOFT_BREAK
+
+
+def _piece_of_html(value: object) -> Markup:
+    return Markup(_piece(escape(value)))  # noqa: S704 -- escaped right here; the mark keeps it from being escaped twice
+
+
+def _piece_of_text(value: object) -> str:
+    return _piece(str(value))
+
+
+_HTML, _TEXT = environment(autoescape=True), environment(autoescape=False)
+_QUOTED_HTML = environment(autoescape=True, finalize=_piece_of_html)
+_QUOTED_TEXT = environment(autoescape=False, finalize=_piece_of_text)
