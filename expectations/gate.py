@@ -69,11 +69,16 @@ class Verdict:
     #: touch id -> reason, of the rows that must not leave.
     failing: Mapping[int, str]
 
+    @property
+    def cancelled(self) -> dict[str, int]:
+        """Reason -> how many rows must not leave for it, the most frequent first."""
+        return _count(self.failing.values())
+
     def checks(self) -> dict[str, Any]:
         """What `send_plan.checks` keeps: counts and sentences, no person."""
         return {
             "word": self.word, "rows": self.rows, "failing": len(self.failing), "suite": self.suite_version,
-            "reasons": list(self.reasons), "cancelled": _count(self.failing.values()),
+            "reasons": list(self.reasons), "cancelled": self.cancelled,
             "rules": [
                 {"rule": one.rule, "sentence": one.sentence, "about": one.about, "count": one.count}
                 for one in self.findings

@@ -39,7 +39,8 @@ class Answers:
 def hear(engine: Engine, query: str, rules: Sequence[Rule]) -> Answers:
     """Judge the rows of `query` by `rules`, and that there are any. Raises whatever its many layers raise."""
     gx = great_expectations()
-    source = _open_source(gx, engine)
+    opened: list[Any] = []  # the library leaves some of its connections open; we close what we gave
+    source = _open_source(gx, engine, opened)
     asker = source.get_execution_engine()
     try:
         asker.execute_query_in_transaction(text(f"CREATE TEMPORARY TABLE {ROWS} AS {query}"))
@@ -59,6 +60,8 @@ def hear(engine: Engine, query: str, rules: Sequence[Rule]) -> Answers:
         return Answers(int(count), said, found)
     finally:
         asker.close()
+        for connection in opened:
+            connection.close()
 
 
 def _suite(gx: Any, rules: Sequence[Rule]) -> Any:
@@ -72,29 +75,30 @@ def _suite(gx: Any, rules: Sequence[Rule]) -> Any:
     return gx.ExpectationSuite("audience", expectations=expectations)
 
 
-def _open_source(gx: Any, engine: Engine) -> Any:
+def _open_source(gx: Any, engine: Engine, opened: list[Any]) -> Any:
     from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    def open_one() -> Any:
+        opened.append(_open_file(engine) if engine.dialect.name == "sqlite" else _open_server(engine))
+        return opened[-1]
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     if engine.dialect.name == "sqlite":
-        return context.data_sources.add_sqlite(
-            "ledger", connection_string="sqlite://", kwargs={"creator": _file_of(engine)}
-        )
+        return context.data_sources.add_sqlite("ledger", connection_string="sqlite://", kwargs={"creator": open_one})
     # One connection for good: the temporary table lives in it.
-    kwargs = {"creator": _server_of(engine), "pool_size": 1, "max_overflow": 0}
+    kwargs = {"creator": open_one, "pool_size": 1, "max_overflow": 0}
     placeholder = "postgresql+psycopg://ledger@ledger/ledger"
     return context.data_sources.add_postgres("ledger", connection_string=placeholder, kwargs=kwargs)
 
 
-def _file_of(engine: Engine) -> Any:
+def _open_file(engine: Engine) -> Any:
     database = f"{Path(engine.url.database or '').absolute().as_uri()}?mode=ro"
-    return lambda: open_sqlite(database, uri=True, timeout=PATIENCE, check_same_thread=False)
+    return open_sqlite(database, uri=True, timeout=PATIENCE, check_same_thread=False)
 
 
-def _server_of(engine: Engine) -> Any:
+def _open_server(engine: Engine) -> Any:
     import psycopg
 
     _, arguments = engine.dialect.create_connect_args(engine.url)
-    options = f"-c timezone=UTC -c statement_timeout={PATIENCE}s"
-    return lambda: psycopg.connect(**{**arguments, "options": options})
+    return psycopg.connect(**{**arguments, "options": f"-c timezone=UTC -c statement_timeout={PATIENCE}s"})

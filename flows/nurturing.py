@@ -25,8 +25,7 @@ from expectations.audience import Limits
 from expectations.gate import Verdict, Word
 from flows.channels.email import EmailChannel
 from flows.channels.email.registry import open_channel
-from flows.mailing import open_mailroom
-from flows.sending import Despatch, despatch
+from flows.sending import Despatch, despatch, mailroom_of
 from flows.settings import Settings
 
 #: How long the gate's word holds. A plan speaks of the facts of its hour; afterwards planning decides anew.
@@ -97,7 +96,7 @@ def nurture(
     despatches = send(engine, settings, play, plans_of(engine, play, PlanState.CERTIFIED), now, channel=channel)
     held = tuple(plans_of(engine, play, PlanState.HELD))
     summary = Nurtured(play.key, now, decided, plan_id, tuple(verdicts), tuple(despatches), held=held, tidied=tidied)
-    return _with_counts(summary)
+    return add_up(summary)
 
 
 def tidy(engine: Engine, now: datetime) -> Tidied:
@@ -123,16 +122,17 @@ def plans_of(engine: Engine, play: Play, state: PlanState) -> list[int]:
         return [plan.id for plan in plans.plans_in(connection, state, play=play.key)]
 
 
-def judge(
-    engine: Engine, play: Play, plan_id: int, now: datetime, *,
-    limits: Limits | None = None, approved_by: str | None = None,
-) -> Verdict:  # fmt: skip
-    """The gate's verdict on a frozen plan, carried out: certified, held or rejected.
+def judge(engine: Engine, play: Play, plan_id: int, now: datetime, *, limits: Limits | None = None) -> Verdict:
+    """The gate's verdict on a frozen plan, carried out: certified, held or rejected."""
+    url = engine.url.render_as_string(hide_password=False)
+    return carry_out(engine, gate.judge(url, plan_id, play, now, limits=limits), now)
+
+
+def carry_out(engine: Engine, verdict: Verdict, now: datetime, *, approved_by: str | None = None) -> Verdict:
+    """Certify, hold or reject, as the verdict says; returns what was done in the end.
 
     approved_by: the person who lets a held plan go. A run that loses the race against another one changes nothing.
     """
-    url = engine.url.render_as_string(hide_password=False)
-    verdict = gate.judge(url, plan_id, play, now, limits=limits, approved=approved_by is not None)
     try:
         with writing(engine) as connection:
             _carry_out(connection, verdict, now, approved_by)
@@ -151,7 +151,7 @@ def send(
     """
     if not plan_ids:
         return []
-    room = open_mailroom(settings, play)
+    room = mailroom_of(settings, play)
     try:
         with channel or open_channel(settings) as opened:
             return [despatch(engine, room, plan_id, now, opened) for plan_id in plan_ids]
@@ -186,7 +186,8 @@ def _refused(engine: Engine, verdict: Verdict, refusal: PlanRefused, now: dateti
     return rejected
 
 
-def _with_counts(summary: Nurtured) -> Nurtured:
+def add_up(summary: Nurtured) -> Nurtured:
+    """The summary with its counts, from what was tidied, judged and sent."""
     outcomes: Counter[TouchState] = Counter()
     reasons: Counter[str] = Counter()
     for verdict in summary.verdicts:

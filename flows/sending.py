@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from threading import Event
 
 from sqlalchemy import Engine
@@ -27,7 +28,8 @@ from accounts.playbook import Play
 from accounts.touch_states import Refusal
 from accounts.vocabulary import TouchState
 from flows.channels.email import EmailChannel, Outgoing
-from flows.mailing import Mailroom, compose_touch
+from flows.mailing import Mailroom, compose_touch, open_mailroom
+from flows.settings import Settings
 from flows.tokens import message_id
 
 T = TouchState
@@ -70,6 +72,33 @@ def despatch(
         tally.stopped = str(error) if isinstance(error, PlanRefused) else _said_by_the_lock(error)
         _reject(engine, plan_id, tally.stopped, now)
     return tally.despatch()
+
+
+def mailroom_of(settings: Settings, play: Play) -> Mailroom:
+    """The play, compiled once per process for each edition of its texts and of the layout.
+
+    Raises ContentRefused with file, line and cure.
+    """
+    layout = sorted((settings.templates / "layout").iterdir())
+    edition = (
+        play.key, play.version, *(f"{file.name} {file.stat().st_mtime_ns}" for file in layout), settings.base_url,
+        settings.sending_domain, settings.secret_key.get_secret_value(), str(settings.templates),
+    )  # fmt: skip
+    return _compiled(_Edition(edition, settings, play))
+
+
+@dataclass(frozen=True, slots=True)
+class _Edition:
+    """Everything a mailroom is made of, known by its marks."""
+
+    marks: tuple[str, ...] = field(repr=False)
+    settings: Settings = field(compare=False)
+    play: Play = field(compare=False)
+
+
+@lru_cache(maxsize=4)
+def _compiled(edition: _Edition) -> Mailroom:
+    return open_mailroom(edition.settings, edition.play)
 
 
 class _Tally:

@@ -20,8 +20,10 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    delete,
     exists,
     func,
+    insert,
     null,
     or_,
     select,
@@ -30,12 +32,13 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from accounts.calendar import Calendar, place_of
+from accounts.errors import NotFound, Refused
 from accounts.ledger.brakes import brakes_touch
 from accounts.ledger.bulk import chunks
-from accounts.models import Account, Hold, PlanMember, Stakeholder, Suppression, Touch, Veto
+from accounts.models import Account, Hold, PlanMember, Reprieve, Stakeholder, Suppression, Touch, Veto
 from accounts.playbook import Window
 from accounts.seals import Sealed
-from accounts.touch_states import Refusal, sources_of
+from accounts.touch_states import Refusal, may_move, sources_of
 from accounts.vocabulary import EmailStatus, HoldCause, HoldScope, Reason, TouchState
 
 #: Touches claimed at once: what a power cut can make unknown. 50 to 200 bound it at almost no cost.
@@ -192,6 +195,33 @@ def move(
             moved += connection.scalars(step.values(state=to, reason=reason, retry_at=None).returning(Touch.id))
     _replan_accounts_of(connection, moved, now)
     return moved
+
+
+def settle(connection: Connection, touch_id: int, to: TouchState, *, by: str, now: datetime) -> None:
+    """A person's word about a touch: an `unknown` one arrived (`sent`) or was lost (`cancelled`: planning may choose
+    it again), an `expired` one may go out late after all (`cancelled`, and its lateness counts from now).
+
+    Raises NotFound, and Refused for a touch that nothing has to be decided about.
+    """
+    row = connection.execute(select(Touch).where(Touch.id == touch_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"no touch {touch_id}", cure="tandem touches lists them")
+    state = TouchState(row.state)
+    if state not in (TouchState.UNKNOWN, TouchState.EXPIRED) or not may_move(state, to):
+        raise Refused(
+            f"touch {touch_id} is {state} and cannot become {to}", cure="tandem touches shows where it stands"
+        )
+    move(connection, {touch_id: f"settled by {by}"}, to, now=now)
+    if to is TouchState.SENT:
+        connection.execute(update(Touch).where(Touch.id == touch_id).values(sent_at=row.claimed_at or now))
+    elif state is TouchState.EXPIRED and row.stakeholder_id is not None:
+        connection.execute(delete(Reprieve).where(_reprieve_of(row)))
+        grace = {"stakeholder_id": row.stakeholder_id, "content": row.content, "by": by, "at": now}
+        connection.execute(insert(Reprieve).values(**grace))
+
+
+def _reprieve_of(touch: Row[Any]) -> ColumnElement[bool]:
+    return and_(Reprieve.stakeholder_id == touch.stakeholder_id, Reprieve.content == touch.content)
 
 
 def counts_by_state(connection: Connection, plan_id: int) -> dict[TouchState, int]:

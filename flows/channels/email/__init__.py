@@ -33,6 +33,8 @@ class EmailChannel(Protocol):
     """
 
     name: str
+    #: How many messages may be on their way at once; `send` is called from that many threads.
+    lanes: int
 
     def __enter__(self) -> Self: ...
 

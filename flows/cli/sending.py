@@ -1,0 +1,108 @@
+"""What leaves: `approve` a held send plan, list and settle `touches`."""
+
+import getpass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from accounts.vocabulary import TouchState
+from flows.cli.door import as_json, as_of, clock, house, show_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from accounts.ledger.touches import Listed
+
+by = click.option("--by", default=getpass.getuser, help="Who says so; default: you, as the computer knows you.")
+
+
+@click.command()
+@click.argument("plan", type=int)
+@click.option("--reject", "rejected", is_flag=True, help="Nothing of it leaves; planning decides anew.")
+@click.option("--drop-failing", is_flag=True, help="Leave out messages that must not leave by now.")
+@by
+@as_of
+@as_json
+def approve(plan: int, rejected: bool, drop_failing: bool, by: str, as_of: datetime | None, json_: bool) -> None:
+    """Let a held send plan go, or reject it.
+
+    An approved plan is judged once more and leaves with the next nurture run, inside its readers' working hours. What
+    came too late meanwhile has expired and is not sent.
+
+    Example: tandem approve 17 --drop-failing
+    """
+    from flows.approving import approve as let_go
+    from flows.approving import reject
+
+    with house() as (settings, engine):
+        if rejected:
+            stopped = reject(engine, plan, by=by, now=clock(as_of))
+            answer = {"plan": plan, "state": "rejected", "stopped": stopped}
+            said = f"plan {plan} is rejected: {_messages(stopped)} will not leave"
+        else:
+            verdict = let_go(engine, settings, plan, by=by, now=clock(as_of), drop_failing=drop_failing)
+            leaving = verdict.rows - len(verdict.failing)
+            answer = {"plan": plan, "state": "certified", "leaving": leaving, "left_out": verdict.cancelled}
+            said = f"plan {plan} is approved: {_messages(leaving)} will leave with the next nurture run"
+    show_json(answer) if json_ else click.echo(said)
+
+
+@click.command()
+@click.option("--state", "states", multiple=True, type=click.Choice(list(TouchState)), help="Only these; repeatable.")
+@click.option("--plan", type=int, default=None, help="Only this send plan.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many, newest first.")
+@click.option("--arrived", type=int, multiple=True, metavar="TOUCH", help="This unknown one did arrive.")
+@click.option("--lost", type=int, multiple=True, metavar="TOUCH", help="This unknown one never arrived; plan it again.")
+@click.option("--late", type=int, multiple=True, metavar="TOUCH", help="Better late than never: plan this expired one.")
+@by
+@as_of
+@as_json
+def touches(
+    states: tuple[TouchState, ...], plan: int | None, limit: int, arrived: tuple[int, ...], lost: tuple[int, ...],
+    late: tuple[int, ...], by: str, as_of: datetime | None, json_: bool,
+) -> None:  # fmt: skip
+    """What was sent, failed, expired, or is not known.
+
+    An outcome nobody knows is never resent by itself: a later signal settles it, or you do.
+
+    Example: tandem touches --state unknown --state expired
+    """
+    from accounts.ledger.engine import reading
+    from accounts.ledger.touches import list_touches
+    from flows.approving import settle
+
+    words = {TouchState.SENT: arrived, TouchState.CANCELLED: (*lost, *late)}
+    with house() as (_, engine):
+        for state, numbers in words.items():
+            for number in numbers:
+                settle(engine, number, state, by=by, now=clock(as_of))
+        with reading(engine) as connection:
+            listed = list_touches(connection, states=states, plan_id=plan, limit=limit)
+    if json_:
+        show_json([{name: getattr(one, name) for name in one.__slots__} for one in listed])
+    else:
+        _show(listed)
+
+
+def _show(listed: "Sequence[Listed]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from accounts.touch_states import explain
+
+    if not listed:
+        click.echo("no touches")
+        return
+    table = Table("touch", "state", "why", "account", "to", "content", "when", "plan", box=None, pad_edge=False)
+    for one in listed:
+        when = (one.sent_at or one.due_at).astimezone()
+        table.add_row(
+            str(one.id), one.state, explain(one.reason) if one.reason else one.error or "", one.account, one.address,
+            one.content.partition("/")[2], f"{when:%Y-%m-%d %H:%M}", str(one.plan_id or ""),
+        )  # fmt: skip
+    Console().print(table)
+
+
+def _messages(number: int) -> str:
+    return f"{number} message{'s' * (number != 1)}"
