@@ -137,6 +137,12 @@ def public_holidays(country: str | None, year: int) -> Mapping[date, str]:
     return dict(holidays.country_holidays(country, years=year, language="en_US"))
 
 
+@cache
+def calendar_at(window: Window, place: Place) -> "Calendar":
+    """The one calendar of a place in this process: it remembers the days it was asked for."""
+    return Calendar(window, place)
+
+
 class Calendar:
     """The play's window, on the clock and with the holidays of one place."""
 

@@ -17,7 +17,7 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple, cast
 
-from accounts.calendar import Calendar, Place, place_of
+from accounts.calendar import Calendar, calendar_at, place_of
 from accounts.guards import (
     THE_ACCOUNT_IS_NOT_READY,
     THE_PERSON_IS_NOT_READY,
@@ -106,7 +106,6 @@ class Planner:
         self._every = {stage.key: stage.cadence.every for stage in play.stages if stage.cadence}
         self._priority = _priorities(play)
         self._calendars: dict[tuple[str | None, ...], Calendar] = {}
-        self._places: dict[Place, Calendar] = {}
 
     def plan(self, account: Account) -> list[Said]:
         """One answer per person, in the order of `account.people`."""
@@ -123,9 +122,7 @@ class Planner:
         where = (person.timezone, person.country, account.timezone, account.country, account.owner_timezone)
         calendar = self._calendars.get(where)
         if calendar is None:
-            place = place_of(self.play.window, *where)
-            calendar = self._places.setdefault(place, Calendar(self.play.window, place))
-            self._calendars[where] = calendar
+            calendar = self._calendars[where] = calendar_at(self.play.window, place_of(self.play.window, *where))
         return calendar
 
     # Chapter one: the account.
