@@ -20,10 +20,8 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
-    delete,
     exists,
     func,
-    insert,
     null,
     or_,
     select,
@@ -35,7 +33,8 @@ from accounts.calendar import Calendar, place_of
 from accounts.errors import NotFound, Refused
 from accounts.ledger.brakes import brakes_touch
 from accounts.ledger.bulk import chunks
-from accounts.models import Account, Hold, PlanMember, Reprieve, Stakeholder, Suppression, Touch, Veto
+from accounts.ledger.planning import reprieve
+from accounts.models import Account, Hold, PlanMember, Stakeholder, Suppression, Touch, Veto
 from accounts.playbook import Window
 from accounts.seals import Sealed
 from accounts.touch_states import Refusal, may_move, sources_of
@@ -215,13 +214,7 @@ def settle(connection: Connection, touch_id: int, to: TouchState, *, by: str, no
     if to is TouchState.SENT:
         connection.execute(update(Touch).where(Touch.id == touch_id).values(sent_at=row.claimed_at or now))
     elif state is TouchState.EXPIRED and row.stakeholder_id is not None:
-        connection.execute(delete(Reprieve).where(_reprieve_of(row)))
-        grace = {"stakeholder_id": row.stakeholder_id, "content": row.content, "by": by, "at": now}
-        connection.execute(insert(Reprieve).values(**grace))
-
-
-def _reprieve_of(touch: Row[Any]) -> ColumnElement[bool]:
-    return and_(Reprieve.stakeholder_id == touch.stakeholder_id, Reprieve.content == touch.content)
+        reprieve(connection, [(row.stakeholder_id, row.content)], by=by, at=now)
 
 
 def counts_by_state(connection: Connection, plan_id: int) -> dict[TouchState, int]:

@@ -1,0 +1,161 @@
+"""Promise 2: whatever is killed, at whatever moment, no touch goes out twice and none is lost.
+
+Real processes, killed by SIGKILL while they talk to a real mail server, on both databases.
+"""
+
+import multiprocessing
+import os
+import random
+import signal
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from multiprocessing.process import BaseProcess
+
+import pytest
+from sqlalchemy import insert, select
+
+from accounts.identity import email_hash
+from accounts.ledger.engine import reading, writing
+from accounts.models import Account, Decision, Stakeholder, Touch
+from accounts.vocabulary import TouchState
+from flows.nurturing import tidy
+from tests.cast import NOW, PLAY, World
+from tests.sending.desk import DAY, certify, freeze
+from tests.sending.nurse import CONTENT, mailroom, send
+from tests.sending.post_office import PostOffice, post_office
+
+T = TouchState
+PEOPLE = 40
+HOUR = timedelta(hours=1)
+
+spawned = multiprocessing.get_context("forkserver")
+spawned.set_forkserver_preload(["tests.sending.nurse"])
+
+
+def test_killed_at_any_moment_no_message_goes_out_twice_and_none_is_lost(world: World) -> None:
+    dice = random.Random(f"{world.engine.dialect.name}")
+    plan_id = _plan_for_many(world)
+    with post_office(PostOffice()) as house:
+        for _ in range(3):
+            sender = _start(world, house, plan_id)
+            _kill_during(dice, house, sender)
+            sender.join(20)
+            assert sender.exitcode == -signal.SIGKILL, "it was killed in the middle of its work"
+        house.rcpt = house.data = lambda *_: None
+        later = NOW + HOUR
+        unknown = set(tidy(world.engine, later).unknown)
+        last = _start(world, house, plan_id, now=later)
+        last.join(20)
+        assert last.exitcode == 0
+    arrived = [_touch_of(message_id) for message_id in house.message_ids]
+    states = _states(world)
+    assert len(arrived) == len(set(arrived)), "nobody got a second copy"
+    assert set(states.values()) <= {T.SENT, T.UNKNOWN}, "nothing is left open, nothing failed"
+    assert {touch for touch, state in states.items() if state is T.SENT} <= set(arrived), "what counts as sent arrived"
+    assert set(arrived) <= set(states), "what arrived is listed"
+    assert {touch for touch, state in states.items() if state is T.UNKNOWN} == unknown, "the unknown ones are listed"
+    assert len(unknown) <= 3 * 10, "at most a batch for each kill"
+    assert len(states) == PEOPLE
+
+
+def test_two_senders_at_once_send_every_message_once(world: World) -> None:
+    """Promise 2, in parallel: two processes, two connections each, one plan."""
+    plan_id = _plan_for_many(world)
+    with post_office(PostOffice()) as house:
+        senders = [_start(world, house, plan_id, lanes=2) for _ in range(2)]
+        for sender in senders:
+            sender.join(20)
+    assert [sender.exitcode for sender in senders] == [0, 0]
+    assert sorted(map(_touch_of, house.message_ids)) == sorted(_states(world))
+    assert set(_states(world).values()) == {T.SENT}
+
+
+def test_ctrl_c_leaves_nothing_open_but_the_message_on_its_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows.channels.email import Outgoing, Sent
+    from flows.channels.email.memory import Memory
+    from flows.sending import despatch
+
+    plan_id = _plan_for_many(world)
+    memory = Memory()
+    real = memory.send
+
+    def interrupted(message: Outgoing) -> Sent:
+        if len(memory.sent) == 3:
+            raise KeyboardInterrupt
+        return real(message)
+
+    monkeypatch.setattr(memory, "send", interrupted)
+    room = mailroom()
+    with pytest.raises(KeyboardInterrupt):
+        despatch(world.engine, room, plan_id, NOW, memory, batch=10)
+    states = list(_states(world).values())
+    assert {state: states.count(state) for state in set(states)} == {T.SENT: 3, T.UNKNOWN: 1, T.CERTIFIED: PEOPLE - 4}
+    monkeypatch.setattr(memory, "send", real)
+    despatch(world.engine, room, plan_id, NOW, memory)
+    assert len(memory.sent) == PEOPLE - 1
+
+
+def _start(world: World, house: PostOffice, plan_id: int, *, now: object = NOW, lanes: int = 1) -> BaseProcess:
+    url = world.engine.url.render_as_string(hide_password=False)
+    sender = spawned.Process(target=send, args=(url, house.port, plan_id, now, lanes))
+    sender.start()
+    return sender
+
+
+def _kill_during(dice: random.Random, house: PostOffice, sender: BaseProcess) -> None:
+    """Before a message, between it and its answer, or a moment later: after two to nine more of them."""
+    left = dice.randint(2, 9)
+    moments: tuple[Callable[[], None], ...] = (lambda: _kill(sender), lambda: _kill_soon(sender, dice))
+    deed = dice.choice(moments)
+
+    def mood(*_: object) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            deed()
+
+    house.rcpt = house.data = lambda *_: None
+    if dice.random() < 0.5:
+        house.rcpt = mood
+    else:
+        house.data = mood
+
+
+def _kill(sender: BaseProcess) -> None:
+    assert sender.pid is not None
+    os.kill(sender.pid, signal.SIGKILL)
+
+
+def _kill_soon(sender: BaseProcess, dice: random.Random) -> None:
+    threading.Timer(dice.uniform(0, 0.003), _kill, [sender]).start()
+
+
+def _touch_of(message_id: str) -> int:
+    return int(message_id.split(".")[1])
+
+
+def _states(world: World) -> dict[int, TouchState]:
+    with reading(world.engine) as connection:
+        return {touch: TouchState(state) for touch, state in connection.execute(select(Touch.id, Touch.state))}
+
+
+def _plan_for_many(world: World) -> int:
+    """Forty people of the account Globex, all due with the same content, certified."""
+    address = "p{}@globex.example".format
+    with writing(world.engine) as connection:
+        person = {"account_id": world.accounts["globex"], "consent_basis": "consent", "consent_at": NOW - DAY}
+        person |= {"first_name": "Pat", "last_name": "Example", "role": "champion"}
+        people = [
+            {**person, "email": address(n), "email_hash": email_hash(address(n)), "title": f"Buyer {n}"}
+            for n in range(PEOPLE)
+        ]
+        connection.execute(insert(Stakeholder), people)
+        ids = connection.scalars(select(Stakeholder.id).where(Stakeholder.title.like("Buyer %"))).all()
+        decided = {"account_id": world.accounts["globex"], "as_of": NOW, "answer": "touch", "until": NOW, "play": PLAY}
+        decided |= {"content": CONTENT, "stage": "discovery"}
+        connection.execute(insert(Decision), [{**decided, "stakeholder_id": id} for id in ids])
+        connection.execute(Account.__table__.update().values(industry="Metals"))
+    plan_id = freeze(world, mailroom().compiled.play)
+    certify(world, plan_id)
+    return plan_id
