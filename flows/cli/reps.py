@@ -50,7 +50,11 @@ def hold(
 @click.command()
 @who
 @click.option(
-    "--cause", "causes", type=click.Choice(list(HoldCause)), multiple=True, help="Only these; default: all but legal."
+    "--cause",
+    "causes",
+    type=click.Choice([cause.value for cause in HoldCause]),
+    multiple=True,
+    help="Only these; default: all but legal.",
 )
 @account
 @by
@@ -114,7 +118,7 @@ def stop(
 
 @click.command()
 @who
-@click.argument("verdict", type=click.Choice(list(Verdict)))
+@click.argument("verdict", type=click.Choice([verdict.value for verdict in Verdict]))
 @click.option("--topic", default=None, help="What it was about: price, timing, security …")
 @click.option("--callback-on", type=click.DateTime(["%Y-%m-%d"]), default=None, help="When to try again: 2027-01-15.")
 @account

@@ -1,0 +1,138 @@
+"""`tandem signal | hold | release | stop | veto | feedback | forget | export | audit` as somebody types them."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from accounts.errors import TandemError
+from flows.cli import COMMANDS, tandem
+from tests.cast import NOW, World
+from tests.signals.post import person
+
+ALICE = "alice@acme.example"
+TOMORROW = (NOW + timedelta(days=1)).isoformat()
+Say = Callable[..., Result]
+
+
+@pytest.fixture
+def say(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Say:
+    """Types a command into a house whose clock stands at NOW."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TANDEM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TANDEM_DATABASE_URL", world.engine.url.render_as_string(hide_password=False))
+    monkeypatch.setenv("TZ", "UTC")
+
+    def typed(*words: str, now: bool = True, **more: Any) -> Result:
+        return CliRunner().invoke(tandem, [*words, *(["--as-of", NOW.isoformat()] if now else [])], **more)
+
+    return typed
+
+
+def ok(result: Result) -> str:
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result.output.strip()
+
+
+def refusal(result: Result) -> str:
+    assert isinstance(result.exception, TandemError), result.output
+    return str(result.exception)
+
+
+def test_hold_and_release_answer_in_one_sentence(say: Say) -> None:
+    assert ok(say("hold", "acme", "--until", TOMORROW, "--by", "ravi")).startswith("acme is held until 2026-11-25")
+    assert ok(say("release", "acme")) == "acme: 1 hold released"
+    assert ok(say("release", "acme")) == "acme was not held"
+
+
+def test_a_hold_as_json_says_whom_it_is_about(say: Say) -> None:
+    answer = json.loads(ok(say("hold", ALICE, "--json")))
+    assert answer["subjects"] == [{"account": "acme", "email": ALICE}]
+    assert len(answer["rows"]) == 1
+
+
+def test_a_name_nobody_has_is_one_line_with_a_cure(say: Say) -> None:
+    assert refusal(say("hold", "acmee")) == "nobody and nothing is called 'acmee' (did you mean acme?)"
+    assert refusal(say("hold", "acme", "--until", "2020-01-01")).startswith("until: 2020-01-01 00:00 UTC is over")
+
+
+def test_stop_stops_everything_or_one_thing_and_says_how_to_go_on(say: Say) -> None:
+    assert (
+        ok(say("stop", "--account", "acme"))
+        == "account acme is stopped; go on with: tandem stop --account acme --release"
+    )
+    assert ok(say("stop")) == "everything is stopped; go on with: tandem stop --release"
+    assert ok(say("stop", "--release")) == "everything goes on"
+    assert ok(say("stop", "--release")) == "everything was not stopped"
+    assert say("stop", "--account", "acme", "--play", "x").exit_code == 2
+    assert refusal(say("stop", "--rep", "nobody@x.example")).startswith("no rep")
+
+
+def test_veto_and_feedback(say: Say) -> None:
+    assert (
+        ok(say("veto", ALICE, "new-business/evaluation/pilot"))
+        == f"new-business/evaluation/pilot will not reach {ALICE}"
+    )
+    assert ok(say("veto", ALICE)) == f"all mail will not reach {ALICE}"
+    assert ok(say("veto", ALICE, "--withdraw")) == f"all mail may reach {ALICE} again"
+    assert ok(say("veto", ALICE, "--withdraw")) == f"there was no such veto for {ALICE}"
+    assert ok(say("feedback", "acme", "bad_timing", "--callback-on", "2027-01-15")) == "acme: bad timing, thank you"
+    assert say("feedback", "acme", "splendid").exit_code == 2
+
+
+def test_a_signal_by_hand_acts_at_once(say: Say, world: World) -> None:
+    said = ok(say("signal", "add", "--email", ALICE, "--kind", "replied"))
+    assert said.splitlines() == ["signals: 1 new, 0 known before, 1 applied, 0 in quarantine", "replied, so held: acme"]
+    again = json.loads(ok(say("signal", "add", "--email", ALICE, "--kind", "replied", "--json")))
+    assert (again["recorded"], again["duplicates"]) == (0, 1)
+    assert "seat empty: economic buyer at acme" in ok(
+        say("signal", "add", "--email", "bob@acme.example", "--kind", "left_company")
+    )
+    assert person(world.engine, world, "bob").email_status == "left"
+    assert refusal(say("signal", "add", "--email", "x@acme.example", "--kind", "clicked")).startswith("nobody has")
+
+
+def test_a_file_of_signals_is_read_and_listed(say: Say, tmp_path: Path) -> None:
+    path = tmp_path / "fair.csv"
+    path.write_text(f"email,kind,occurred_at\n{ALICE},visited,2026-11-20\nx@acme.example,visited,2026-11-20\n")
+    assert ok(say("signal", "import", str(path), "--source", "fair")).splitlines() == [
+        "signals: 1 new, 0 known before, 1 applied, 1 in quarantine", "see: tandem quarantine",
+    ]  # fmt: skip
+    assert ok(say("signal", "list", now=False)) == f"2026-11-20 00:00  visited            {ALICE}"
+    assert json.loads(ok(say("signal", "list", "--account", "acme", "--json", now=False)))[0]["source"] == "fair"
+    assert ok(say("signal", "list", "--account", "globex", now=False)) == "no signals"
+    assert "cannot be read" in refusal(say("signal", "import", "nowhere.csv"))
+
+
+def test_forget_asks_first_and_export_shows_what_there_was(say: Say, world: World) -> None:
+    held = json.loads(ok(say("export", ALICE, now=False)))
+    assert held["stakeholder"][0]["first_name"] == "Alice"
+    assert say("forget", ALICE, input="n\n").exit_code == 1
+    assert person(world.engine, world, "alice").email == ALICE
+    assert "erased: 1 stakeholder" in ok(say("forget", ALICE, input="y\n")).replace("1 activity, ", "")
+    assert set(json.loads(ok(say("export", ALICE, now=False)))["suppression"][0]) == {"reason", "at", "expires_at"}
+    assert refusal(say("forget", "nobody@acme.example", "--yes")).startswith("nothing is known about")
+    assert json.loads(ok(say("forget", "bob@acme.example", "--json")))["rows"]["stakeholder"] == 1
+
+
+def test_everything_reps_said_stands_in_the_audit_and_the_audit_is_whole(say: Say) -> None:
+    ok(say("hold", "acme", "--by", "ravi"))
+    ok(say("stop", "--by", "sofia"))
+    assert [line.split()[2:] for line in ok(say("audit", now=False)).splitlines()] == [
+        ["sofia", "stop", "global"], ["ravi", "hold", "account:acme"],
+    ]  # fmt: skip
+    assert ok(say("audit", "--verify", now=False)).startswith("2 entries, whole; the last one's hash is ")
+    assert json.loads(ok(say("audit", "--json", now=False)))[0]["action"] == "stop"
+
+
+@pytest.mark.parametrize(
+    "name", ["signal", "hold", "release", "stop", "veto", "feedback", "forget", "export", "audit", "serve"]
+)
+def test_the_manual_of_each_command_ends_with_one_that_can_be_pasted(name: str) -> None:
+    assert name in COMMANDS
+    words = [name, "add", "--help"] if name == "signal" else [name, "--help"]
+    assert f"Example: tandem {name}" in ok(CliRunner().invoke(tandem, words))
