@@ -8,11 +8,12 @@ piece ends its line with a soft line break, which readers take away again, so no
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import Environment, nodes
 from jinja2.visitor import NodeTransformer
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from flows.channels.email.compose import quoted
 from flows.variables import environment
@@ -74,14 +75,21 @@ def _piece(text: str) -> str:
     return written if written.endswith("\n") else written + _SOFT_BREAK
 
 
-def _piece_of_html(value: object) -> Markup:
-    return Markup(_piece(escape(value)))  # noqa: S704 -- escaped right here; the mark keeps it from being escaped twice
+#: Names and addresses come back within a mail and from mail to mail, so their pieces are kept for a while.
+_kept = lru_cache(maxsize=16_384)
 
 
-def _piece_of_text(value: object) -> str:
-    return _piece(str(value))
+@_kept
+def _html_piece(value: str) -> str:
+    return _piece(str(escape(value)))
+
+
+@_kept
+def _text_piece(value: str) -> str:
+    return _piece(value)
 
 
 _HTML, _TEXT = environment(autoescape=True), environment(autoescape=False)
-_QUOTED_HTML = environment(autoescape=True, finalize=_piece_of_html)
-_QUOTED_TEXT = environment(autoescape=False, finalize=_piece_of_text)
+# The pieces are escaped before they are encoded, so Jinja2 itself must not escape them again.
+_QUOTED_HTML = environment(autoescape=False, finalize=lambda value: _html_piece(str(value)))
+_QUOTED_TEXT = environment(autoescape=False, finalize=lambda value: _text_piece(str(value)))

@@ -44,7 +44,7 @@ LAYOUT_CONTRACT: dict[str, Any] = {
     },
     "unsubscribe_url": "https://mail.example/u/MDEyMzQ1Njc4OWFiY2RlZg",
 }
-FILTERS = ("capitalize", "d", "default", "e", "escape", "lower", "replace", "title", "trim", "truncate", "upper")
+FILTERS = ("capitalize", "d", "default", "lower", "replace", "title", "trim", "truncate", "upper")
 #: Each optional variable doubles them; nobody can review a text with more versions of itself.
 MOST_CASES = 128
 TESTS = ("defined", "eq", "ne", "undefined")
