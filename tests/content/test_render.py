@@ -14,7 +14,7 @@ from accounts.errors import ContentRefused, NotFound
 from accounts.playbook import load_play
 from flows.prepare import flat
 from flows.render import Compiled, Facts, Message, compile_play, read_layout
-from flows.variables import CONTRACT, LAYOUT_CONTRACT, MISSING, OPTIONAL
+from flows.variables import CONTRACT, FILTERS, LAYOUT_CONTRACT, MISSING, OPTIONAL
 from tests.content.desk import WHY_NOW, lay_out, spoil
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -324,3 +324,22 @@ def _copied_layout(folder: Path) -> Path:
         text = (TEMPLATES / "layout" / f"{name}.{part}").read_text("utf-8")
         (layout / f"{name}.{part}").write_text(text, "utf-8")
     return layout
+
+
+def test_what_the_manual_for_writers_promises_is_so(tmp_path: Path) -> None:
+    manual = (TEMPLATES / "README.md").read_text("utf-8")
+    example = re.search(r"```\n(\{% if.*?)```", manual, re.DOTALL)
+    assert example
+    filters = '{{ account.name | upper | trim | replace("a", "b") | truncate(40) | default("x") }}'
+    words = WHY_NOW.replace("Waiting has a price.", f"{example[1]}\n{filters} {{# note #}}")
+    compiled = compile_play(load_play(lay_out(tmp_path, **{"discovery__why-now.md": words})), TEMPLATES)
+    known, unknown = (
+        compiled.render("small/discovery/why-now", context(account_industry=industry)).text
+        for industry in ("Food", None)
+    )
+    assert "In food the night shift decides it." in known
+    assert "night shift" not in unknown
+    assert "ACME WORKS INTERNATIONAL\n" in known
+    for name in ("upper", "lower", "title", "capitalize", "trim", "replace", "truncate", "default"):
+        assert f"`{name}" in manual
+        assert name in FILTERS
