@@ -132,7 +132,7 @@ def mailbox(box: Mailbox) -> str:
 
     Raises InputRefused for a name with a control character and for an address that cannot be written.
     """
-    address = _address(box.address)
+    address = ascii_address(box.address)
     if _FORBIDDEN.search(box.name):
         raise _forbidden("a name", box.name)
     name = _display_name(" ".join(box.name.split()))
@@ -167,8 +167,11 @@ def _display_name(name: str) -> str:
     return _encoded("a name", name)
 
 
-def _address(address: str) -> str:
-    """The address in ASCII, a foreign domain as IDNA."""
+def ascii_address(address: str) -> str:
+    """An address as headers and mail servers take it: ASCII, a foreign domain as IDNA.
+
+    Raises InputRefused for one that cannot be written to; the message masks it.
+    """
     local, _, domain = address.rpartition("@")
     if not domain.isascii():
         try:
