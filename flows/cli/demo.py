@@ -1,5 +1,7 @@
 """`tandem demo`: a believable world in `.tandem/demo`, three weeks of it in about a minute."""
 
+import sys
+
 import click
 
 from flows.cli.door import as_json, show_json
@@ -18,7 +20,7 @@ def demo(seed: int | None, json_: bool) -> None:
     from flows.demo.run import run_demo
     from flows.demo.story import SEED
 
-    ending = run_demo(SEED if seed is None else seed, tell=None if json_ else click.get_text_stream("stderr"))
+    ending = run_demo(SEED if seed is None else seed, tell=None if json_ else sys.stderr)
     if json_:
         show_json(ending.as_json())
     else:

@@ -15,12 +15,13 @@ from typing import Any
 from accounts.ledger.engine import reading
 from accounts.ledger.recipients import read_recipients
 from accounts.ledger.touches import Listed, list_touches
-from accounts.vocabulary import TouchState
+from accounts.vocabulary import TouchState, Verdict
 from flows.demo.buyers import Received, Row, react
 from flows.demo.world import World, write_csv
 from flows.house import House
 from flows.importing import Imported, import_paths
 from flows.intake import inbox_of
+from flows.reps import feedback, hold
 
 SEED = 11
 #: A Monday; the story has a calendar of its own, so it reads the same whenever it is told.
@@ -51,6 +52,7 @@ class Teller:
     run_flow: RunFlow
     counts: Counter[str] = field(default_factory=Counter)
     imported: Imported | None = None
+    runs: int = 0
 
     def __post_init__(self) -> None:
         self.buyers = Buyers(self.house, inbox_of(self.house.settings))
@@ -67,12 +69,29 @@ class Teller:
             yield Chore(day, f"{morning}: buyers answered, CRM export", self.new_facts)
             for flow in ("signals", "track"):
                 yield Chore(day, f"{morning}: {flow}", partial(self.flow, flow))
+            if day in self.words:
+                yield Chore(day + timedelta(minutes=10), f"{morning}: a rep says something", self.words[day])
             if day.weekday() in (0, 3):
                 yield Chore(day + timedelta(minutes=30), f"{morning}: briefs", partial(self.flow, "briefs"))
             yield Chore(day + timedelta(hours=2, minutes=30), f"{morning}: nurture", partial(self.flow, "nurture"))
             yield Chore(day + timedelta(hours=9), f"{morning}: nurture, afternoon", partial(self.flow, "nurture"))
             if day.weekday() == 4:
                 yield Chore(day + timedelta(hours=10), f"{morning}: ad audiences", partial(self.flow, "audiences"))
+
+    @property
+    def words(self) -> dict[datetime, Callable[[datetime], object]]:
+        """What reps say in these weeks, as they would by `tandem hold` and `tandem feedback`."""
+        engine, accounts = self.house.engine, self.world.accounts
+        held, ripe = accounts[1], accounts[7]
+        return {
+            START + timedelta(days=3): lambda now: hold(
+                engine, held["account"], by=held["owner_email"], now=now, until=now + timedelta(days=7),
+                note="They reorganise the plant; quiet until the new lead is named.",
+            ),
+            START + timedelta(days=9): lambda now: feedback(
+                engine, ripe["account"], Verdict.RIPE, by=ripe["owner_email"], now=now, topic="peak shaving",
+            ),
+        }  # fmt: skip
 
     def new_facts(self, now: datetime) -> None:
         self.buyers.answer(now)
@@ -83,6 +102,7 @@ class Teller:
         return import_paths(self.house.engine, export, now=now, play=self.house.play)
 
     def flow(self, name: str, now: datetime) -> None:
+        self.runs += 1
         self.counts.update(
             {f"{name}.{word}": count for word, count in self.run_flow(name, self.house.play.key, now).items()}
         )

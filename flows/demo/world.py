@@ -78,6 +78,8 @@ def build_world(seed: int, start: datetime) -> World:
         world.people.extend(people)
         _sales_story(dice, world, number, account, people, start)
     _share_one_person(world)
+    _jump_back(world, start)
+    _slips(world, start)
     _past(dice, world, start)
     return world
 
@@ -247,9 +249,28 @@ def _share_one_person(world: World) -> None:
     world.people.append({**borrowed, "account": world.accounts[10]["account"], "title": "Consultant", "role": ""})
 
 
+def _jump_back(world: World, start: datetime) -> None:
+    """Somebody reopens a signed deal at the front of the pipeline: a move the play does not allow."""
+    won = next((deal for deal in world.opportunities if deal.row["stage"] == "Closed Won"), world.opportunities[-1])
+    at = max(won.since, start) + timedelta(days=4)
+    world.opportunities.append(Dated(at, {**won.row, "stage": "Qualification", "is_won": "false"}))
+
+
+def _slips(world: World, start: datetime) -> None:
+    """What every export has: an address without a domain, a rep nobody knows, a meeting next year, a deal of nobody."""
+    someone, first = world.people[0], world.activities[0].row
+    unreachable = {**someone, "email": "to.be.completed", "first_name": "Unknown", "last_name": "Person"}
+    world.people.append(unreachable)
+    former_rep = {**first, "activity": "typo-1", "rep_email": f"former.rep@{VENDOR_DOMAIN}"}
+    next_year = {**first, "activity": "typo-2", "occurred_at": (start + timedelta(days=300)).isoformat()}
+    world.activities.extend([Dated(start, former_rep), Dated(start, next_year)])
+    nobodys = {**world.opportunities[0].row, "opportunity": "opp-nobody", "account": "a-company-we-lost"}
+    world.opportunities.append(Dated(start, nobodys))
+
+
 def _past(dice: random.Random, world: World, start: datetime) -> None:
     """Six people opted out, four addresses bounced and two people left before the story begins."""
-    chosen = dice.sample(world.people, 12)
+    chosen = dice.sample([person for person in world.people if "@" in person["email"]], 12)
     kinds = ["unsubscribed"] * 6 + ["bounced"] * 4 + ["left_company"] * 2
     for number, (person, kind) in enumerate(zip(chosen, kinds, strict=True)):
         at = start - timedelta(days=dice.randint(8, 60))

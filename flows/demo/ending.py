@@ -1,0 +1,118 @@
+"""How the demo ended: ten lines, and a page that links all of it."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from accounts.ledger.engine import reading
+from accounts.ledger.plans import plans_in, read_plan
+from accounts.vocabulary import PlanState
+from expectations.gate import describe
+from flows.demo.story import DAYS, START, Teller
+from flows.house import House
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What happened, as counts of what the flows answered, and what to open."""
+
+    seconds: float
+    accounts: int
+    people: int
+    reps: int
+    quarantined: int
+    contacted: int
+    moved: int
+    refused_moves: int
+    sent: int
+    cancelled: int
+    signals: int
+    replies: int
+    briefs: int
+    flow_runs: int
+    plan: int | None
+    home: Path
+    brief: Path | None
+
+    def lines(self) -> list[str]:
+        """The ten lines at the end of `tandem demo`."""
+        return [
+            "",
+            f"Three weeks at Lumenflow, told by {self.flow_runs} flow runs in {self.seconds:.0f} s:",
+            f"  {self.accounts} accounts, {self.people} stakeholders, {self.reps} reps; {self.quarantined} rows in quarantine",
+            f"  {self.contacted} contacted by sales, {self.moved} stage moves, {self.refused_moves} refused and reported",
+            f"  {self.sent} e-mails went out, none twice; {self.cancelled} were stopped at the last check",
+            f"  {self.signals} signals came back, {self.replies} replies paused their accounts",
+            f"  {self.briefs} briefs went to reps",
+            f"Open    {self.home / 'index.html'} (links everything below)",
+            f"Brief   {self.brief or 'none: nothing changed'}",
+            f"Mail    {self.home / 'outbox' / 'index.html'}",
+            f"Plan    TANDEM_HOME={self.home} tandem plan --as-of {_end():%Y-%m-%d}",
+            f"Prefect tandem up --ui-only --home {self.home}",
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
+
+
+def look_back(house: House, teller: Teller, *, seconds: float) -> Ending:
+    counts: Counter[str] = teller.counts
+    home = house.settings.home
+    briefs = sorted((home / "briefs").glob("*.html"), key=lambda path: path.stat().st_size)
+    with reading(house.engine) as connection:
+        done = plans_in(connection, PlanState.DONE)
+    return Ending(
+        seconds=seconds,
+        accounts=len(teller.world.accounts),
+        people=len(teller.world.people),
+        reps=len(teller.world.reps),
+        quarantined=teller.imported.quarantined if teller.imported else 0,
+        contacted=counts["track.contacted"],
+        moved=counts["track.moves"],
+        refused_moves=counts["track.refused"],
+        sent=counts["nurture.sent"],
+        cancelled=counts["nurture.cancelled"],
+        signals=counts["signals.applied"],
+        replies=counts["signals.replies"],
+        briefs=counts["briefs.delivered"],
+        flow_runs=teller.runs,
+        plan=max((plan.id for plan in done), default=None),
+        home=home,
+        brief=briefs[-1] if briefs else None,
+    )
+
+
+def _end() -> datetime:
+    return START + timedelta(days=DAYS)
+
+
+def write_index(house: House, ending: Ending) -> None:
+    """`index.html` in the demo's home: what happened, and links to brief, outbox, verdict and ads."""
+    pages = Environment(
+        loader=FileSystemLoader(house.settings.templates / "pages"), undefined=StrictUndefined, autoescape=True
+    )
+    home = house.settings.home
+    page = pages.get_template("demo.html").render(
+        ending=ending,
+        briefs=sorted(path.relative_to(home) for path in (home / "briefs").glob("*.html")),
+        ads=sorted(path.relative_to(home) for path in (home / "audiences").rglob("*.csv")),
+        verdict=Markup(_verdict(house, ending.plan)),  # noqa: S704  our own sentences, rendered from Markdown
+        begins=START,
+        ends=_end(),
+    )
+    (home / "index.html").write_text(page, encoding="utf-8")
+
+
+def _verdict(house: House, plan: int | None) -> str:
+    """The gate's word on a plan, as HTML."""
+    if plan is None:
+        return "<p>No plan was certified.</p>"
+    with reading(house.engine) as connection:
+        checks = read_plan(connection, plan).checks
+    return str(MarkdownIt("commonmark", {"html": False}).enable("table").render(describe(checks)))
