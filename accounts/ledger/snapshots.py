@@ -173,7 +173,7 @@ class _Shard:
         pauses = self._play.pauses
         met = kind == ActivityKind.MEETING
         ends = at + (pauses.after_meeting if met else pauses.after_reply)
-        ends = min((freed for freed in releases if freed >= at), default=ends)
+        ends = min([ends, *(freed for freed in releases if freed >= at)])
         return Hold(HoldCause.MEETING if met else HoldCause.REPLY, at, ends, None, "sales")
 
     def vetoes(self) -> dict[int, dict[int, dict[str | None, datetime]]]:
