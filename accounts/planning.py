@@ -61,6 +61,11 @@ class Touch(NamedTuple):
     def answer(self) -> Answer:
         return Answer.TOUCH
 
+    @property
+    def reason(self) -> None:
+        """A touch needs none."""
+        return None
+
 
 class Wait(NamedTuple):
     """Not yet. `until`: when the answer may change; None: when somebody acts."""
