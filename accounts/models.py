@@ -476,6 +476,8 @@ class Suppression(Base):
 
 
 class Audience(Base):
+    """An audience on an ad platform: the people or companies of one stage of a play."""
+
     __tablename__ = "audience"
     __table_args__ = (UniqueConstraint("platform", "name", "kind", name="one_audience_per_platform_and_name"),)
     id: Mapped[pk]
@@ -488,10 +490,13 @@ class Audience(Base):
 
 
 class AudienceMember(Base):
+    """Somebody in an audience: a person's hash in the platform's form, or a company's domain, and what is owed."""
+
     __tablename__ = "audience_member"
+    __table_args__ = (Index("ix_audience_member_audience_id_state", "audience_id", "state"),)
     audience_id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)
     member_hash: Mapped[str] = mapped_column(String(255), primary_key=True)
-    state: Mapped[word] = mapped_column(index=True)
+    state: Mapped[word]
     synced_at: Mapped[utc | None]
 
 

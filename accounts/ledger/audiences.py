@@ -143,12 +143,10 @@ def confirm(connection: Connection, audience_id: int, members: Sequence[str], ow
     """The platform took what we owed it. Members that something else is owed for by now keep that state."""
     done = {MemberState.PENDING_ADD: MemberState.ADDED, MemberState.PENDING_REMOVE: MemberState.REMOVED}[owed]
     for chunk in chunks(members, BATCH):
-        member = rows_of(connection, "member", {"hash": String(255)}, [(hashed,) for hashed in chunk])
-        here = and_(
-            AudienceMember.audience_id == audience_id,
-            AudienceMember.member_hash == member.c.hash,
-            AudienceMember.state == owed,
-        )
+        # IN, not a join: SQLite would go through the whole list once for every member that is owed
+        listed = select(rows_of(connection, "member", {"hash": String(255)}, [(hashed,) for hashed in chunk]).c.hash)
+        here = and_(AudienceMember.audience_id == audience_id, AudienceMember.state == owed)
+        here = and_(here, AudienceMember.member_hash.in_(listed))
         connection.execute(update(AudienceMember).where(here).values(state=done, synced_at=now))
     connection.execute(update(Audience).where(Audience.id == audience_id).values(synced_at=now))
 
