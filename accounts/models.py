@@ -257,6 +257,7 @@ class Decision(Base):
     content: Mapped[slug | None]
     play: Mapped[slug | None]
     stage: Mapped[word | None]
+    #: touch: until when it may leave; a late step: until when it might have.
     not_after: Mapped[utc | None]
     timezone: Mapped[slug | None]
     timezone_source: Mapped[word | None]

@@ -73,6 +73,8 @@ class Wait(NamedTuple):
     reason: Reason
     until: datetime | None
     content: str | None = None
+    #: A late step: since when it is too late to be sent unasked.
+    late_since: datetime | None = None
 
     @property
     def answer(self) -> Answer:
@@ -199,7 +201,7 @@ class Planner:
         opens = calendar.next_allowed(due)
         not_after = elapse(opens or due, step.not_after, stops)
         if now > not_after:
-            return Wait(Reason.LATE_STEP, None, step.key)
+            return Wait(Reason.LATE_STEP, None, step.key, not_after)
         allowed = calendar.next_allowed(now)
         if opens is None or allowed != now:
             return Wait(calendar.why_closed(now), allowed, step.key)

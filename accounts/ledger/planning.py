@@ -128,7 +128,8 @@ def _row(answer: Said, play: str, stage: str, form: Form) -> Row:
         return ("touch", None, form.write(due), content, play, stage, form.write(not_after), zone, source)
     why = _WORDS[answer.reason]
     if isinstance(answer, Wait):
-        return ("wait", why, form.write(answer.until), answer.content, play, stage, None, None, None)
+        _, until, content, late_since = answer
+        return ("wait", why, form.write(until), content, play, stage, form.write(late_since), None, None)
     return ("never", why, None, answer.content, play, stage, None, None, None)
 
 

@@ -191,7 +191,8 @@ def test_staggered_colleagues_do_not_get_the_same_mail_within_a_day() -> None:
 
 
 def test_late_step_waits_for_a_decision() -> None:
-    assert answer(acme(stage_entered_at=NOW - 13 * DAY)) == Wait(Reason.LATE_STEP, None, PILOT)
+    said = answer(acme(stage_entered_at=NOW - 13 * DAY))
+    assert said == Wait(Reason.LATE_STEP, None, PILOT, late_since=NOW - DAY)
 
 
 def test_sequence_finished_when_everything_was_said() -> None:

@@ -112,7 +112,7 @@ def test_time_under_a_hold_is_not_lateness() -> None:
     since, ends = 18 * DAY, -10 * DAY
     held = acme(stage_entered_at=NOW - 19 * DAY, holds=[hold(since=since, until=ends)])
     assert isinstance(answer(held, ANY_TIME), Touch)
-    assert answer(acme(stage_entered_at=NOW - 19 * DAY), ANY_TIME) == Wait(Reason.LATE_STEP, None, PILOT)
+    assert answer(acme(stage_entered_at=NOW - 19 * DAY), ANY_TIME).reason is Reason.LATE_STEP
 
 
 def test_a_touch_may_leave_as_long_as_its_step_is_not_late_without_the_hold() -> None:
@@ -138,7 +138,8 @@ def test_a_step_is_late_after_its_not_after_and_not_before() -> None:
     due = NOW - 10 * DAY
     assert isinstance(answer(acme(stage_entered_at=due - 2 * DAY), ANY_TIME), Touch)
     just_late = acme(stage_entered_at=due - 2 * DAY - timedelta(seconds=1))
-    assert answer(just_late, ANY_TIME) == Wait(Reason.LATE_STEP, None, PILOT)
+    late_since = NOW - timedelta(seconds=1)
+    assert answer(just_late, ANY_TIME) == Wait(Reason.LATE_STEP, None, PILOT, late_since)
 
 
 def test_nights_and_weekends_are_not_lateness() -> None:
@@ -166,7 +167,7 @@ def test_nobody_is_late_with_a_step_they_could_not_have_had(facts: dict[str, dat
 def test_a_step_added_to_a_running_stage_is_not_born_late() -> None:
     veteran = acme(stage_entered_at=NOW - 40 * DAY)
     assert isinstance(Planner(ANY_TIME, NOW, {PILOT: NOW - HOUR}).plan(veteran)[0], Touch)
-    assert Planner(ANY_TIME, NOW, {PILOT: NOW - 90 * DAY}).plan(veteran) == [Wait(Reason.LATE_STEP, None, PILOT)]
+    assert Planner(ANY_TIME, NOW, {PILOT: NOW - 90 * DAY}).plan(veteran)[0].reason is Reason.LATE_STEP
 
 
 def test_an_approval_that_took_long_does_not_make_the_first_touch_late() -> None:
