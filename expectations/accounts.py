@@ -17,7 +17,7 @@ NOT_ITS_OWN_PARENT = Rule(
     complaint="the parent is the account itself",
     cure="name the company above it, or none",
     column="parent",
-    sql="SELECT entry FROM {batch} WHERE parent = key",
+    broken_when="parent = key",
 )
 
 DOMAIN_HAS_A_DOT = Rule(
@@ -26,7 +26,7 @@ DOMAIN_HAS_A_DOT = Rule(
     complaint="the domain is none: it should be such as acme.example",
     cure="correct the domain and import again",
     column="domain",
-    sql="SELECT entry FROM {batch} WHERE domain NOT LIKE '_%._%'",
+    broken_when="domain NOT LIKE '_%._%'",
 )
 
 PARENT_IS_KNOWN = Rule(
@@ -35,8 +35,8 @@ PARENT_IS_KNOWN = Rule(
     complaint="accounts name a parent we do not have: linked as soon as it comes",
     cure="import the parent",
     column="parent",
-    sql=(
-        "SELECT entry FROM {batch} WHERE parent IS NOT NULL "
+    broken_when=(
+        "parent IS NOT NULL "
         "AND NOT EXISTS (SELECT 1 FROM account WHERE account.key = parent) "
         "AND NOT EXISTS (SELECT 1 FROM incoming_accounts AS sibling "
         "WHERE sibling.key = parent AND NOT sibling.is_rejected)"

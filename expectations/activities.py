@@ -22,7 +22,7 @@ PERSON_IS_KNOWN = Rule(
     complaint="activities name a person who is not among the account's stakeholders: kept, for the account alone",
     cure="import the person, then these activities again",
     column="stakeholder_email",
-    sql="SELECT entry FROM {batch} WHERE stakeholder_email IS NOT NULL AND stakeholder_id IS NULL",
+    broken_when="stakeholder_email IS NOT NULL AND stakeholder_id IS NULL",
     severity=Severity.WARNING,
 )
 

@@ -7,14 +7,18 @@ to come back, none may have crashed, and there is at least one row.
 Importing Great Expectations takes seconds and 220 MiB: it happens here, when something is judged, and nowhere else.
 """
 
+import gc
 import logging
+import sqlite3
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine
+from sqlalchemy import Engine
 
-from expectations.rules import Rule
+from expectations.rules import Rule, Suite, any_broken, filled
 
 SOME_ROWS = "there_is_at_least_one_row"
 #: Longest wait for a locked database, in seconds, and for one rule on PostgreSQL.
@@ -39,76 +43,95 @@ class Judgement:
         return "; ".join(f"{word}: {', '.join(ids)}" for word, ids in parts if ids) or "all rules kept"
 
 
-def judge(engine: Engine, query: str, rules: Sequence[Rule], values: Mapping[str, str]) -> Judgement:
-    """Judge the rows of `query` (it begins with SELECT and must be committed) by the SQL of `rules`.
+#: (rules it answers for, whether they are all kept, what its exception said) of one expectation.
+Answer = tuple[tuple[str, ...], bool, str]
 
-    `values` fill the placeholders of the rules. Never raises for what a rule does: a crash is a judgement.
+
+def judge(place: Path | Engine, query: str, suite: Suite, values: Mapping[str, str]) -> Judgement:
+    """Judge the rows of `query` (it begins with SELECT and must be committed) by the critical rules of `suite`.
+
+    `place`: the SQLite file where they are, or the engine of a PostgreSQL database, of which only the address is used.
+    `values` fill the placeholders of the rules. Rules about single rows are asked in one go, as one look at each row
+    answers them all; only if something is wrong are they asked one by one. Never raises for what a rule does: a crash
+    is a judgement.
     """
+    together = _ask(place, query, [suite.about_rows, *((rule,) for rule in suite.about_all)], values)
+    if together.passed:
+        return together
+    return _ask(place, query, [(rule,) for rule in suite.critical], values)
+
+
+def conclude(asked: Sequence[str], answers: Sequence[Answer]) -> Judgement:
+    """The verdict on what came back; pure, so that it can be tested by hand."""
+    crashed = [rule for rules, _, trouble in answers if "'raised_exception': True" in trouble for rule in rules]
+    failed = [rule for rules, success, _ in answers if not success for rule in rules if rule not in crashed]
+    came_back = {rule for rules, _, _ in answers for rule in rules}
+    return Judgement(tuple(failed), tuple(crashed), tuple(sorted({*asked, SOME_ROWS} - came_back)))
+
+
+def _ask(place: Path | Engine, query: str, groups: Sequence[Sequence[Rule]], values: Mapping[str, str]) -> Judgement:
     gx = great_expectations()
-    expectations = [_as_expectation(gx, rule, values) for rule in rules]
-    expectations.append(gx.expectations.ExpectTableRowCountToBeBetween(min_value=1, meta={"rule": SOME_ROWS}))
-    source = _open_source(gx, engine)
+    expectations = [_as_expectation(gx, group, values) for group in groups if group]
+    expectations.append(gx.expectations.ExpectTableRowCountToBeBetween(min_value=1, meta={"rules": [SOME_ROWS]}))
+    source = _open_source(gx, place)
     try:
         batch = source.add_query_asset("rows", query=query).add_batch_definition_whole_table("now").get_batch()
         result = batch.validate(gx.ExpectationSuite("rules", expectations=expectations), result_format="BOOLEAN_ONLY")
-        answers = [
-            (str(r.expectation_config.meta["rule"]), bool(r.success), str(r.exception_info)) for r in result.results
-        ]
     except Exception as error:  # whatever its many layers raise: unjudged is not passed
-        return Judgement(
-            crashed=(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no word'}",)
-        )
+        said = str(error).splitlines()[0] if str(error) else "no word"
+        return Judgement(crashed=(f"{type(error).__name__}: {said}",))
     finally:
         source.get_execution_engine().close()
-    return conclude([rule.id for rule in rules], answers)
+    answers = [
+        (tuple(one.expectation_config.meta["rules"]), bool(one.success), str(one.exception_info))
+        for one in result.results
+    ]
+    return conclude([rule.id for group in groups for rule in group], answers)
 
 
-def conclude(asked: Sequence[str], answers: Sequence[tuple[str, bool, str]]) -> Judgement:
-    """The verdict on (rule, success, exception text) of each answer; pure, so that it can be tested by hand."""
-    crashed = [rule for rule, _, trouble in answers if "'raised_exception': True" in trouble]
-    failed = [rule for rule, success, _ in answers if not success and rule not in crashed]
-    missing = sorted({*asked, SOME_ROWS} - {rule for rule, _, _ in answers})
-    return Judgement(tuple(failed), tuple(crashed), tuple(missing))
-
-
-def _as_expectation(gx: Any, rule: Rule, values: Mapping[str, str]) -> Any:
+def _as_expectation(gx: Any, rules: Sequence[Rule], values: Mapping[str, str]) -> Any:
+    """One expectation for one rule, or for several about single rows."""
+    one = rules[0].sql if len(rules) == 1 else f"SELECT entry FROM {{batch}} WHERE {any_broken(rules, values)}"
     return gx.expectations.UnexpectedRowsExpectation(
-        unexpected_rows_query=rule.judged(values),
-        description=rule.sentence,
-        severity=str(rule.severity),
-        meta={"rule": rule.id},
+        unexpected_rows_query=filled(one, values),
+        description=" ".join(rule.sentence for rule in rules),
+        severity="critical",
+        meta={"rules": [rule.id for rule in rules]},
     )
 
 
 def great_expectations() -> Any:
-    """The library, with its side effects undone: it would take over all warnings of the process."""
+    """The library, with its side effects undone: it would take over all warnings of the process, and its two thousand
+    modules would be walked by every garbage collection from then on."""
+    is_new = "great_expectations" not in sys.modules
     import great_expectations as gx
 
-    logging.captureWarnings(False)
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    if is_new:
+        logging.captureWarnings(False)
+        logging.getLogger("great_expectations").setLevel(logging.WARNING)
+        gc.freeze()
     return gx
 
 
-def _open_source(gx: Any, engine: Engine) -> Any:
+def _open_source(gx: Any, place: Path | Engine) -> Any:
+    """A source that can only read. Addresses go to the driver and never into a configuration."""
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    if engine.dialect.name == "sqlite":
-        url = f"sqlite:///file:{engine.url.database}?mode=ro&uri=true"
-        return context.data_sources.add_sqlite("ledger", connection_string=url, kwargs=_patience())
-    # the address is a placeholder: what it stands for goes to the driver and never into a configuration
+    if isinstance(place, Path):
+        opening = {"creator": lambda: _open_file(place)}
+        return context.data_sources.add_sqlite("rows", connection_string="sqlite://", kwargs=opening)
     placeholder = "postgresql+psycopg://ledger@ledger/ledger"
-    kwargs = {"connect_args": _read_only(engine)}
-    return context.data_sources.add_postgres("ledger", connection_string=placeholder, kwargs=kwargs)
+    kwargs = {"connect_args": _read_only(place)}
+    return context.data_sources.add_postgres("rows", connection_string=placeholder, kwargs=kwargs)
 
 
-def _patience() -> dict[str, Any]:
-    return {"connect_args": {"timeout": PATIENCE}}
+def _open_file(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE, check_same_thread=False)
 
 
 def _read_only(engine: Engine) -> dict[str, Any]:
-    url: URL = engine.url
-    _, arguments = engine.dialect.create_connect_args(url)
+    _, arguments = engine.dialect.create_connect_args(engine.url)
     limits = f"-c default_transaction_read_only=on -c timezone=UTC -c statement_timeout={LONGEST_RULE}s"
     return {**arguments, "options": limits}

@@ -19,7 +19,7 @@ AMOUNT_IS_NOT_NEGATIVE = Rule(
     complaint="the amount is negative",
     cure="correct the amount and import again",
     column="amount",
-    sql="SELECT entry FROM {batch} WHERE amount < 0",
+    broken_when="amount < 0",
 )
 
 OPPORTUNITIES = Suite(

@@ -1,10 +1,10 @@
 """What an account needs before anybody in it can be nurtured well. Counted in the ledger after an import, for the
 accounts it spoke of; nothing is turned away for it.
 
-These queries select the column `key` of the accounts concerned, once for each case, and run on the ledger itself.
+The batch has one row for each account: how many `people` it has, how many `without_basis`, how many `in_conflict`.
 """
 
-from expectations.rules import Rule, Severity
+from expectations.rules import Rule, Severity, Suite
 
 HAS_AN_OWNER = Rule(
     id="account_has_an_owner",
@@ -12,7 +12,7 @@ HAS_AN_OWNER = Rule(
     complaint="accounts have no owner: nobody signs e-mails to them and nobody gets their brief",
     cure="fill in owner_email",
     column="owner_email",
-    sql="SELECT key FROM account WHERE synced_at = {now} AND owner_id IS NULL",
+    broken_when="owner_id IS NULL",
     severity=Severity.WARNING,
 )
 
@@ -22,10 +22,7 @@ HAS_ENOUGH_PEOPLE = Rule(
     complaint="accounts have fewer than {smallest} stakeholders",
     cure="ask the owner who else decides",
     column=None,
-    sql=(
-        "SELECT key FROM account WHERE synced_at = {now} AND (SELECT COUNT(*) FROM stakeholder "
-        "WHERE stakeholder.account_id = account.id AND stakeholder.email_status <> 'left') < {smallest}"
-    ),
+    broken_when="people < {smallest}",
     severity=Severity.WARNING,
 )
 
@@ -35,43 +32,37 @@ HAS_NOT_TOO_MANY_PEOPLE = Rule(
     complaint="accounts have more than {largest} stakeholders",
     cure="ask the owner who does not decide",
     column=None,
-    sql=(
-        "SELECT key FROM account WHERE synced_at = {now} AND (SELECT COUNT(*) FROM stakeholder "
-        "WHERE stakeholder.account_id = account.id AND stakeholder.email_status <> 'left') > {largest}"
-    ),
+    broken_when="people > {largest}",
     severity=Severity.WARNING,
 )
 
-HAS_A_CONSENT_BASIS = Rule(
+EVERYBODY_HAS_A_BASIS = Rule(
     id="person_has_a_consent_basis",
     sentence="Every person has a consent basis.",
-    complaint="people have no consent basis: they are never written to",
+    complaint="accounts have people without a consent basis, who are never written to",
     cure="fill in consent_basis where there is one",
     column="consent_basis",
-    sql=(
-        "SELECT account.key FROM account, stakeholder WHERE account.synced_at = {now} "
-        "AND stakeholder.account_id = account.id AND stakeholder.consent_basis IS NULL"
-    ),
+    broken_when="without_basis > 0",
     severity=Severity.WARNING,
 )
 
 BELONGS_TO_ONE_ACCOUNT = Rule(
     id="person_belongs_to_one_account",
     sentence="A person stands in one account, or has one of them as home.",
-    complaint="people stand in two accounts: nobody writes to them until one account is named as their home",
-    cure="decide for one account",
+    complaint="accounts share a person with another account: nobody writes to them until one is named as their home",
+    cure="decide which account they belong to",
     column="email",
-    sql=(
-        "SELECT account.key FROM account, stakeholder WHERE account.synced_at = {now} "
-        "AND stakeholder.account_id = account.id AND stakeholder.owner_conflict"
-    ),
+    broken_when="in_conflict > 0",
     severity=Severity.WARNING,
 )
 
-READINESS = (
-    HAS_AN_OWNER,
-    HAS_ENOUGH_PEOPLE,
-    HAS_NOT_TOO_MANY_PEOPLE,
-    HAS_A_CONSENT_BASIS,
-    BELONGS_TO_ONE_ACCOUNT,
+READINESS = Suite(
+    "readiness",
+    (
+        HAS_AN_OWNER,
+        HAS_ENOUGH_PEOPLE,
+        HAS_NOT_TOO_MANY_PEOPLE,
+        EVERYBODY_HAS_A_BASIS,
+        BELONGS_TO_ONE_ACCOUNT,
+    ),
 )

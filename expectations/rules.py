@@ -1,12 +1,13 @@
 """A rule about data: one sentence people agree on, and the query that finds what breaks it.
 
-The same query serves three times: the import sets aside the rows it finds, Great Expectations judges that none are
-left, and a test puts one bad row in front of it. Write queries without JOIN (Great Expectations would take `{batch}`
-for a table without alias then), and without a colon before a letter.
+The same SQL serves three times: the import sets aside the rows it finds, Great Expectations judges that none are left,
+and a test puts one bad row in front of it. Most rules are a condition on a single row, so that one look at each row
+answers all of them. Write no JOIN (Great Expectations would take `{batch}` for a table without alias then), and no
+colon before a letter.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,16 +19,9 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-class Among(StrEnum):
-    """Which rows a rule looks at: all that came, or only those that no other rule turned away."""
-
-    ALL = "all"
-    ACCEPTED = "accepted"
-
-
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One expectation. `sql` selects the column `entry` of the offending rows from ``{batch}``."""
+    """One expectation: `broken_when`, a condition of offending rows, or `sql`, a whole query for their `entry`."""
 
     id: str
     #: What holds for good data; Great Expectations reports it, docs list it.
@@ -38,20 +32,17 @@ class Rule:
     cure: str
     #: The column of the CSV contract that is to blame; None: the row as a whole.
     column: str | None
-    sql: str
+    broken_when: str = ""
+    sql: str = ""
     severity: Severity = Severity.CRITICAL
-    among: Among = Among.ALL
+
+    def __post_init__(self) -> None:
+        if self.broken_when:
+            object.__setattr__(self, "sql", f"SELECT entry FROM {{batch}} WHERE {self.broken_when}")
 
     def query(self, batch: str, values: Mapping[str, str]) -> str:
-        """`sql` about `batch`; `values` fill its other names, such as ``{now}``. They are ours, never a file's."""
-        return self.judged(values).replace("{batch}", batch)
-
-    def judged(self, values: Mapping[str, str]) -> str:
-        """`sql` with everything filled in but ``{batch}``, which Great Expectations puts in itself."""
-        text = self.sql
-        for name, value in values.items():
-            text = text.replace("{" + name + "}", value)
-        return text
+        """`sql` about `batch`; `values` fill its other names, such as ``{now}``."""
+        return filled(self.sql, values).replace("{batch}", batch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +61,36 @@ class Suite:
         return tuple(rule for rule in self.rules if rule.severity is Severity.WARNING)
 
     @property
+    def about_rows(self) -> tuple[Rule, ...]:
+        """Critical rules that a single row keeps or breaks, whatever the other rows say."""
+        return tuple(rule for rule in self.critical if rule.broken_when)
+
+    @property
+    def about_all(self) -> tuple[Rule, ...]:
+        """Critical rules about rows beside each other."""
+        return tuple(rule for rule in self.critical if not rule.broken_when)
+
+    @property
     def version(self) -> str:
         """SHA-256 over all rules: another version may judge differently."""
-        words = "\n".join(f"{rule.id} {rule.severity} {rule.among} {rule.sql}" for rule in self.rules)
+        words = "\n".join(f"{rule.id} {rule.severity} {rule.sql}" for rule in self.rules)
         return hashlib.sha256(words.encode()).hexdigest()
 
     def rule(self, id: str) -> Rule:
         """The rule with this id. Raises KeyError when there is none."""
         return {rule.id: rule for rule in self.rules}[id]
+
+
+def any_broken(rules: Sequence[Rule], values: Mapping[str, str]) -> str:
+    """The condition of a row that breaks one of these rules at least."""
+    return " OR ".join(f"({filled(rule.broken_when, values)})" for rule in rules)
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """`text` with its placeholders filled, but for ``{batch}``. The values are ours, never a file's."""
+    for name, value in values.items():
+        text = text.replace("{" + name + "}", value)
+    return text
 
 
 #: How a defect stands in `defects`: names of columns between commas, "(row)" for a row that cannot be read at all.
@@ -87,7 +100,7 @@ ROW_IS_WHOLE = Rule(
     complaint="the row cannot be read",
     cure="mend the row or export the file again",
     column=None,
-    sql="SELECT entry FROM {batch} WHERE defects LIKE '%,(row),%'",
+    broken_when="defects LIKE '%,(row),%'",
 )
 
 VALUES_CAN_BE_READ = Rule(
@@ -96,7 +109,7 @@ VALUES_CAN_BE_READ = Rule(
     complaint="a value cannot be read",
     cure="mend the value, or describe its format in a mapping file",
     column=None,
-    sql="SELECT entry FROM {batch} WHERE defects IS NOT NULL",
+    broken_when="defects IS NOT NULL",
 )
 
 
@@ -107,7 +120,7 @@ def account_is_named(whose: str) -> Rule:
         complaint="the row names no account",
         cure="fill in the account and import again",
         column="account",
-        sql="SELECT entry FROM {batch} WHERE account IS NULL",
+        broken_when="account IS NULL",
     )
 
 
@@ -118,7 +131,7 @@ def account_is_known(whose: str) -> Rule:
         complaint="the account is not one we have",
         cure="import the account, then: tandem quarantine retry",
         column="account",
-        sql="SELECT entry FROM {batch} WHERE account IS NOT NULL AND account_id IS NULL",
+        broken_when="account IS NOT NULL AND account_id IS NULL",
     )
 
 
@@ -129,7 +142,7 @@ def rep_is_known(whose: str, column: str, resolved: str) -> Rule:
         complaint="the rep is not one of ours",
         cure="import the rep, then: tandem quarantine retry",
         column=column,
-        sql=f"SELECT entry FROM {{batch}} WHERE {column} IS NOT NULL AND {resolved} IS NULL",
+        broken_when=f"{column} IS NOT NULL AND {resolved} IS NULL",
     )
 
 
@@ -140,7 +153,7 @@ def not_in_the_future(column: str, sentence: str, complaint: str | None = None) 
         complaint=complaint or f"{column} lies in the future",
         cure="correct the date; a row whose time has come passes with: tandem quarantine retry",
         column=column,
-        sql=f"SELECT entry FROM {{batch}} WHERE {column} > {{now}}",
+        broken_when=f"{column} > {{now}}",
     )
 
 
@@ -152,7 +165,7 @@ def one_of(column: str, words: tuple[str, ...], sentence: str) -> Rule:
         complaint=f"{column} is not one of {', '.join(words)}",
         cure="correct it, or translate it with `values` in a mapping file",
         column=column,
-        sql=f"SELECT entry FROM {{batch}} WHERE {column} NOT IN ({listed})",
+        broken_when=f"{column} NOT IN ({listed})",
     )
 
 
@@ -163,7 +176,7 @@ def is_given(column: str, staged: str, sentence: str, complaint: str) -> Rule:
         complaint=complaint,
         cure="fill it in and import again",
         column=column,
-        sql=f"SELECT entry FROM {{batch}} WHERE {staged} IS NULL",
+        broken_when=f"{staged} IS NULL",
     )
 
 
@@ -174,7 +187,7 @@ def has_a_domain(column: str, whose: str) -> Rule:
         complaint="the e-mail address has no domain, no name, or more than one @",
         cure="correct the address and import again",
         column=column,
-        sql=f"SELECT entry FROM {{batch}} WHERE {column} NOT LIKE '%_@_%._%' OR {column} LIKE '%@%@%'",
+        broken_when=f"{column} NOT LIKE '%_@_%._%' OR {column} LIKE '%@%@%'",
     )
 
 
@@ -188,8 +201,8 @@ def stands_once(column: str, key: tuple[str, ...], sentence: str, complaint: str
         cure="keep the right row and remove the other; tandem quarantine dismiss settles it here",
         column=column,
         sql=(
-            "SELECT entry FROM (SELECT entry, row_number() OVER "
-            f"(PARTITION BY {keys} ORDER BY entry) AS copy FROM {{batch}}) AS copies WHERE copy > 1"
+            f"SELECT entry FROM (SELECT entry, row_number() OVER (PARTITION BY {keys} ORDER BY entry) AS copy "
+            f"FROM {{batch}} WHERE ({keys}) IN (SELECT {keys} FROM {{batch}} GROUP BY {keys} HAVING COUNT(*) > 1)"
+            ") AS copies WHERE copy > 1"
         ),
-        among=Among.ACCEPTED,
     )

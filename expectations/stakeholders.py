@@ -28,7 +28,7 @@ COUNTRY_IS_A_CODE = Rule(
     complaint="people have a country that is no two-letter code: its holidays are not known",
     cure="translate it with `values` in a mapping file",
     column="country",
-    sql="SELECT entry FROM {batch} WHERE country NOT LIKE '__'",
+    broken_when="country NOT LIKE '__'",
     severity=Severity.WARNING,
 )
 

@@ -4,6 +4,7 @@ Each row carries the hash of its content, so that an unchanged one is recognised
 change gets `replan_at`; an account that a file speaks of gets `synced_at`, changed or not.
 """
 
+import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,9 +15,10 @@ from sqlalchemy.orm import aliased
 from accounts.errors import NotFound
 from accounts.identity import normalise_email
 from accounts.ledger.bulk import chunks, insert_into
-from accounts.ledger.incoming import ACCOUNTS, CHANGE, OPPORTUNITIES, REPS, STAKEHOLDERS, TABLES
+from accounts.ledger.incoming import ACCOUNTS, CHANGE, GROUP, OPPORTUNITIES, REPS, STAKEHOLDERS, TABLES
 from accounts.models import Account, Activity, Opportunity, Rep, Stakeholder
 from accounts.types import Utc
+from accounts.vocabulary import EmailStatus
 
 MODELS: dict[str, Any] = {
     "reps": Rep,
@@ -63,13 +65,19 @@ def person_ids(connection: Connection, emails: Collection[str]) -> dict[tuple[in
 
 def _ids(connection: Connection, column: Any, staged: Any, names: Collection[str]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for some in chunks(sorted(names)):
-        if staged is not None:
-            waiting = select(staged, -staged.table.c.entry).where(staged.in_(some), ~staged.table.c.is_rejected)
-            found.update((name, id) for name, id in connection.execute(waiting))
-        query = select(column, column.class_.id).where(column.in_(some))
-        found.update((name, id) for name, id in connection.execute(query))
+    if staged is not None:
+        found.update(_named(connection, f"SELECT {staged.name}, -entry FROM {staged.table.name}", staged.name, names))
+    found.update(_named(connection, f"SELECT {column.name}, id FROM {column.table.name}", column.name, names))
     return found
+
+
+def _named(connection: Connection, query: str, column: str, names: Collection[str]) -> list[Any]:
+    """Rows of `query` whose `column` is one of `names`: they go as one value, so that the statement stays the same."""
+    on_sqlite = connection.dialect.name == "sqlite"
+    listed = "IN (SELECT value FROM json_each(:names))" if on_sqlite else "= ANY(:names)"
+    values: Any = json.dumps(list(names)) if on_sqlite else list(names)
+    result = connection.execute(text(f"{query} WHERE {column} {listed}"), {"names": values})
+    return [tuple(row) for row in result]
 
 
 # What differs
@@ -189,17 +197,19 @@ def adopt_owners(connection: Connection, now: datetime) -> None:
 
 def note_owner_conflicts(connection: Connection, now: datetime) -> None:
     """People of this import who stand in another account as well, without a home: nobody writes to them for now."""
-    other = aliased(Stakeholder)
+    other, at_home = aliased(Stakeholder), aliased(Stakeholder)
     shared = (
         select(other.email)
         .join(STAKEHOLDERS, and_(STAKEHOLDERS.c.email == other.email, STAKEHOLDERS.c.account_id != other.account_id))
         .join(CHANGE, and_(CHANGE.c.entry == STAKEHOLDERS.c.entry, CHANGE.c.dataset == "stakeholders"))
+        .where(~exists().where(at_home.email == other.email, at_home.is_home))
+        .distinct()
     )
-    at_home = exists().where(other.email == Stakeholder.email, other.is_home)
-    undecided = and_(Stakeholder.email.in_(shared), ~at_home, ~Stakeholder.owner_conflict)
-    concerned = Account.id.in_(select(Stakeholder.account_id).where(undecided))
-    connection.execute(update(Account).where(concerned, Account.replan_at.is_distinct_from(now)).values(replan_at=now))
-    connection.execute(update(Stakeholder).where(undecided).values(owner_conflict=True))
+    for some in chunks(list(connection.scalars(shared))):
+        undecided = and_(Stakeholder.email.in_(some), ~Stakeholder.owner_conflict)
+        concerned = Account.id.in_(select(Stakeholder.account_id).where(undecided))
+        connection.execute(update(Account).where(concerned).values(replan_at=now))
+        connection.execute(update(Stakeholder).where(undecided).values(owner_conflict=True))
 
 
 def resolve_owner_conflict(connection: Connection, email: str, account_key: str, now: datetime) -> None:
@@ -222,10 +232,18 @@ def resolve_owner_conflict(connection: Connection, email: str, account_key: str,
 # What an account still lacks
 
 
-def accounts_found_by(connection: Connection, query: str, most: int = 3) -> tuple[int, list[str]]:
-    """How many cases a readiness query finds (it selects account keys), and the first few accounts."""
-    found = connection.scalar(text(f"SELECT COUNT(*) FROM ({query}) AS found")) or 0
-    if not found:
-        return 0, []
-    first = f"SELECT DISTINCT key FROM ({query}) AS found ORDER BY key LIMIT {most}"
-    return found, list(connection.scalars(text(first)))
+def count_groups(connection: Connection, now: datetime) -> None:
+    """A row for each account of this import, about its people; see `GROUP`."""
+    lacking = case((Stakeholder.consent_basis.is_(None), 1))
+    undecided = case((Stakeholder.owner_conflict, 1))
+    there = case((Stakeholder.email_status != EmailStatus.LEFT, 1))
+    people = Stakeholder.id.is_not(None)
+    counts = (func.count(case((people, there))), func.count(case((people, lacking))), func.count(undecided))
+    groups = (
+        select(Account.id, Account.key, Account.owner_id, *counts)
+        .outerjoin(Stakeholder, Stakeholder.account_id == Account.id)
+        .where(Account.synced_at == now)
+        .group_by(Account.id, Account.key, Account.owner_id)
+    )
+    names = ["entry", "key", "owner_id", "people", "without_basis", "in_conflict"]
+    connection.execute(GROUP.insert().from_select(names, groups))

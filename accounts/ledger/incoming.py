@@ -1,26 +1,43 @@
-"""Where rows of an import wait to be judged: tables of their own in the ledger's database, made for one import and
-dropped after it. Filling them takes no long lock, another connection can read them, and what a killed import leaves
-behind is dropped by the next one.
+"""Where rows of an import wait to be judged: tables of their own, made for one import and dropped after it; on SQLite
+in a file beside the ledger. Filling them takes no long lock, another connection can read them, and what a killed import
+leaves behind is dropped by the next one.
 
 Columns are called as in the table they are for; beside them stand the row's place in its file, its content hash, what
 could not be read (`defects`, names between commas), and the row as it came (`raw`).
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Engine, Integer, MetaData, String, Table, Text, func, select, text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    event,
+    func,
+    select,
+    text,
+)
 
 from accounts.errors import Refused
-from accounts.ledger.engine import writing
+from accounts.ledger.engine import open_ledger, writing
 from accounts.ledger.suppressions import FORGOTTEN
 from accounts.models import Account, Activity, Opportunity, Rep, Stakeholder, Suppression
 from accounts.types import Key
 
 STAGING = MetaData()
+#: How the staging tables' file is called on SQLite: after the ledger, and inside a connection.
+ROOM = "incoming"
 #: Key of the PostgreSQL advisory lock: any number, as long as it is ours.
 ONE_IMPORT = 7_251_601
 
@@ -98,6 +115,9 @@ FAILURE = Table(
     Column("rule", String(120), primary_key=True),
 )
 
+#: Rows that break at least one rule about single rows; only these are asked about each rule.
+SUSPECT = Table("incoming_suspect", STAGING, Column("entry", Key, primary_key=True, autoincrement=False))
+
 #: Rows that are new or differ from the ledger, and the accounts they concern (before and after, where a row moved).
 CHANGE = Table(
     "incoming_change",
@@ -107,6 +127,18 @@ CHANGE = Table(
     Column("is_new", Boolean, nullable=False),
     Column("account_id", Key),
     Column("former_account_id", Key),
+)
+
+#: The buying groups an import spoke of, one row for each account.
+GROUP = Table(
+    "incoming_group",
+    STAGING,
+    Column("entry", Key, primary_key=True, autoincrement=False),
+    Column("key", String(120), nullable=False),
+    Column("owner_id", Key),
+    Column("people", Integer, nullable=False),
+    Column("without_basis", Integer, nullable=False),
+    Column("in_conflict", Integer, nullable=False),
 )
 
 #: What identifies a row, by dataset: the index that finds rows standing twice and rows the ledger knows.
@@ -119,11 +151,6 @@ KEYS = {
 }
 
 
-def filled_columns(dataset: str) -> tuple[str, ...]:
-    """The columns a row is staged with, in order; everything but the mark of rejection."""
-    return tuple(column.name for column in TABLES[dataset].columns if column.name != "is_rejected")
-
-
 @contextmanager
 def one_at_a_time(engine: Engine) -> Iterator[None]:
     """Two imports at once would share these tables: the second is refused. A killed process holds nothing."""
@@ -133,19 +160,58 @@ def one_at_a_time(engine: Engine) -> Iterator[None]:
 
 
 @contextmanager
-def waiting_room(engine: Engine) -> Iterator[None]:
-    """Empty staging tables, gone at the end whatever happens."""
+def waiting_room(engine: Engine) -> Iterator[Engine]:
+    """Empty staging tables, gone at the end whatever happens; gives the engine whose connections see them."""
+    room = _file_room(engine) if engine.dialect.name == "sqlite" else _schema_room(engine)
+    with room as seeing:
+        yield seeing
+
+
+def room_file(engine: Engine) -> Path | None:
+    """SQLite only: the file of the staging tables. It holds nothing that matters after the import."""
+    return Path(f"{engine.url.database}-{ROOM}") if engine.dialect.name == "sqlite" else None
+
+
+@contextmanager
+def _file_room(engine: Engine) -> Iterator[Engine]:
+    """A file of its own: the ledger does not grow, and no care is taken that rows in waiting survive a power cut."""
+    file = room_file(engine)
+    _remove(file)
+    seeing = open_ledger(engine.url.render_as_string(hide_password=False))
+
+    @event.listens_for(seeing, "connect")
+    def _attach(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.execute(f"ATTACH DATABASE ? AS {ROOM}", (str(file),))
+        connection.execute(f"PRAGMA {ROOM}.journal_mode = MEMORY")
+        connection.execute(f"PRAGMA {ROOM}.synchronous = OFF")
+
+    try:
+        with seeing.connect().execution_options(schema_translate_map={None: ROOM}) as connection:
+            STAGING.create_all(connection, checkfirst=False)
+            connection.commit()
+        yield seeing
+    finally:
+        seeing.dispose()
+        _remove(file)
+
+
+@contextmanager
+def _schema_room(engine: Engine) -> Iterator[Engine]:
     with writing(engine) as connection:
         STAGING.drop_all(connection)
         STAGING.create_all(connection)
-        if connection.dialect.name == "postgresql":
-            for table in STAGING.tables.values():
-                connection.execute(text(f"ALTER TABLE {table.name} SET UNLOGGED"))
+        for table in STAGING.tables.values():
+            connection.execute(text(f"ALTER TABLE {table.name} SET UNLOGGED"))
     try:
-        yield
+        yield engine
     finally:
         with writing(engine) as connection:
             STAGING.drop_all(connection)
+
+
+def _remove(file: Path | None) -> None:
+    for ending in ("", "-journal", "-wal", "-shm"):
+        Path(f"{file}{ending}").unlink(missing_ok=True)
 
 
 @contextmanager
@@ -161,13 +227,13 @@ def say_utc(connection: Connection) -> None:
         connection.execute(text("SET LOCAL TIME ZONE 'UTC'"))
 
 
-def stage(connection: Connection, dataset: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Append rows of `filled_columns(dataset)`; times as UTC text."""
-    names = ", ".join(filled_columns(dataset))
+def stage(connection: Connection, dataset: str, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Append rows, given as columns of the staging table that are all equally long; times as UTC text."""
     table = TABLES[dataset].name
+    names, rows = ", ".join(columns), zip(*columns.values(), strict=True)
     if connection.dialect.name == "sqlite":
-        marks = ", ".join("?" * len(filled_columns(dataset)))
-        connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
+        marks = ", ".join("?" * len(columns))
+        connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(rows))
         return
     driver: Any = connection.connection.driver_connection
     with driver.cursor().copy(f"COPY {table} ({names}) FROM STDIN") as copy:
@@ -178,14 +244,15 @@ def stage(connection: Connection, dataset: str, rows: Sequence[tuple[Any, ...]])
 def index(connection: Connection, dataset: str) -> None:
     """After the last row: what finds rows by their key. PostgreSQL also wants to know how many there are."""
     table = TABLES[dataset].name
-    connection.execute(text(f"CREATE INDEX ix_{table} ON {table} ({', '.join(KEYS[dataset])})"))
+    room = f"{ROOM}." if connection.dialect.name == "sqlite" else ""
+    connection.execute(text(f"CREATE INDEX {room}ix_{table} ON {table} ({', '.join(KEYS[dataset])})"))
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"ANALYZE {table}"))
 
 
-def batch(dataset: str, *, accepted: bool = True) -> str:
-    """What a rule's ``{batch}`` stands for in our own statements: the accepted rows, or all of them."""
-    return f"({accepted_rows(dataset)}) AS batch" if accepted else TABLES[dataset].name
+def accepted(dataset: str) -> str:
+    """What ``{batch}`` stands for where the accepted rows are asked."""
+    return f"({accepted_rows(dataset)}) AS batch"
 
 
 def accepted_rows(dataset: str) -> str:
@@ -193,12 +260,22 @@ def accepted_rows(dataset: str) -> str:
     return f"SELECT * FROM {TABLES[dataset].name} WHERE NOT is_rejected"
 
 
+def suspect(connection: Connection, dataset: str, condition: str) -> int:
+    """One look at every row: those that meet `condition` break some rule. Returns how many."""
+    connection.execute(SUSPECT.delete())
+    statement = f"INSERT INTO {SUSPECT.name} (entry) SELECT entry FROM {TABLES[dataset].name} WHERE {condition}"
+    return connection.execute(text(statement)).rowcount
+
+
+def suspects(dataset: str) -> str:
+    """What ``{batch}`` stands for where only suspects are asked."""
+    return f"(SELECT * FROM {TABLES[dataset].name} WHERE entry IN (SELECT entry FROM {SUSPECT.name})) AS batch"
+
+
 def note_failures(connection: Connection, dataset: str, rule: str, query: str) -> int:
     """Write down which rows `query` finds (their `entry`), under the name of the rule; returns how many."""
-    statement = (
-        f"INSERT INTO {FAILURE.name} (dataset, entry, rule) SELECT '{dataset}', entry, '{rule}' FROM ({query}) AS f"
-    )
-    return connection.execute(text(statement)).rowcount
+    noted = f"INSERT INTO {FAILURE.name} (dataset, entry, rule)"
+    return connection.execute(text(f"{noted} SELECT '{dataset}', entry, '{rule}' FROM ({query}) AS found")).rowcount
 
 
 def set_aside(connection: Connection, dataset: str) -> None:
@@ -251,9 +328,9 @@ def count_by_rule(connection: Connection, dataset: str) -> dict[str, tuple[int, 
     return {rule: (count, first) for rule, count, first in connection.execute(query.group_by(FAILURE.c.rule))}
 
 
-def count(connection: Connection, dataset: str, *, rejected: bool) -> int:
-    table = TABLES[dataset]
-    query = select(func.count()).select_from(table).where(table.c.is_rejected.is_(rejected))
+def count_rejected(connection: Connection, dataset: str) -> int:
+    """Rows that some rule has turned away."""
+    query = select(func.count(FAILURE.c.entry.distinct())).where(FAILURE.c.dataset == dataset)
     return connection.scalar(query) or 0
 
 
@@ -266,19 +343,20 @@ def place_of(connection: Connection, dataset: str, entry: int) -> tuple[int, int
 
 def leave_out_forgotten(connection: Connection) -> int:
     """People who asked to be erased are not stored again, not even in quarantine; returns how many rows went."""
-    forgotten = select(Suppression.email_hash).where(
-        Suppression.reason == FORGOTTEN, Suppression.email_hash.is_not(None)
-    )
-    return connection.execute(STAKEHOLDERS.delete().where(STAKEHOLDERS.c.email_hash.in_(forgotten))).rowcount
+    asked = select(Suppression.email_hash).where(Suppression.reason == FORGOTTEN, Suppression.email_hash.is_not(None))
+    if connection.execute(asked.limit(1)).first() is None:
+        return 0
+    return connection.execute(STAKEHOLDERS.delete().where(STAKEHOLDERS.c.email_hash.in_(asked))).rowcount
 
 
 def found_by(connection: Connection, dataset: str, query: str, most: int = 3) -> tuple[int, list[str]]:
-    """How many rows `query` finds (their `entry`), and the accounts of the first ones."""
-    label = {"reps": "line", "accounts": "key"}.get(dataset, "account")
+    """How many rows of a data set, or of "group", `query` finds (their `entry`), and the accounts of the first ones."""
+    table = GROUP.name if dataset == "group" else TABLES[dataset].name
+    label = {"reps": "line", "accounts": "key", "group": "key"}.get(dataset, "account")
     found = connection.scalar(text(f"SELECT COUNT(*) FROM ({query}) AS found")) or 0
     if not found:
         return 0, []
-    first = f"SELECT {label} FROM {TABLES[dataset].name} WHERE entry IN ({query}) ORDER BY entry LIMIT {most}"
+    first = f"SELECT {label} FROM {table} WHERE entry IN ({query}) ORDER BY entry LIMIT {most}"
     return found, [str(value) for value in connection.scalars(text(first))]
 
 

@@ -131,9 +131,10 @@ def _remembering(read: Callable[[str], object]) -> Callable[[Sequence[str]], Col
         if len(known) > 50_000:
             known.clear()
             known[""] = None
-        for value in set(values) - known.keys():
-            text = value.strip()
-            known[value] = read(text) if text else None
+        for value in set(values):
+            if value not in known:
+                text = value.strip()
+                known[value] = read(text) if text else None
         return [known[value] for value in values]  # type: ignore[misc]
 
     return column

@@ -1,13 +1,16 @@
 """The import: files in, facts and quarantine out, one data set after the other.
 
-Per data set: stage every row in short transactions, let the rules set rows aside, let Great Expectations judge what is
-left, and then write facts, quarantine and marks in one transaction. Whatever is interrupted, the ledger has a data set
-whole or not at all, and importing again continues from there.
+Per data set: stage every row in short transactions, let the rules set rows aside, then write facts, quarantine and
+marks in one transaction, which is committed only if Great Expectations has found that what is left keeps every rule.
+Whatever is interrupted, the ledger has a data set whole or not at all, and importing again continues from there.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +19,12 @@ from sqlalchemy import Connection, Engine
 from accounts.errors import InputRefused
 from accounts.identity import email_hash
 from accounts.ledger import facts, incoming, quarantine
-from accounts.ledger.engine import reading, writing
+from accounts.ledger.engine import writing
 from accounts.ledger.suppressions import forgotten_among
 from accounts.playbook import Play
 from expectations.judging import judge
 from expectations.readiness import READINESS
-from expectations.rules import Among, Rule
+from expectations.rules import Rule, any_broken, filled
 from flows.importing.answers import Imported, SetAside, Taken, Warned
 from flows.importing.cleaning import Cleaner, in_ledger
 from flows.importing.datasets import DATASETS, Dataset, Kind
@@ -29,11 +32,12 @@ from flows.importing.finding import Arrival, Found, find
 from flows.importing.mapping import MappingFile, Translator, translate_one
 from flows.importing.reading import UNIT, Rows
 from flows.importing.reasons import LINE, WHOLE_ROW, as_quarantine, note_defects
-from flows.importing.shaping import Names, Shaper, hashed_columns, hashes, rows, written_columns
+from flows.importing.shaping import Names, Shaper, hashed_columns, hashes, written_columns
 
 #: Told what is being done, how much of it is done, and how much there is; None when that is not known.
 Progress = Callable[[str, int, int | None], None]
-AT_ONCE = 10_000
+#: Pieces of a file staged in one transaction.
+AT_ONCE = 10
 
 
 def import_paths(
@@ -51,23 +55,26 @@ def import_paths(
     Raises InputRefused for a file that cannot be taken, before anything is written; Refused while another import runs.
     """
     found = find(paths, mapping)
-    job = Job(engine, play, now, mapping.source if mapping else "csv", progress or _silence, Names(dry_run))
-    with incoming.one_at_a_time(engine), incoming.waiting_room(engine):
+    source = mapping.source if mapping else "csv"
+    with incoming.one_at_a_time(engine), incoming.waiting_room(engine) as seeing:
+        job = Job(seeing, play, now, source, progress or _silence, Names(dry_run))
         taken = [_take(job, dataset, found) for dataset in DATASETS.values() if found.of(dataset.name)]
         if mapping and mapping.owners == "latest opportunity" and found.of("opportunities") and not dry_run:
-            with writing(engine) as connection:
+            with writing(seeing) as connection:
                 facts.adopt_owners(connection, now)
-        warnings = () if dry_run else ready_or_not(engine, play, now)
-    _take_signals(job, found)
+        warnings = () if dry_run else ready_or_not(job)
+    _take_signals(engine, job, found)
     return Imported(tuple(taken), warnings, (*found.notices, *job.notices), dry_run)
 
 
-def _take_signals(job: "Job", found: Found) -> None:
+def _take_signals(engine: Engine, job: "Job", found: Found) -> None:
     """Signals have a door of their own; the people they speak of are in by now."""
+    if job.is_rehearsal or not found.signals:
+        return
     from flows.intake import take_file
 
-    for path in () if job.is_rehearsal else found.signals:
-        tally = take_file(job.engine, path, job.now)
+    for path in found.signals:
+        tally = take_file(engine, path, job.now)
         told = f"{tally.recorded} new signals, {tally.duplicates} known, {tally.quarantined} in quarantine"
         job.notices.append(f"{path.name}: {told}; tandem run signals applies them")
 
@@ -124,15 +131,25 @@ class Staged:
 def _take(job: Job, dataset: Dataset, found: Found) -> Taken:
     arrivals = found.of(dataset.name)
     staged = _stage_files(job, dataset, arrivals)
-    set_rows_aside(job, dataset, staged)
-    added, changed = compare_and_judge(job, dataset)
-    if not job.is_rehearsal:
-        with writing(job.engine) as connection:
-            quarantine.settle_superseded(connection, dataset.name, job.now)
-            for rows_aside in incoming.rejected_rows(connection, dataset.name):
-                quarantine.put_aside(connection, _for_quarantine(connection, rows_aside, arrivals, job.now))
+    set_rows_aside(job, dataset)
+    differing = compare(job, dataset)
+    if job.is_rehearsal:
+        with judged(job, dataset, differing):
+            pass
+    else:
+        with writing(job.engine) as connection, judged(job, dataset, differing):
+            _put_aside(connection, job, dataset, arrivals)
             write_facts(connection, job, dataset, staged)
-    return summed(job, dataset, staged, (added, changed), [arrival.sheet.name for arrival in arrivals])
+    return summed(job, dataset, staged, differing, [arrival.sheet.name for arrival in arrivals])
+
+
+def _put_aside(connection: Connection, job: Job, dataset: Dataset, arrivals: Sequence[Arrival]) -> None:
+    """Rows into quarantine, and those out of it that are settled by a row that came now."""
+    quarantine.settle_superseded(connection, dataset.name, job.now)
+    if not incoming.count_rejected(connection, dataset.name):
+        return
+    for rejected in incoming.rejected_rows(connection, dataset.name):
+        quarantine.put_aside(connection, _for_quarantine(connection, rejected, arrivals, job.now))
 
 
 def _stage_files(job: Job, dataset: Dataset, arrivals: Sequence[Arrival]) -> Staged:
@@ -140,13 +157,14 @@ def _stage_files(job: Job, dataset: Dataset, arrivals: Sequence[Arrival]) -> Sta
     for number, arrival in enumerate(arrivals):
         stager = Stager(job, dataset, staged)
         translator = Translator(arrival.reading, arrival.sheet.header)
-        short = 0
-        for some in arrival.sheet.rows(AT_ONCE):
-            short += some.short
+        short, pieces = 0, arrival.sheet.rows()
+        while batch := list(islice(pieces, AT_ONCE)):
             with incoming.staging(job.engine) as connection:
-                stager.stage(connection, _piece(number, arrival, translator, some, staged))
-                _stage_broken(connection, dataset, number, some, staged)
-            job.tell(f"reading {arrival.sheet.name}", some.position, arrival.sheet.size)
+                for some in batch:
+                    short += some.short
+                    stager.stage(connection, _piece(number, arrival, translator, some, staged))
+                    _stage_broken(connection, dataset, number, some, staged)
+            job.tell(f"reading {arrival.sheet.name}", batch[-1].position, arrival.sheet.size)
         _note_oddities(job, arrival, short, staged)
     with incoming.staging(job.engine) as connection:
         incoming.index(connection, dataset.name)
@@ -173,7 +191,7 @@ def _stage_broken(connection: Connection, dataset: Dataset, number: int, some: R
             "entry": [staged.entries], "file": [number], "line": [broken.line], "raw": [broken.text],
             "row_hash": [email_hash(broken.text)], "defects": [f",{WHOLE_ROW},{broken.complaint.replace(',', ';')}"],
         }  # fmt: skip
-        incoming.stage(connection, dataset.name, list(rows(dataset.name, columns, 1)))
+        incoming.stage(connection, dataset.name, columns)
         staged.entries += 1
 
 
@@ -208,7 +226,7 @@ class Stager:
         columns["defects"] = [None] * size
         for row, names in cleaned.defects.items():
             columns["defects"][row] = note_defects(names)
-        incoming.stage(connection, self._dataset.name, list(rows(self._dataset.name, columns, size)))
+        incoming.stage(connection, self._dataset.name, columns)
         self._staged.entries += size
 
     def _cleaner(self, given: tuple[str, ...]) -> Cleaner:
@@ -220,37 +238,46 @@ class Stager:
 # Judging
 
 
-def set_rows_aside(job: Job, dataset: Dataset, staged: Staged) -> None:
+def set_rows_aside(job: Job, dataset: Dataset) -> None:
     """First the rules about single rows, then those about what is left: of two equal rows the good one is taken."""
-    for among in Among:
-        job.tell(f"checking {dataset.name}", 0, None)
-        for rule in dataset.suite.critical:
-            if rule.among is among:
-                _apply(job, dataset, rule)
-        with incoming.staging(job.engine) as connection:
-            incoming.set_aside(connection, dataset.name)
-
-
-def _apply(job: Job, dataset: Dataset, rule: Rule) -> None:
-    batch = incoming.batch(dataset.name, accepted=rule.among is Among.ACCEPTED)
+    name, suite = dataset.name, dataset.suite
+    job.tell(f"checking {name}", 0, None)
     with incoming.staging(job.engine) as connection:
-        incoming.note_failures(connection, dataset.name, rule.id, rule.query(batch, job.values))
+        if incoming.suspect(connection, name, any_broken(suite.about_rows, job.values)):
+            _note(connection, job, dataset, suite.about_rows, incoming.suspects(name))
+        _note(connection, job, dataset, suite.about_all, incoming.accepted(name))
 
 
-def compare_and_judge(job: Job, dataset: Dataset) -> tuple[int, int]:
-    """(new, changed) rows. Only where there are some is there anything to judge.
+def _note(connection: Connection, job: Job, dataset: Dataset, rules: Sequence[Rule], batch: str) -> None:
+    found = [incoming.note_failures(connection, dataset.name, rule.id, rule.query(batch, job.values)) for rule in rules]
+    if any(found):
+        incoming.set_aside(connection, dataset.name)
+
+
+def compare(job: Job, dataset: Dataset) -> tuple[int, int]:
+    """(new, changed) rows."""
+    with incoming.staging(job.engine) as connection:
+        return facts.compare(connection, dataset.name)
+
+
+@contextmanager
+def judged(job: Job, dataset: Dataset, differing: tuple[int, int]) -> Iterator[None]:
+    """Great Expectations judges the accepted rows while they are being written: the body must not have committed when
+    it ends. Where nothing differs there is nothing to judge.
 
     Raises InputRefused if a rule is not kept by the rows that are about to be written.
     """
-    with incoming.staging(job.engine) as connection:
-        added, changed = facts.compare(connection, dataset.name)
-    if added + changed:
+    if not any(differing):
+        yield
+        return
+    place = incoming.room_file(job.engine) or job.engine
+    with ThreadPoolExecutor(1) as beside:
+        verdict = beside.submit(judge, place, incoming.accepted_rows(dataset.name), dataset.suite, job.values)
+        yield
         job.tell(f"judging {dataset.name}", 0, None)
-        verdict = judge(job.engine, incoming.accepted_rows(dataset.name), dataset.suite.critical, job.values)
-        if not verdict.passed:
-            cure = "nothing of it was written; please report this with the file"
-            raise InputRefused(f"{dataset.name} do not meet their expectations: {verdict}", cure=cure)
-    return added, changed
+        if not verdict.result().passed:
+            cure = "nothing of them was written; please report this with the file"
+            raise InputRefused(f"{dataset.name} do not meet their expectations: {verdict.result()}", cure=cure)
 
 
 # Writing
@@ -309,11 +336,10 @@ def summed(job: Job, dataset: Dataset, staged: Staged, differing: tuple[int, int
     """What became of the data set."""
     name, (added, changed) = dataset.name, differing
     with incoming.staging(job.engine) as connection:
-        accepted = incoming.count(connection, name, rejected=False)
+        rejected = incoming.count_rejected(connection, name)
         reasons = tuple(_reasons(connection, dataset, files))
         warned = tuple(warning for rule in dataset.suite.warnings if (warning := _warning(connection, job, name, rule)))
-        rejected = incoming.count(connection, name, rejected=True)
-    unchanged = accepted - added - changed
+    unchanged = staged.entries - staged.forgotten - rejected - added - changed
     return Taken(
         name, tuple(files), staged.entries + staged.left_out, added, changed, unchanged, rejected, staged.left_out,
         staged.forgotten, reasons, warned,
@@ -328,20 +354,19 @@ def _reasons(connection: Connection, dataset: Dataset, files: Sequence[str]) -> 
 
 
 def _warning(connection: Connection, job: Job, dataset: str, rule: Rule) -> Warned | None:
-    cases, examples = incoming.found_by(connection, dataset, rule.query(incoming.batch(dataset), job.values))
+    cases, examples = incoming.found_by(connection, dataset, rule.query(incoming.accepted(dataset), job.values))
     return Warned(rule.id, rule.complaint, rule.cure, cases, tuple(examples)) if cases else None
 
 
-def ready_or_not(engine: Engine, play: Play, now: datetime) -> tuple[Warned, ...]:
+def ready_or_not(job: Job) -> tuple[Warned, ...]:
     """What the accounts of this import still lack."""
-    values = Job(engine, play, now, "", _silence, Names()).values
     warned = []
-    with reading(engine) as connection:
-        incoming.say_utc(connection)
-        for rule in READINESS:
-            cases, examples = facts.accounts_found_by(connection, rule.judged(values))
+    with incoming.staging(job.engine) as connection:
+        facts.count_groups(connection, job.now)
+        for rule in READINESS.warnings:
+            cases, examples = incoming.found_by(connection, "group", rule.query(incoming.GROUP.name, job.values))
             if cases:
-                said = rule.complaint.format(**values)
+                said = filled(rule.complaint, job.values)
                 warned.append(Warned(rule.id, said, rule.cure, cases, tuple(examples)))
     return tuple(warned)
 

@@ -9,9 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from accounts.identity import email_hash
 from accounts.ledger import facts
-from accounts.ledger.incoming import filled_columns
 from accounts.playbook import Play
 from accounts.stages import LOST, WON, StageNames
 from flows.importing.cleaning import Column, in_ledger
@@ -68,7 +66,7 @@ class Names:
     ) -> Column:
         if len(known) > MEMORY:
             known.clear()
-        unknown: Collection[Any] = {name for name in set(names) if name is not None} - known.keys()
+        unknown: Collection[Any] = {name for name in set(names) if name is not None and name not in known}
         if unknown:
             known.update(dict.fromkeys(unknown), **find(connection, unknown, and_staged=self.is_rehearsal))
         return [None if name is None else known[name] for name in names]  # type: ignore[index]
@@ -103,7 +101,7 @@ class Shaper:
 
     def _stakeholder(self, connection: Connection, columns: dict[str, Column], size: int) -> None:
         columns["account_id"] = self.names.accounts(connection, columns["account"])
-        columns["email_hash"] = [None if address is None else email_hash(str(address)) for address in columns["email"]]
+        columns["email_hash"] = [None if address is None else _hashed(address) for address in columns["email"]]
         if "role" in columns:
             columns["crm_role"] = columns.pop("role")
 
@@ -122,6 +120,11 @@ class Shaper:
         if "stakeholder_email" in columns:
             emails = columns["stakeholder_email"]
             columns["stakeholder_id"] = self.names.people(connection, columns["account_id"], emails)
+
+
+def _hashed(address: Any) -> str:
+    """`accounts.identity.email_hash` of an address that is in its normal form already."""
+    return sha256(address.encode()).hexdigest()
 
 
 def _ends(columns: dict[str, Column], size: int, stages: StageNames, now: datetime) -> None:
@@ -152,7 +155,8 @@ def _closed_on(day: Any, now: datetime) -> str | None:
 
 def hashed_columns(dataset: str, given: Sequence[str]) -> tuple[str, ...]:
     """What makes a row another one. A closing day that nobody told follows from the day of the import: it does not."""
-    columns = [column for column in written_columns(dataset, given) if column != "closed_at" or "closed_at" in given]
+    derived = {"email_hash", "closed_at"} - set(given)
+    columns = (column for column in written_columns(dataset, given) if column not in derived)
     return (*columns, *(("parent",) if "parent" in given else ()))
 
 
@@ -161,9 +165,3 @@ def hashes(columns: dict[str, Column], names: Sequence[str]) -> Iterator[str]:
     start = ",".join(names)
     for values in zip(*(columns[name] for name in names), strict=True):
         yield sha256("\x1f".join((start, *map(str, values))).encode()).hexdigest()
-
-
-def rows(dataset: str, columns: dict[str, Column], size: int) -> Iterator[tuple[Any, ...]]:
-    """Rows for the staging table; columns that nobody gave are empty."""
-    nothing: Column = [None] * size
-    return zip(*(columns.get(name, nothing) for name in filled_columns(dataset)), strict=True)
