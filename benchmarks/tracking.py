@@ -65,6 +65,8 @@ def fill(engine: Engine, accounts: int) -> None:
     for table, rows in tables:
         with writing(engine) as connection:
             write(connection, table, rows)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("ANALYZE")
 
 
 def _accounts(count: int) -> Iterator[dict[str, Any]]:
