@@ -5,7 +5,9 @@
 
 A child is started without a shell, in a session of its own: Ctrl-C in the terminal reaches only us, and we stop the
 children in the order that suits them. It holds the reading end of a pipe, its lifeline. Nothing is ever written to it;
-when we die, in whatever way, the system closes our end and the child stops itself.
+when we let go of our end, or die in whatever way and the system closes it, the child stops: first what it started
+itself, so that it can still report how that ended (a flow run whose runner is gone stays "running" for ever), then
+itself, as SIGTERM would.
 """
 
 import os
@@ -23,8 +25,11 @@ from typing import NoReturn
 
 from accounts.errors import TandemError
 
-#: How long a child may take to stop before it is killed, in seconds.
+#: How long a child may take to stop before it is killed, and what it started before that, in seconds.
 STOP_SECONDS = 10.0
+CHILDREN_SECONDS = 8.0
+#: How long a child may take to report how what it started ended, in seconds.
+REPORT_SECONDS = 0.5
 #: How often we look whether a child has become healthy, in seconds.
 LOOK_EVERY = 0.1
 #: Variables a child does not get: without bytecode every start of Prefect takes twice as long.
@@ -67,19 +72,15 @@ class Child:
         telling = [line.strip() for line in said if line.strip() and not line[0].isspace()]
         return " / ".join(telling[-lines:]) or "none"
 
-    def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """SIGTERM; SIGKILL, for all that it started too, if it is still there after `seconds`."""
-        self.process.terminate()
+    def stop(self) -> None:
+        """Let go of the lifeline, and wait; SIGKILL, for all that it started too, if it takes too long."""
+        if self.process.stdin:
+            self.process.stdin.close()
         try:
-            self.process.wait(seconds)
+            self.process.wait(CHILDREN_SECONDS + REPORT_SECONDS + STOP_SECONDS + 1)
         except subprocess.TimeoutExpired:
-            self._signal_group(signal.SIGKILL)
+            os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        self._signal_group(signal.SIGTERM)  # whatever it started and left behind
-
-    def _signal_group(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, number)
 
 
 @contextmanager
@@ -100,8 +101,6 @@ def running(name: str, program: Sequence[str], *, env: Mapping[str, str], log: P
         yield child
     finally:
         child.stop()
-        if process.stdin:
-            process.stdin.close()
 
 
 def main() -> NoReturn:
@@ -114,7 +113,7 @@ def main() -> NoReturn:
 
 
 def hold_lifeline() -> None:
-    """Stop this process as SIGTERM would as soon as the one that started it is gone."""
+    """Stop this process as soon as the one that started it lets go, or is gone."""
     lifeline = os.dup(0)  # not inherited by what we start
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
@@ -123,9 +122,23 @@ def hold_lifeline() -> None:
 
 def _end_with(lifeline: int) -> None:
     os.read(lifeline, 1)  # returns when nobody is left who could write
+    _stop_own_children()
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # the thread that waits must be woken
     time.sleep(STOP_SECONDS)
     os.killpg(0, signal.SIGKILL)
+
+
+def _stop_own_children() -> None:
+    """SIGTERM, and time to end; the main thread goes on meanwhile and reports what became of them."""
+    import psutil
+
+    children = psutil.Process().children(recursive=True)
+    for child in children:
+        with suppress(psutil.NoSuchProcess):
+            child.terminate()
+    psutil.wait_procs(children, timeout=CHILDREN_SECONDS)
+    if children:
+        time.sleep(REPORT_SECONDS)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -26,10 +26,10 @@ class PrefectApi:
         """What it says at `path`. Raises OSError when nobody answers, or with an error."""
         return self._ask(Request(self.url + path))  # noqa: S310  an address of our own settings
 
-    def post(self, path: str, question: dict[str, Any]) -> Any:
-        """Filters and counts are asked by POST; nothing is changed. Raises OSError as `get` does."""
-        body = json.dumps(question).encode()
-        return self._ask(Request(self.url + path, body, {"Content-Type": "application/json"}))  # noqa: S310
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """Filters and counts are asked by POST, states are set by it. Raises OSError as `get` does."""
+        content = json.dumps(body).encode()
+        return self._ask(Request(self.url + path, content, {"Content-Type": "application/json"}))  # noqa: S310
 
     def ui_settings(self) -> Any:
         """What the server tells its own pages, first of all the address at which they look for it."""
@@ -45,16 +45,26 @@ class PrefectApi:
         if credentials := os.environ.get("PREFECT_API_AUTH_STRING"):
             request.add_header("Authorization", "Basic " + b64encode(credentials.encode()).decode())
         try:
-            with self._opener().open(request, timeout=self.seconds) as response:
+            with _opener(self.url).open(request, timeout=self.seconds) as response:
                 return json.load(response)
         except (HTTPException, ValueError) as error:
             raise OSError(f"it does not speak as Prefect does ({type(error).__name__})") from error
 
-    def _opener(self) -> Any:
-        """Proxies lead outside; an address of this machine is asked directly."""
-        return build_opener(ProxyHandler({})) if is_loopback(self.url) else build_opener()
+
+def answers(url: str, seconds: float = 2.0) -> bool:
+    """Whether somebody answers there with 200."""
+    try:
+        with _opener(url).open(url, timeout=seconds) as response:
+            return bool(response.status == 200)
+    except (OSError, HTTPException):
+        return False
 
 
 def is_loopback(url: str) -> bool:
     """Whether an address is one of this machine's own."""
     return urlsplit(url).hostname in LOOPBACK
+
+
+def _opener(url: str) -> OpenerDirector:
+    """Proxies lead outside; an address of this machine is asked directly."""
+    return build_opener(ProxyHandler({})) if is_loopback(url) else build_opener()

@@ -19,7 +19,7 @@ from typing import IO
 from urllib.parse import quote
 
 from accounts.errors import Refused
-from flows.child import running
+from flows.child import Child, running
 from flows.prefect_api import PrefectApi
 
 HOST = "127.0.0.1"
@@ -43,7 +43,7 @@ class PrefectServer:
     url: str
     ui_url: str
     env: dict[str, str]
-    log: Path
+    child: Child
 
 
 def server_environment(home: Path, port: int, database_url: str | None = None) -> dict[str, str]:
@@ -66,6 +66,8 @@ def server_environment(home: Path, port: int, database_url: str | None = None) -
         "PREFECT_SERVER_UI_V2_ENABLED": "false",  # the newer pages ask a host of an analytics vendor each time
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",  # else runs are kept for ever
+        # remembered over a restart, or a run that outlives one keeps its deployment's place for ever
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",  # the terminal is quiet, the pages show every line
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         **_no_proxy(os.environ),
@@ -93,11 +95,10 @@ def running_server(
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _sole_server(home) as address:
-        port = _free_port(port or 0)
+        port = free_port(port or 0)
         block = server_environment(home, port, database_url)
-        log = home / "server.log"
-        with running("Prefect server", PROGRAM, env=_inherited() | block, log=log) as child:
-            server = PrefectServer(block["PREFECT_API_URL"], f"http://{HOST}:{port}", _for_clients(block), log)
+        with running("Prefect server", PROGRAM, env=_inherited() | block, log=home / "server.log") as child:
+            server = PrefectServer(block["PREFECT_API_URL"], f"http://{HOST}:{port}", _for_clients(block), child)
             child.wait_until(PrefectApi(server.url).is_healthy, start_seconds)
             address.write(server.url)
             address.flush()
@@ -119,9 +120,20 @@ def server_of(home: Path) -> str | None:
 def usual_port() -> int:
     """Prefect's usual port, or another free one while that is in use."""
     try:
-        return _free_port(USUAL_PORT)
+        return free_port(USUAL_PORT)
     except Refused:
-        return _free_port(0)
+        return free_port(0)
+
+
+def free_port(wanted: int) -> int:
+    """`wanted` if nobody listens there, any free port for 0. Raises Refused."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, wanted))
+        except OSError:
+            raise Refused(f"port {wanted} is in use", cure="name another one, or stop what uses it") from None
+        return int(probe.getsockname()[1])
 
 
 def hand_over(server: PrefectServer, seconds: float = 15.0) -> bool:
@@ -178,16 +190,6 @@ def _lock(file: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _free_port(wanted: int) -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, wanted))
-        except OSError:
-            raise Refused(f"port {wanted} is in use", cure="name another with --port") from None
-        return int(probe.getsockname()[1])
 
 
 def _inherited() -> dict[str, str]:

@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("demo", "demo", "Build a believable world and run three weeks of it."),
     "init": ("house", "init", "Create or upgrade the database."),
     "doctor": ("house", "doctor", "Check everything Tandem needs; one line each, with the cure."),
+    "up": ("house", "up", "Prefect's server, the web app and the scheduled flows, until Ctrl-C."),
     "import": ("data", "import_", "Read CRM exports: accounts, people, opportunities, activities."),
     "quarantine": ("data", "quarantine", "List rows that could not be taken, and retry them."),
     "run": ("run", "run", "Run a flow now: track, nurture, audiences, signals, briefs."),

@@ -1,0 +1,126 @@
+"""`tandem init`, `tandem doctor` and `tandem up`: making the house, looking after it, keeping it running."""
+
+import os
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flows.cli.door import as_json, clock, show_json
+
+if TYPE_CHECKING:
+    from flows.up import Standing
+
+SIGNS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
+
+
+@click.command()
+@as_json
+def init(json_: bool) -> None:
+    """Create the database, or bring it up to date; write tandem.toml if there is none.
+
+    Running it again changes nothing. Nothing is ever overwritten.
+
+    Example: tandem init
+    """
+    from flows.founding import found_house
+    from flows.settings import load_settings
+
+    founded = found_house(load_settings(), Path.cwd())
+    if json_:
+        show_json(founded.as_json())
+    else:
+        click.echo("\n".join(founded.lines()))
+
+
+@click.command()
+@as_json
+def doctor(json_: bool) -> None:
+    """Check everything Tandem needs; one line each, with the cure. Exit code 1 if anything fails.
+
+    Example: tandem doctor
+    """
+    from flows.doctor import examine_here
+
+    findings = examine_here(clock(None))
+    if json_:
+        show_json([{"name": it.name, "state": it.state, "says": it.says, "cure": it.cure} for it in findings])
+    else:
+        for it in findings:
+            sign, colour = SIGNS[it.state]
+            cure = f"  → {it.cure}" if it.cure else ""
+            click.echo(f"{click.style(sign, fg=colour)} {it.name:<14} {it.says}{cure}")
+    if any(it.state == "fail" for it in findings):
+        raise SystemExit(1)
+
+
+@click.command()
+@click.option("--home", type=click.Path(path_type=Path), help="Another home folder than the settings name.")
+@click.option("--ui-only", is_flag=True, help="Only Prefect's pages, to look at what has run; runs nothing.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Of Prefect's pages; 4200, or any free one, if not named.")
+@click.option("--web-port", type=click.IntRange(1, 65535), help="Of the web app; that of base_url if not named.")
+@click.option("--deployments", type=click.Path(dir_okay=False, path_type=Path), help="Another prefect.yaml.")
+@as_json
+def up(
+    home: Path | None, ui_only: bool, port: int | None, web_port: int | None, deployments: Path | None, json_: bool
+) -> None:
+    """Start the Prefect server, the web app and the flows on their schedules, until Ctrl-C.
+
+    Prefect keeps its own database in the home folder; PREFECT_SERVER_DATABASE_CONNECTION_URL names another one
+    (postgresql+asyncpg://…). Logs are in the home folder's log/.
+
+    Example: tandem up --ui-only --home .tandem/demo
+    """
+    from flows.deployments import deployments_file
+    from flows.settings import load_settings
+    from flows.up import everything, server_only
+
+    if home:
+        os.environ["TANDEM_HOME"] = str(home.absolute())
+    signal.signal(signal.SIGTERM, _as_ctrl_c)
+    signal.signal(signal.SIGHUP, _as_ctrl_c)
+    settings = load_settings()
+    try:
+        if ui_only:
+            house = server_only(settings, port, _tell)
+        else:
+            house = everything(settings, port, web_port, deployments or deployments_file(), _tell)
+        with house as standing:
+            show_json(_addresses(standing)) if json_ else _say_where(standing)
+            standing.watch()
+    except KeyboardInterrupt:
+        _tell("stopped")
+
+
+def _as_ctrl_c(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _tell(words: str) -> None:
+    click.echo(words, err=True)
+
+
+def _addresses(standing: "Standing") -> dict[str, Any]:
+    pages = standing.prefect.ui_url
+    return {
+        "prefect": pages,
+        "artifacts": f"{pages}/artifacts",
+        "api": standing.prefect.url,
+        "web": standing.web,
+        "deployments": list(standing.deployments),
+        "marked_as_crashed": standing.buried,
+    }
+
+
+def _say_where(standing: "Standing") -> None:
+    pages = standing.prefect.ui_url
+    click.echo(f"Prefect      {pages}")
+    click.echo(f"what was written for you  {pages}/artifacts")
+    if standing.web:
+        click.echo(f"web app      {standing.web}")
+        click.echo(f"flows        {', '.join(standing.deployments)}")
+    if standing.buried:
+        click.echo(f"{standing.buried} run(s) of an earlier life were marked as crashed")
+    click.echo("Ctrl-C stops it.")

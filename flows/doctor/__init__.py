@@ -1,0 +1,66 @@
+"""`tandem doctor`: everything Tandem needs, checked one by one; each finding is one line and names its cure.
+
+A check asks one question and changes nothing. It returns a `Finding`, or None where there is nothing to ask.
+"""
+
+from datetime import datetime
+
+from accounts.errors import SettingsRefused
+from flows.cli.run import find_server
+from flows.doctor.finding import Check, Finding, Patient, State
+from flows.doctor.ledger import database, lock, migrations
+from flows.doctor.machine import bytecode, disk, home, packages, python, time_zones
+from flows.doctor.prefect import api, dead_runs, late_runs, pages, schedules
+from flows.doctor.settings import mail, secrets, sender, variables
+from flows.doctor.words import deployments, templates
+from flows.prefect_api import PrefectApi
+from flows.settings import load_settings
+
+__all__ = ["CHECKS", "Check", "Finding", "Patient", "State", "examine", "examine_here"]
+
+#: In the order in which one would mend things: what a later one finds often follows from an earlier one.
+CHECKS: tuple[Check, ...] = (
+    python,
+    packages,
+    bytecode,
+    time_zones,
+    home,
+    disk,
+    variables,
+    secrets,
+    sender,
+    mail,
+    database,
+    migrations,
+    lock,
+    templates,
+    deployments,
+    api,
+    pages,
+    schedules,
+    late_runs,
+    dead_runs,
+)
+
+
+def examine_here(now: datetime) -> list[Finding]:
+    """The findings for the installation of this process: its settings, and the Prefect server they lead to."""
+    try:
+        settings = load_settings()
+    except SettingsRefused as error:
+        return [Finding("settings", "fail", f"{error.where}: {error.what}", error.cure)]
+    url = find_server(settings)
+    return examine(Patient(settings, now, PrefectApi(url) if url else None))
+
+
+def examine(patient: Patient, checks: tuple[Check, ...] = CHECKS) -> list[Finding]:
+    """All findings, in order. A check that breaks is a finding too."""
+    return [found for check in checks if (found := _ask(check, patient))]
+
+
+def _ask(check: Check, patient: Patient) -> Finding | None:
+    try:
+        return check(patient)
+    except Exception as error:  # the doctor never falls ill
+        name = check.__name__.replace("_", " ")
+        return Finding(name, "fail", f"could not be checked: {type(error).__name__}: {error}", "please report this")

@@ -1,0 +1,33 @@
+"""What a check finds, and what it looks at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from flows.prefect_api import PrefectApi
+from flows.settings import Settings
+
+State = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, how it is, what it says, and what to do about it."""
+
+    name: str
+    state: State
+    says: str
+    cure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """An installation of Tandem at a moment. `prefect`: the server its flows report to, if one is known."""
+
+    settings: Settings
+    now: datetime
+    prefect: PrefectApi | None = None
+
+
+Check = Callable[[Patient], Finding | None]
