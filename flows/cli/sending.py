@@ -1,6 +1,7 @@
 """What leaves: `approve` a held send plan, list and settle `touches`."""
 
 import getpass
+import sys
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
     from accounts.ledger.touches import Listed
 
+#: Columns of a table that goes into a file or another program.
+PIPED = 200
+STATES = [state.value for state in TouchState]
 by = click.option("--by", default=getpass.getuser, help="Who says so; default: you, as the computer knows you.")
 
 
@@ -49,7 +53,7 @@ def approve(plan: int, rejected: bool, drop_failing: bool, by: str, as_of: datet
 
 
 @click.command()
-@click.option("--state", "states", multiple=True, type=click.Choice(list(TouchState)), help="Only these; repeatable.")
+@click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Only these; repeatable.")
 @click.option("--plan", type=int, default=None, help="Only this send plan.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many, newest first.")
 @click.option("--arrived", type=int, multiple=True, metavar="TOUCH", help="This unknown one did arrive.")
@@ -59,7 +63,7 @@ def approve(plan: int, rejected: bool, drop_failing: bool, by: str, as_of: datet
 @as_of
 @as_json
 def touches(
-    states: tuple[TouchState, ...], plan: int | None, limit: int, arrived: tuple[int, ...], lost: tuple[int, ...],
+    states: tuple[str, ...], plan: int | None, limit: int, arrived: tuple[int, ...], lost: tuple[int, ...],
     late: tuple[int, ...], by: str, as_of: datetime | None, json_: bool,
 ) -> None:  # fmt: skip
     """What was sent, failed, expired, or is not known.
@@ -78,7 +82,8 @@ def touches(
             for number in numbers:
                 settle(engine, number, state, by=by, now=clock(as_of))
         with reading(engine) as connection:
-            listed = list_touches(connection, states=states, plan_id=plan, limit=limit)
+            wanted = [TouchState(state) for state in states]
+            listed = list_touches(connection, states=wanted, plan_id=plan, limit=limit)
     if json_:
         show_json([{name: getattr(one, name) for name in one.__slots__} for one in listed])
     else:
@@ -101,7 +106,7 @@ def _show(listed: "Sequence[Listed]") -> None:
             str(one.id), one.state, explain(one.reason) if one.reason else one.error or "", one.account, one.address,
             one.content.partition("/")[2], f"{when:%Y-%m-%d %H:%M}", str(one.plan_id or ""),
         )  # fmt: skip
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else PIPED).print(table)
 
 
 def _messages(number: int) -> str:
