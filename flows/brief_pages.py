@@ -21,6 +21,8 @@ from accounts.errors import ContentRefused
 #: Columns of the text version.
 WIDTH = 78
 MARGIN = " " * 18
+#: What the first line of each part begins with.
+STARTS = {part: f"  {label}".ljust(len(MARGIN)) for part, label in LABELS.items()}
 RULE = "-" * WIDTH
 
 
@@ -34,18 +36,16 @@ class BriefPages:
 
     def __init__(self, templates: Path) -> None:
         folder = templates / "briefs"
-        self._html = _environment(True, "<!--%", "%-->").from_string(_inlined(_read(folder / "brief.html")))
+        self._html = _environment(True, "<!--%", "%-->").from_string(inlined(_read(folder / "brief.html")))
         self._text = _environment(False, "{%", "%}").from_string(_read(folder / "brief.txt"))
 
     def html(self, brief: Brief) -> str:
         """The e-mail's HTML part; the proof of each statement stands in ``data-evidence``."""
-        return self._html.render(brief=brief, labels=LABELS, ids=_ids)
+        return self._html.render(brief=brief, labels=LABELS)
 
     def text(self, brief: Brief, *, with_evidence: bool = False) -> str:
         """The e-mail's text part, wrapped; with the proof of each statement in brackets when asked for."""
-        return self._text.render(
-            brief=brief, labels=LABELS, ids=_ids, with_evidence=with_evidence, margin=MARGIN, rule=RULE, hang=_hang
-        )
+        return self._text.render(brief=brief, starts=STARTS, with_evidence=with_evidence, margin=MARGIN, rule=RULE)
 
 
 @cache
@@ -55,7 +55,7 @@ def brief_pages(templates: Path) -> BriefPages:
 
 
 def _environment(is_html: bool, starts: str, ends: str) -> SandboxedEnvironment:
-    return SandboxedEnvironment(
+    made = SandboxedEnvironment(
         autoescape=is_html,
         undefined=StrictUndefined,
         block_start_string=starts,
@@ -64,6 +64,8 @@ def _environment(is_html: bool, starts: str, ends: str) -> SandboxedEnvironment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    made.filters.update(ids=_ids, hang=_hang, proof=_proof)
+    return made
 
 
 def _read(path: Path) -> str:
@@ -73,7 +75,7 @@ def _read(path: Path) -> str:
         raise ContentRefused(error.strerror or "cannot be read", where=str(path), cure="restore the file") from None
 
 
-def _inlined(source: str) -> str:
+def inlined(source: str) -> str:
     """Styles on each element; the style tag with the @media rules stays, for mail programs that read one."""
     return css_inline.CSSInliner(load_remote_stylesheets=False).inline(source)
 
@@ -82,8 +84,14 @@ def _ids(proved: _Proved) -> str:
     return " ".join(proved.evidence)
 
 
-def _hang(indent: int, text: str) -> str:
+def _proof(proved: _Proved, is_wanted: bool) -> str:
+    return f" [{_ids(proved)}]" if is_wanted else ""
+
+
+def _hang(text: str, indent: int) -> str:
     """Wrapped at WIDTH, further lines indented; commands and addresses are never broken."""
+    if len(text) <= WIDTH:
+        return text
     return textwrap.fill(
         text, WIDTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False,
         replace_whitespace=False,

@@ -2,7 +2,7 @@
 
 material.py     the facts a brief is written from          saying.py    how a brief says things
 news.py         what is new, and how much it matters       seats.py     the buying group as a picture
-heat.py         which way interest goes                    coming.py    what goes out in the next seven days
+case.py         an account on the desk                     coming.py    what goes out in the next seven days
 next_steps.py   situation -> suggested step, one table     brevity.py   150 words: what goes first
 account.py      one account of a brief                     writing.py   the brief: which accounts, in which order
 stored.py       a brief as JSON, and back

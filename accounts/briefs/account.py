@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
+from accounts.briefs.case import Case
 from accounts.briefs.coming import Planned, planned_mails, why_nothing
-from accounts.briefs.heat import heat_statement
 from accounts.briefs.material import AccountMaterial, Evidence, Person, Statement, clip, evidence, unique
 from accounts.briefs.news import News, Weight, mails_since, stage_label
 from accounts.briefs.next_steps import Scene, suggest
 from accounts.briefs.saying import Local, counted, listed, title_of
 from accounts.briefs.seats import Seat, SeatState, question_of, seats, warm_for
+from accounts.engagement import BASELINE_WEEKS, WEEK, weight_of
 from accounts.playbook import Play, Step
 from accounts.sla import Clock
-from accounts.vocabulary import Role
+from accounts.vocabulary import Heat, Role
 
 #: The words before the parts of an account, in the order of reading; they count as well.
 LABELS = {
@@ -117,12 +118,11 @@ def _said(*statements: Statement | None) -> list[Statement]:
     return [statement for statement in statements if statement]
 
 
-def account_brief(
-    account: AccountMaterial, news: tuple[News, ...], clock: Clock | None, play: Play, since: datetime, local: Local
-) -> AccountBrief:  # fmt: skip
+def account_brief(case: Case, news: tuple[News, ...]) -> AccountBrief:
     """Everything there is to say about the account, not yet shortened. `news`: at least one."""
+    account, play, local = case.account, case.play, case.local
     group = seats(account, play, local)
-    step = suggest(Scene(account, play, news, clock, group, local))
+    step = suggest(Scene(case, news, group))
     coming = planned_mails(account, play, local)
     return AccountBrief(
         key=account.key,
@@ -130,16 +130,16 @@ def account_brief(
         title=clip(account.name, 6, 60),
         stage=stage_label(account.stage, play),
         why=news[0].weight.value,
-        headline=_headline(account, group, play, local.now),
-        clock=_clock(account, clock, local),
-        is_late=clock is not None and clock.is_overdue(local.now),
+        headline=_headline(case, group),
+        clock=_clock(case.clock, local),
+        is_late=case.clock is not None and case.clock.is_overdue(case.now),
         news=tuple(Statement(item.text, item.evidence) for item in news if item.weight != Weight.MAILED),
         more_news=None,
         group=group,
         more_seats=None,
         question=question_of(account, play),
         contact=_contact(account, local),
-        sent=_sent(account, play, since, local),
+        sent=_sent(case),
         planned=coming,
         more_planned=None if coming else why_nothing(account, local),
         step=Statement(step.text, step.evidence),
@@ -147,18 +147,34 @@ def account_brief(
     )
 
 
-def _headline(account: AccountMaterial, group: tuple[Seat, ...], play: Play, now: datetime) -> Statement:
+def _headline(case: Case, group: tuple[Seat, ...]) -> Statement:
     """``3 of 6 engaged in 28 days, interest rising (18 points, usually 6)``."""
-    warm = [seat for seat in group if seat.state == SeatState.WARM]
-    heat = heat_statement(account, play, now)
+    account, heat = case.account, _heat(case)
     if not account.people:
         return Statement("We know nobody there yet", evidence("account", account.id))
-    text = f"{len(warm)} of {len(account.people)} engaged in {warm_for(play).days} days"
+    warm = [seat for seat in group if seat.state == SeatState.WARM]
+    text = f"{len(warm)} of {len(account.people)} engaged in {warm_for(case.play).days} days"
     proof = tuple(proof for seat in warm for proof in seat.evidence) or evidence("account", account.id)
     return Statement(f"{text}, {heat.text}", unique(proof + heat.evidence)) if heat else Statement(text, proof)
 
 
-def _clock(account: AccountMaterial, clock: Clock | None, local: Local) -> Statement | None:
+def _heat(case: Case) -> Statement | None:
+    """Rising or cooling, in points of seven days (`play.yaml` says what earns them); steady is not worth a word."""
+    reading = case.heat
+    if reading.heat == Heat.STEADY:
+        return None
+    earliest = case.now - (WEEK if case.is_rising else (BASELINE_WEEKS + 1) * WEEK)
+    signs = [
+        sign
+        for sign in case.account.signs
+        if earliest < sign.at <= case.now and weight_of(sign.kind, case.play.engagement)
+    ]
+    measure = f"({round(reading.this_week)} points, usually {round(reading.usual_week)})"
+    proof = tuple(proof for sign in signs for proof in sign.evidence)
+    return Statement(f"interest {reading.heat.value} {measure}", proof)
+
+
+def _clock(clock: Clock | None, local: Local) -> Statement | None:
     if clock is None:
         return None
     duty = "answer" if clock.is_asked else "call"
@@ -178,9 +194,10 @@ def _contact(account: AccountMaterial, local: Local) -> Statement | None:
     return Statement(f"{touch.kind.capitalize()}{name}, {ago}", touch.evidence)
 
 
-def _sent(account: AccountMaterial, play: Play, since: datetime, local: Local) -> Statement | None:
+def _sent(case: Case) -> Statement | None:
     """Since the last brief: two of them by name, the others counted."""
-    mails = mails_since(account, since, local.now)
+    account, play, local = case.account, case.play, case.local
+    mails = mails_since(account, case.since, case.now)
     if not mails:
         return None
     names = {person.id: clip(person.name, 3, 40) for person in account.people}
@@ -199,9 +216,9 @@ def _asset(account: AccountMaterial, person: Person | None, play: Play, today: d
     fitting = [step for step in steps if role in step.roles] or steps
     if not fitting:
         return None
-    sent = {mail.content for mail in account.mails if person and mail.person == person.id}
+    sent = person.contents if person else frozenset()
     if person and person.outlook and person.outlook.content:
-        sent.add(person.outlook.content)
+        sent |= {person.outlook.content}
     step = min(fitting, key=lambda step: (step.key in sent, step.step, step.key))
     title = f"“{title_of(step.key, play, account.name)}”"
     return Asset(title, _talking_point(step), step.asset, evidence("content", step.key))

@@ -61,7 +61,7 @@ def shorten(full: AccountBrief) -> AccountBrief:
 def _room_for(full: AccountBrief) -> Room:
     """Tighter step by step until it fits; then whatever still fits after all comes back, the dearest first."""
     room, before = Room(), []
-    for change in TIGHTER:
+    for change in (change for change in TIGHTER if _matters(change, full)):
         before.append((change, {name: getattr(room, name) for name in change}))
         room = replace(room, **change)
         if _fits(full, room):
@@ -71,6 +71,15 @@ def _room_for(full: AccountBrief) -> Room:
         if all(getattr(room, name) == value for name, value in change.items()) and _fits(full, roomier):
             room = roomier
     return room
+
+
+def _matters(change: dict[str, int], full: AccountBrief) -> bool:
+    """Whether it makes this account any shorter."""
+    ((name, most),) = change.items()
+    parts = {"news": full.news, "seats": full.group, "planned": full.planned}
+    if name in parts:
+        return len(parts[name]) > most
+    return (full.sent if name == "named_mails" else getattr(full, name)) is not None
 
 
 def _fits(full: AccountBrief, room: Room) -> bool:

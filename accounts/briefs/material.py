@@ -7,6 +7,7 @@ Every fact carries the id of its row, since a brief may state nothing it cannot 
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from accounts.vocabulary import Answer, EmailStatus, HoldCause, HoldScope, Reason, Role, SignalKind
 
@@ -34,10 +35,13 @@ class Statement:
 
 def clean(value: str | None) -> str:
     """One line of visible characters, whatever somebody typed into a name."""
+    if value and value.isprintable():  # nearly all are
+        return " ".join(value.split())
     kept = "".join(letter if unicodedata.category(letter)[0] != "C" else " " for letter in value or "")
     return " ".join(kept.split())
 
 
+@lru_cache(maxsize=8192)
 def clip(value: str, words: int, letters: int = 80) -> str:
     """At most so many words and letters; what was cut is shown by an ellipsis."""
     parts = value.split()
@@ -107,6 +111,9 @@ class Person:
     outlook: Outlook | None = None
     #: The rep stopped the mail that is planned next.
     vetoed: bool = False
+    #: What marketing sent them, ever: ids of the touches, and keys of their contents.
+    touches: tuple[int, ...] = ()
+    contents: frozenset[str] = frozenset()
 
     @property
     def is_there(self) -> bool:
@@ -185,7 +192,7 @@ class AccountMaterial:
     people: tuple[Person, ...]
     #: People's acts and what became of mailboxes: the last five weeks, and whatever came in since the last brief.
     signs: tuple[Sign, ...] = ()
-    #: All that marketing sent to these people, oldest first.
+    #: What marketing sent since the last brief, oldest first.
     mails: tuple[Mail, ...] = ()
     #: Since the last brief.
     moves: tuple[Move, ...] = ()

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from accounts.briefs.heat import heat_reading
+from accounts.briefs.case import MEETINGS, Case
 from accounts.briefs.material import AccountMaterial, Evidence, Held, Mail, Move, Person, Sign, clip
 from accounts.briefs.saying import DID, HELD_FOR, Local, counted, did, listed, title_of
 from accounts.engagement import weight_of
 from accounts.playbook import Play
-from accounts.sla import ASKS, Clock
-from accounts.vocabulary import Heat, HoldCause, SignalKind
+from accounts.sla import ASKS
+from accounts.vocabulary import HoldCause, SignalKind
 
 
 class Weight(StrEnum):
@@ -40,7 +40,6 @@ class Weight(StrEnum):
 _PLACES = {weight: place for place, weight in enumerate(Weight)}
 
 _LOSSES = frozenset({SignalKind.UNSUBSCRIBED, SignalKind.COMPLAINED, SignalKind.BOUNCED, SignalKind.LEFT_COMPANY})
-MEETINGS = frozenset({SignalKind.MEETING_BOOKED, SignalKind.MEETING_HELD})
 
 
 #: Which hold goes with which news.
@@ -65,19 +64,12 @@ class News:
     kind: SignalKind | None = None
 
 
-def news_of(
-    account: AccountMaterial, play: Play, since: datetime, local: Local, clock: Clock | None
-) -> tuple[News, ...]:  # fmt: skip
+def news_of(case: Case) -> tuple[News, ...]:
     """Everything new: by importance, by what the act weighs, the latest first. Empty: nothing to write about."""
-    signs = list(_signs(account, play, local))
-    items = [
-        *signs,
-        *_overdue(account, since, local, clock),
-        *_moves(account, play, local),
-        *_holds(account, since, local, {_HOLD_OF[item.weight] for item in signs if item.weight in _HOLD_OF}),
-        *_mails(account, since, local),
-    ]
-    return tuple(sorted(items, key=lambda item: _order(item, play)))
+    signs = list(_signs(case))
+    told = {_HOLD_OF[item.weight] for item in signs if item.weight in _HOLD_OF}
+    items = [*signs, *_overdue(case), *_moves(case), *_holds(case, told), *_mails(case)]
+    return tuple(sorted(items, key=lambda item: _order(item, case.play)))
 
 
 def _order(item: News, play: Play) -> tuple[int, float, float, Evidence]:
@@ -90,18 +82,18 @@ def who(person: Person | None) -> str:
     return clip(person.name, 3, 40) if person else "Somebody there"
 
 
-def _signs(account: AccountMaterial, play: Play, local: Local) -> Iterator[News]:
+def _signs(case: Case) -> Iterator[News]:
     """One item for all that one person did of the same importance."""
-    is_rising = heat_reading(account, play, local.now).heat == Heat.RISING
+    account, play = case.account, case.play
     grouped: dict[tuple[int | None, Weight], list[Sign]] = defaultdict(list)
     for sign in account.new_signs:
         if sign.kind in DID:
-            weight = _weight(sign.kind, account.person(sign.person), play, is_rising)
+            weight = _weight(sign.kind, account.person(sign.person), play, case.is_rising)
             grouped[sign.person, weight].append(sign)
     for (person_id, weight), signs in grouped.items():
         person, at = account.person(person_id), max(sign.at for sign in signs)
         kind = max(signs, key=lambda sign: weight_of(sign.kind, play.engagement)).kind
-        text = f"{who(person)} {_acts(signs, play, account.name)}, {local.moment(at)}"
+        text = f"{who(person)} {_acts(signs, play, account.name)}, {case.local.moment(at)}"
         yield News(weight, text, at, tuple(proof for sign in signs for proof in sign.evidence), person, kind)
 
 
@@ -137,17 +129,18 @@ def _is_key(person: Person | None, play: Play) -> bool:
     return person is not None and any(wanted.role == person.role for wanted in play.group.wanted)
 
 
-def _overdue(account: AccountMaterial, since: datetime, local: Local, clock: Clock | None) -> Iterator[News]:
-    if clock and clock.ran_out(since, local.now):
-        person = account.person(clock.person)
-        text = f"{who(person)} has no answer yet, due {local.moment(clock.due)}"
+def _overdue(case: Case) -> Iterator[News]:
+    clock = case.clock
+    if clock and clock.ran_out(case.since, case.now):
+        person = case.account.person(clock.person)
+        text = f"{who(person)} has no answer yet, due {case.local.moment(clock.due)}"
         yield News(Weight.OVERDUE, text, clock.due, clock.evidence, person)
 
 
-def _moves(account: AccountMaterial, play: Play, local: Local) -> Iterator[News]:
-    for move in account.moves:
+def _moves(case: Case) -> Iterator[News]:
+    for move in case.account.moves:
         weight = Weight.REFUSED if move.refused_reason else Weight.MOVED
-        yield News(weight, _moved(move, play, local), move.at, move.evidence)
+        yield News(weight, _moved(move, case.play, case.local), move.at, move.evidence)
 
 
 def _moved(move: Move, play: Play, local: Local) -> str:
@@ -164,16 +157,16 @@ def stage_label(key: str, play: Play) -> str:
     return clip(rule.label if rule else key, 3, 40)
 
 
-def _holds(account: AccountMaterial, since: datetime, local: Local, told: set[HoldCause]) -> Iterator[News]:
+def _holds(case: Case, told: set[HoldCause]) -> Iterator[News]:
     """Holds that ran out, and holds that others set and whose cause is not `told`.
 
     What a rep did by hand is no news to the rep; what a reply stopped is told with the reply.
     """
-    for hold in account.holds:
-        if _ran_out(hold, since, local.now) and hold.ends_at:
+    for hold in case.account.holds:
+        if _ran_out(hold, case.since, case.now) and hold.ends_at:
             yield News(Weight.HOLD, f"The hold {HELD_FOR[hold.cause]} is over", hold.ends_at, hold.evidence)
-        elif since < hold.starts_at and hold.cause not in {HoldCause.REP, *told} and hold.stands(local.now):
-            yield News(Weight.HOLD, held_text(hold, account, local), hold.starts_at, hold.evidence)
+        elif case.since < hold.starts_at and hold.cause not in {HoldCause.REP, *told} and hold.stands(case.now):
+            yield News(Weight.HOLD, held_text(hold, case.account, case.local), hold.starts_at, hold.evidence)
 
 
 def _ran_out(hold: Held, since: datetime, now: datetime) -> bool:
@@ -189,9 +182,9 @@ def held_text(hold: Held, account: AccountMaterial, local: Local) -> str:
     return f"{whom}{end}, {HELD_FOR[hold.cause]}"
 
 
-def _mails(account: AccountMaterial, since: datetime, local: Local) -> Iterator[News]:
+def _mails(case: Case) -> Iterator[News]:
     """All of them as one item; their names stand under "marketing sent"."""
-    if mails := mails_since(account, since, local.now):
+    if mails := mails_since(case.account, case.since, case.now):
         proof = tuple(proof for mail in mails for proof in mail.evidence)
         text = f"Marketing sent {counted(len(mails), 'mail')}"
         yield News(Weight.MAILED, text, max(mail.at for mail in mails), proof)

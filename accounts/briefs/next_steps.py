@@ -8,12 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from accounts.briefs.case import Case
 from accounts.briefs.material import AccountMaterial, Evidence, Person, clip
 from accounts.briefs.news import News, Weight
-from accounts.briefs.saying import QUESTIONS, Local
+from accounts.briefs.saying import QUESTIONS
 from accounts.briefs.seats import Seat, SeatState, is_warm, missing_roles
-from accounts.playbook import Play
-from accounts.sla import Clock
 from accounts.vocabulary import Role, SignalKind
 
 #: A rep who has not been in touch for so long is told so.
@@ -24,18 +23,19 @@ LONG_AGO = timedelta(days=21)
 class Scene:
     """What the table looks at."""
 
-    account: AccountMaterial
-    play: Play
+    case: Case
     news: tuple[News, ...]
-    clock: Clock | None
     seats: tuple[Seat, ...]
-    local: Local
+
+    @property
+    def account(self) -> AccountMaterial:
+        return self.case.account
 
     def warmest(self) -> Person | None:
         """Who is warm: first those who acted since the last brief, of these the heaviest role."""
-        warm = [person for person in self.account.people if is_warm(person, self.play, self.local.now)]
+        warm = [person for person in self.account.people if is_warm(person, self.case.play, self.case.now)]
         new = {item.person.id for item in self.news if item.person}
-        weight = self.play.engagement.role_weights
+        weight = self.case.play.engagement.role_weights
         return max(warm, key=lambda p: (p.id in new, weight.get(p.role, 1.0), -p.id), default=None)
 
     def champion(self) -> Person | None:
@@ -79,12 +79,12 @@ def _name(person: Person | None) -> str:
 
 
 def _overdue(scene: Scene) -> Found | None:
-    is_overdue = scene.clock is not None and scene.clock.is_overdue(scene.local.now)
-    return _asked(scene) if is_overdue else None
+    clock = scene.case.clock
+    return _asked(scene) if clock and clock.is_overdue(scene.case.now) else None
 
 
 def _asked(scene: Scene) -> Found | None:
-    clock = scene.clock
+    clock = scene.case.clock
     if not clock or not clock.is_asked:
         return None
     person = scene.account.person(clock.person)
@@ -119,7 +119,7 @@ def _refused_move(scene: Scene) -> Found | None:
 
 def _empty_seat(scene: Scene) -> Found | None:
     """Somebody is warm and can be asked for the name that is missing."""
-    missing, helper = missing_roles(scene.account, scene.play), scene.warmest()
+    missing, helper = missing_roles(scene.account, scene.case.play), scene.warmest()
     if not missing or not helper or not helper.last_sign:
         return None
     question = QUESTIONS[missing[0]].removesuffix("?")
@@ -130,9 +130,9 @@ def _empty_seat(scene: Scene) -> Found | None:
 def _hot(scene: Scene) -> Found | None:
     """Interest rises while sales has been away for long."""
     touched, helper = scene.account.sales_touch, scene.warmest()
-    if not scene.clock or not helper or not helper.last_sign:
+    if not scene.case.clock or not helper or not helper.last_sign:
         return None
-    if touched and scene.local.now - touched.at < LONG_AGO:
+    if touched and scene.case.now - touched.at < LONG_AGO:
         return None
     proof = (*helper.last_sign.evidence, *(touched.evidence if touched else ()))
     return Found({"who": _name(helper)}, proof, helper)

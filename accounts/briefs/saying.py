@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from accounts.briefs.material import clip
@@ -108,6 +109,11 @@ class Local:
 
     zone: ZoneInfo
     now: datetime
+    today: date
+
+    @classmethod
+    def at(cls, now: datetime, zone: ZoneInfo) -> Self:
+        return cls(zone, now, now.astimezone(zone).date())
 
     def moment(self, at: datetime) -> str:
         """``Mon 10:12`` within six days either way, otherwise ``Mon 12 Oct 10:12``."""
@@ -127,17 +133,13 @@ class Local:
         there = at.astimezone(self.zone)
         return f"{there:%A} {there.day} {there:%B %Y, %H:%M}"
 
-    @property
-    def today(self) -> date:
-        return self.now.astimezone(self.zone).date()
-
     def _is_near(self, there: date) -> bool:
-        return abs(there - self.today) <= timedelta(days=6)
+        return abs(there.toordinal() - self.today.toordinal()) <= 6
 
 
 def title_of(content: str, play: Play, account: str, words: int = 8) -> str:
     """What an e-mail is called: its subject for this account, or its file's name when we cannot fill the subject in."""
-    step = next((step for step in play.steps if step.key == content), None)
+    step = play.step(content)
     name = content.rpartition("/")[2].replace("-", " ").capitalize()
     return clip(_filled(step, play, account) or name if step else name, words, letters=56)
 

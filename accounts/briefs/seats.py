@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from accounts.briefs.material import AccountMaterial, Evidence, Mail, Person, Statement, clip, evidence
+from accounts.briefs.material import AccountMaterial, Evidence, Person, Statement, clip, evidence
 from accounts.briefs.saying import BECAUSE, DID_SHORT, QUESTIONS, Local, counted
 from accounts.playbook import Play
 from accounts.vocabulary import Answer, EmailStatus, Reason, Role
@@ -32,7 +32,11 @@ class SeatState(StrEnum):
     @property
     def mark(self) -> str:
         """Says without colour what the colour says."""
-        return {"warm": "●", "silent": "○", "new": "–", "out": "×", "missing": "?"}[self.value]
+        return _MARKS[self.value]
+
+
+_MARKS = {"warm": "●", "silent": "○", "new": "–", "out": "×", "missing": "?"}
+_ORDER = {state: place for place, state in enumerate(SeatState)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +88,21 @@ def seats(account: AccountMaterial, play: Play, local: Local) -> tuple[Seat, ...
     """All of them: people by state and by the weight of their role, then the empty seats."""
     weight = play.engagement.role_weights
     people = sorted(account.people, key=lambda person: (-weight.get(person.role, 1.0), person.id))
-    taken = [_seat(person, account, play, local) for person in people]
+    taken = [_seat(person, play, local) for person in people]
     empty = [
         Seat(SeatState.MISSING, "nobody yet", role.label, "", _nobody(account, role))
         for role in missing_roles(account, play)
     ]
-    order = list(SeatState)
-    return tuple(sorted(taken + empty, key=lambda seat: order.index(seat.state)))
+    return tuple(sorted(taken + empty, key=lambda seat: _ORDER[seat.state]))
 
 
-def _seat(person: Person, account: AccountMaterial, play: Play, local: Local) -> Seat:
-    state, note, proof = _state(person, account, play, local)
+def _seat(person: Person, play: Play, local: Local) -> Seat:
+    state, note, proof = _state(person, play, local)
     role = "role unknown" if person.role == Role.UNKNOWN else person.role.label
     return Seat(state, clip(person.name, 3, 40), role, note, proof)
 
 
-def _state(
-    person: Person, account: AccountMaterial, play: Play, local: Local
-) -> tuple[SeatState, str, Evidence]:  # fmt: skip
+def _state(person: Person, play: Play, local: Local) -> tuple[SeatState, str, Evidence]:
     """What a person is to us now, in three words, with its proof. Losing somebody outranks what they did before."""
     sign, on_file = person.last_sign, evidence("stakeholder", person.id)
     if gone := _GONE.get(person.email_status) or ("opted out" if person.opted_out_at else None):
@@ -110,13 +111,10 @@ def _state(
         return SeatState.WARM, f"{DID_SHORT[sign.kind]} {local.day(sign.at)}", sign.evidence
     if sign:
         return SeatState.SILENT, f"silent since {local.day(sign.at)}", sign.evidence
-    if mails := [mail for mail in account.mails if mail.person == person.id]:
-        return SeatState.SILENT, f"silent, {counted(len(mails), 'mail')}", _all(mails)
+    if person.touches:
+        mails = counted(len(person.touches), "mail")
+        return SeatState.SILENT, f"silent, {mails}", evidence("touch", *person.touches)
     return SeatState.NEW, _nothing_yet(person), on_file
-
-
-def _all(mails: list[Mail]) -> Evidence:
-    return tuple(proof for mail in mails for proof in mail.evidence)
 
 
 def _nothing_yet(person: Person) -> str:

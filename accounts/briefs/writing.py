@@ -11,13 +11,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from accounts.briefs.account import AccountBrief, account_brief
 from accounts.briefs.brevity import shorten
-from accounts.briefs.heat import heat_reading
+from accounts.briefs.case import Case, open_case
 from accounts.briefs.material import AccountMaterial, RepMaterial, Statement, clip, evidence
-from accounts.briefs.news import MEETINGS, News, news_of
-from accounts.briefs.saying import DID_SHORT, Local, counted
+from accounts.briefs.news import News, news_of
+from accounts.briefs.saying import Local, counted
 from accounts.playbook import Play
-from accounts.sla import ASKS, Clock, owed_answer, owed_call
-from accounts.vocabulary import Heat
 
 MOST_ACCOUNTS = 5
 #: Accounts beyond the five are named, not told; so many of them.
@@ -49,14 +47,12 @@ class Brief:
 def write_brief(rep: RepMaterial, play: Play, as_of: datetime) -> Brief | None:
     """The brief of a rep as of a moment, or None when nothing changed since the last one."""
     zone = zone_of(rep, play)
-    local = Local(zone, as_of)
+    local = Local.at(as_of, zone)
     told = sorted(_told(rep, play, local), key=_importance)
     if not told:
         return None
     chosen, rest = told[:MOST_ACCOUNTS], told[MOST_ACCOUNTS:]
-    accounts = tuple(
-        shorten(account_brief(account, news, clock, play, rep.since, local)) for account, news, clock in chosen
-    )
+    accounts = tuple(shorten(account_brief(case, news)) for case, news in chosen)
     return Brief(
         rep_name=rep.name,
         rep_email=rep.email,
@@ -69,7 +65,7 @@ def write_brief(rep: RepMaterial, play: Play, as_of: datetime) -> Brief | None:
         accounts=accounts,
         also=_also(rest),
         note=_doubt(rep, local),
-        answers=_answers(chosen[0][0], local),
+        answers=_answers(chosen[0][0].account, local),
     )
 
 
@@ -83,35 +79,19 @@ def zone_of(rep: RepMaterial, play: Play) -> ZoneInfo:
     return ZoneInfo("UTC")
 
 
-Told = tuple[AccountMaterial, tuple[News, ...], Clock | None]
-
-
-def _told(rep: RepMaterial, play: Play, local: Local) -> Iterator[Told]:
+def _told(rep: RepMaterial, play: Play, local: Local) -> Iterator[tuple[Case, tuple[News, ...]]]:
+    """The accounts with news."""
     for account in rep.accounts:
-        clock = clock_of(account, play, local.now)
-        if news := news_of(account, play, rep.since, local, clock):
-            yield account, news, clock
+        case = open_case(account, play, rep.since, local)
+        if news := news_of(case):
+            yield case, news
 
 
-def _importance(told: Told) -> tuple[int, int, float, str]:
+def _importance(told: tuple[Case, tuple[News, ...]]) -> tuple[int, int, float, str]:
     """The weightiest news first; then more people, then the latest."""
-    account, news, _ = told
+    case, news = told
     people = {item.person.id for item in news if item.person}
-    return news[0].weight.place, -len(people), -max(item.at for item in news).timestamp(), account.key
-
-
-def clock_of(account: AccountMaterial, play: Play, as_of: datetime) -> Clock | None:
-    """What sales owes this account: an answer that was asked for, or a call since interest rises."""
-    contacted_at = account.sales_touch.at if account.sales_touch else None
-    asks = [sign for sign in account.signs if sign.kind in ASKS]
-    if asked := owed_answer(asks, contacted_at, play.sla, as_of):
-        return asked
-    if heat_reading(account, play, as_of).heat != Heat.RISING:
-        return None
-    acts = [sign for sign in account.new_signs if sign.kind in DID_SHORT]
-    if any(sign.kind in MEETINGS for sign in acts):
-        return None  # they talk already
-    return owed_call(acts, contacted_at, play.sla)
+    return news[0].weight.place, -len(people), -max(item.at for item in news).timestamp(), case.account.key
 
 
 def _subject(accounts: tuple[AccountBrief, ...], moved: int) -> str:
@@ -120,16 +100,18 @@ def _subject(accounts: tuple[AccountBrief, ...], moved: int) -> str:
     return f"{clip(first.title, 6, 50)}: {first.why}{more}"
 
 
-def _also(rest: list[Told]) -> tuple[Statement, ...]:
-    told = [
-        Statement(f"{clip(account.name, 6, 60)} ({clip(account.key, 4, 60)}): {news[0].weight.value}", news[0].evidence)
-        for account, news, _ in rest[:MOST_ALSO]
-    ]
+def _also(rest: list[tuple[Case, tuple[News, ...]]]) -> tuple[Statement, ...]:
+    told = [_in_one_line(case.account, news) for case, news in rest[:MOST_ALSO]]
     left = rest[MOST_ALSO:]
     if left:
-        proof = tuple(proof for _, news, _ in left for proof in news[0].evidence)
+        proof = tuple(proof for _, news in left for proof in news[0].evidence)
         told.append(Statement(f"and {counted(len(left), 'more account')}", proof))
     return tuple(told)
+
+
+def _in_one_line(account: AccountMaterial, news: tuple[News, ...]) -> Statement:
+    name = f"{clip(account.name, 6, 60)} ({clip(account.key, 4, 60)})"
+    return Statement(f"{name}: {news[0].weight.value}", news[0].evidence)
 
 
 def _doubt(rep: RepMaterial, local: Local) -> Statement | None:
@@ -152,6 +134,6 @@ def _answers(account: AccountMaterial, local: Local) -> tuple[tuple[str, str], .
         (f"tandem release {key}", "Marketing goes on."),
         (f"tandem feedback {key} ripe", "It is ready, sales takes over. Also: not_yet, bad_timing."),
         (f"tandem feedback {address} wrong_person", "Not part of the decision; no more mail to them."),
-        (f"tandem veto {address}", "No more marketing mail to this person; with a content, just not that one."),
+        (f"tandem veto {address}", "No more marketing mail to them; name a content to stop only that one."),
         ("A new contact in the CRM", "Fills an empty seat with the next import."),
     )

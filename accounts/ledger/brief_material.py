@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, literal, select, union_all
+from sqlalchemy import Connection, Row, Select, String, cast, func, literal, select, union_all
 
 from accounts.briefs.material import (
     AccountMaterial,
@@ -41,13 +42,14 @@ from accounts.vocabulary import (
     Reason,
     Role,
     SignalKind,
-    TouchState,
 )
 
 ACCOUNTS_AT_ONCE = 500
 #: Signals may become visible this much after the time they carry: a transaction that was open while a brief was
 #: written. The brief remembers the ids it knew of, so nothing is told twice.
 LATE = timedelta(hours=1)
+#: Touch ids and content keys of what a person was sent.
+Had = tuple[tuple[int, ...], frozenset[str]]
 #: As far back as heat looks.
 _LOOK_BACK = (BASELINE_WEEKS + 1) * WEEK
 
@@ -95,7 +97,8 @@ def _changed(
 ) -> dict[int, int]:  # fmt: skip
     """Account -> rep of every account with something that may be news; ordered by rep."""
     since = min(look.since for look in looks.values())
-    happened = _happened(since, as_of, play.sla.sales_answer).subquery()
+    theirs = select(Account.id).where(Account.owner_id.in_(list(looks)))
+    happened = _happened(theirs, since, as_of, play.sla.sales_answer).subquery()
     query = (
         select(Account.owner_id, Account.id, func.max(happened.c.at))
         .join(happened, happened.c.account_id == Account.id)
@@ -108,8 +111,11 @@ def _changed(
     }  # fmt: skip
 
 
-def _happened(since: datetime, as_of: datetime, sales_answer: timedelta) -> Any:
-    """(account, when) of all that may be news; a question becomes news again when its answer falls due."""
+def _happened(theirs: Select[Any], since: datetime, as_of: datetime, sales_answer: timedelta) -> Any:
+    """(account, when) of all that may be news; a question becomes news again when its answer falls due.
+
+    Signals are found by the time they came in, whoever's they are; the rest account by account: each by its index.
+    """
     came_in = _signals(Signal.account_id, Signal.received_at.label("at")).where(
         Signal.received_at > since - LATE, Signal.received_at <= as_of
     )
@@ -119,13 +125,16 @@ def _happened(since: datetime, as_of: datetime, sales_answer: timedelta) -> Any:
         Signal.occurred_at <= as_of - sales_answer,
         Signal.kind.in_(ASKS),
     )
-    sent = select(Touch.account_id, Touch.sent_at).where(
-        Touch.sent_at > since, Touch.sent_at <= as_of, Touch.state == TouchState.SENT
-    )
-    moved = select(StageChange.account_id, StageChange.at).where(StageChange.at > since, StageChange.at <= as_of)
-    held = select(Hold.account_id, Hold.starts_at).where(Hold.starts_at > since, Hold.starts_at <= as_of)
-    freed = select(Hold.account_id, Hold.ends_at).where(Hold.ends_at > since, Hold.ends_at <= as_of)
-    return union_all(came_in, fell_due, sent, moved, held, freed)
+    others = [
+        select(account_id, at).where(account_id.in_(theirs), at > since, at <= as_of)
+        for account_id, at in (
+            (Touch.account_id, Touch.sent_at),
+            (StageChange.account_id, StageChange.at),
+            (Hold.account_id, Hold.starts_at),
+            (Hold.account_id, Hold.ends_at),
+        )
+    ]
+    return union_all(came_in, fell_due, *others)
 
 
 def _signals(*columns: Any) -> Select[Any]:
@@ -138,13 +147,12 @@ def _signals(*columns: Any) -> Select[Any]:
 def _accounts(
     connection: Connection, looks: dict[int, Look], play: Play, as_of: datetime
 ) -> dict[int, AccountMaterial]:  # fmt: skip
-    """Account id -> its material: nine queries for up to 500 accounts. `looks`: account id -> its rep's look."""
+    """Account id -> its material: ten queries for up to 500 accounts. `looks`: account id -> its rep's look."""
     ids = list(looks)
     since = min(look.since for look in looks.values())
-    acts = _last_acts(connection, ids, as_of)
-    people = _people(connection, ids, acts)
+    people = _people(connection, ids, _last_acts(connection, ids, as_of), _had(connection, ids, as_of))
     signs = _signs(connection, looks, play, since, as_of)
-    mails, moves = _mails(connection, ids, as_of), _moves(connection, ids, since, as_of)
+    mails, moves = _mails(connection, ids, since, as_of), _moves(connection, ids, since, as_of)
     holds, touches = _holds(connection, ids, since, as_of), _sales_touches(connection, ids, as_of)
     query = select(Account.id, Account.key, Account.name, Account.division, Account.stage).where(Account.id.in_(ids))
     return {
@@ -155,7 +163,7 @@ def _accounts(
             stage=row.stage,
             people=tuple(people[row.id]),
             signs=tuple(signs[row.id]),
-            mails=tuple(mails[row.id]),
+            mails=tuple(mail for mail in mails[row.id] if mail.at > looks[row.id].since),
             moves=tuple(move for move in moves[row.id] if move.at > looks[row.id].since),
             holds=tuple(holds[row.id]),
             sales_touch=touches.get(row.id),
@@ -164,7 +172,9 @@ def _accounts(
     }
 
 
-def _people(connection: Connection, ids: list[int], acts: dict[int, Sign]) -> dict[int, list[Person]]:
+def _people(
+    connection: Connection, ids: list[int], acts: dict[int, Sign], had: dict[int, Had]
+) -> dict[int, list[Person]]:  # fmt: skip
     """The buying group of each account, with what planning answers for each person."""
     no = select(Veto.id).where(
         Veto.stakeholder_id == Stakeholder.id, (Veto.content.is_(None)) | (Veto.content == Decision.content)
@@ -181,11 +191,11 @@ def _people(connection: Connection, ids: list[int], acts: dict[int, Sign]) -> di
     )  # fmt: skip
     found: dict[int, list[Person]] = defaultdict(list)
     for row in connection.execute(query):
-        found[row.account_id].append(_person(row, acts.get(row.id)))
+        found[row.account_id].append(_person(row, acts.get(row.id), *had.get(row.id, ((), frozenset()))))
     return found
 
 
-def _person(row: Row[Any], last_act: Sign | None) -> Person:
+def _person(row: Row[Any], last_act: Sign | None, touches: tuple[int, ...], contents: frozenset[str]) -> Person:
     named = clean(f"{row.first_name or ''} {row.last_name or ''}")
     return Person(
         id=row.id,
@@ -197,17 +207,18 @@ def _person(row: Row[Any], last_act: Sign | None) -> Person:
         last_sign=last_act,
         outlook=_outlook(row) if row.answer else None,
         vetoed=bool(row.vetoed),
+        touches=touches,
+        contents=contents,
     )
 
 
 def _outlook(row: Row[Any]) -> Outlook:
-    reason = Reason(row.reason) if row.reason in set(Reason) else None
-    return Outlook(_known(Answer, row.answer, Answer.NEVER), reason, row.until, row.content)
+    return Outlook(_known(Answer, row.answer, Answer.NEVER), _known(Reason, row.reason, None), row.until, row.content)
 
 
-def _known(words: Any, value: str, otherwise: Any) -> Any:
+def _known(words: type[StrEnum], value: str | None, otherwise: Any) -> Any:
     """The word for a value; a value of a newer version is no reason to fail."""
-    return words(value) if value in words._value2member_map_ else otherwise
+    return words._value2member_map_.get(value, otherwise)
 
 
 def _last_acts(connection: Connection, ids: list[int], as_of: datetime) -> dict[int, Sign]:
@@ -271,11 +282,28 @@ def known_signals(connection: Connection, rep_ids: Sequence[int], as_of: datetim
     return found
 
 
-def _mails(connection: Connection, ids: list[int], as_of: datetime) -> dict[int, list[Mail]]:
-    """All that marketing sent to these accounts; never more than the contents there are for each person."""
+def _had(connection: Connection, ids: list[int], as_of: datetime) -> dict[int, Had]:
+    """Person -> all that marketing ever sent them; one row a person, the ids and keys strung together."""
+    query = (
+        select(
+            Touch.stakeholder_id,
+            func.aggregate_strings(cast(Touch.id, String), " ").label("touches"),
+            func.aggregate_strings(Touch.content, " ").label("contents"),
+        )
+        .where(Touch.account_id.in_(ids), Touch.sent_at <= as_of, Touch.stakeholder_id.is_not(None))
+        .group_by(Touch.stakeholder_id)
+    )
+    return {
+        person: (tuple(sorted(map(int, touches.split()))), frozenset(contents.split()))
+        for person, touches, contents in connection.execute(query)
+    }
+
+
+def _mails(connection: Connection, ids: list[int], since: datetime, as_of: datetime) -> dict[int, list[Mail]]:
+    """What marketing sent to these accounts since then, oldest first."""
     query = (
         select(Touch.account_id, Touch.id, Touch.stakeholder_id, Touch.content, Touch.sent_at)
-        .where(Touch.account_id.in_(ids), Touch.state == TouchState.SENT, Touch.sent_at <= as_of)
+        .where(Touch.account_id.in_(ids), Touch.sent_at > since, Touch.sent_at <= as_of)
         .where(Touch.stakeholder_id.is_not(None))
         .order_by(Touch.sent_at, Touch.id)
     )

@@ -47,9 +47,15 @@ def acme() -> AccountMaterial:
             person(
                 2, "Bob Castellano", Role.ECONOMIC_BUYER, last_sign=visited, outlook=coming(2.1, "evaluation/pilot")
             ),
-            person(3, "Charlie Brandt", Role.TECHNICAL_EVALUATOR, outlook=coming(1, "evaluation/security-pack")),
+            person(
+                3,
+                "Charlie Brandt",
+                Role.TECHNICAL_EVALUATOR,
+                outlook=coming(1, "evaluation/security-pack"),
+                touches=(301,),
+            ),
             person(4, "Dana Fields", Role.END_USER, opted_out_at=ago(0.5)),
-            person(5, "Erin Okafor", Role.PROCUREMENT),
+            person(5, "Erin Okafor", Role.PROCUREMENT, touches=(304,)),
             person(6, "Frank Huber", Role.LEGAL, outlook=never(Reason.NO_CONSENT)),
         ),
         signs=(
@@ -60,8 +66,6 @@ def acme() -> AccountMaterial:
             sign(SignalKind.CLICKED, 2, 16, is_new=False),
         ),
         mails=(
-            Mail(301, 3, f"{PLAY}/evaluation/when-the-gateway-fails", ago(12)),
-            Mail(302, 1, f"{PLAY}/evaluation/five-slides", ago(2)),
             Mail(303, 2, f"{PLAY}/evaluation/five-year-cost", ago(0.8)),
             Mail(304, 5, f"{PLAY}/evaluation/like-with-like", ago(0.7)),
         ),
@@ -77,16 +81,12 @@ def globex() -> AccountMaterial:
         name="Globex",
         stage="discovery",
         people=(
-            person(11, "Gina Alvarez", Role.CHAMPION, "globex", outlook=coming(3, "discovery/why-now")),
+            person(11, "Gina Alvarez", Role.CHAMPION, "globex", outlook=coming(3, "discovery/why-now"), touches=(310,)),
             person(12, "Hank Moreau", Role.ECONOMIC_BUYER, "globex", email_status=EmailStatus.BOUNCED),
-            person(13, "Iris Novak", Role.END_USER, "globex"),
+            person(13, "Iris Novak", Role.END_USER, "globex", touches=(311,)),
             person(14, "Jon Petersen", Role.UNKNOWN, "globex", outlook=never(Reason.UNKNOWN_ROLE)),
         ),
         signs=(sign(SignalKind.BOUNCED, 12, 0.2),),
-        mails=(
-            Mail(310, 11, f"{PLAY}/discovery/baseline-first", ago(20)),
-            Mail(311, 13, f"{PLAY}/discovery/x", ago(9)),
-        ),
         sales_touch=SalesTouch(92, "call", 11, ago(31)),
     )
 
@@ -156,7 +156,7 @@ def vandelay() -> AccountMaterial:
         key="vandelay",
         name="Vandelay",
         stage="contacted",
-        people=(person(51, "Uma Thorne", Role.CHAMPION, "vandelay"),),
+        people=(person(51, "Uma Thorne", Role.CHAMPION, "vandelay", touches=(320,)),),
         mails=(Mail(320, 51, f"{PLAY}/contacted/weekend-load", ago(0.4)),),
     )
 

@@ -61,6 +61,7 @@ people = st.builds(
     last_sign=st.none() | acts,
     outlook=st.none() | outlooks,
     vetoed=st.booleans(),
+    touches=st.lists(keys, max_size=9).map(tuple),
 )
 accounts = st.builds(
     AccountMaterial,

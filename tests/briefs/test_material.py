@@ -158,10 +158,26 @@ class TestAccounts:
         assert account.signs[0].content == "new-business/evaluation/three-numbers"
         assert [mail.id for mail in account.mails] == [touch]
 
+    def test_all_that_a_person_was_ever_sent_is_known_and_only_the_new_is_news(
+        self, world: World, play: Play, signal: Add, sent: Add
+    ) -> None:
+        briefed(world, "ravi", BriefState.DELIVERED)
+        old = sent("bob", "acme", "discovery/why-now", 40)
+        new = sent("bob", "acme", "evaluation/three-numbers", 0.9)
+        later = sent("bob", "acme", "evaluation/pilot", -1)
+        account = acme(world, play)
+        bob = account.person(world.people["bob"])
+        assert bob is not None
+        assert (bob.touches, later not in bob.touches) == ((old, new), True)
+        assert bob.contents == {"new-business/discovery/why-now", "new-business/evaluation/three-numbers"}
+        assert [mail.id for mail in account.mails] == [new]
+
     def test_only_mails_that_left_count(self, world: World, play: Play, signal: Add, sent: Add) -> None:
         sent("bob", "acme", "evaluation/three-numbers", 0.9, state="failed", sent_at=None)
         signal("bob", "acme", "visited", 0.2)
-        assert acme(world, play).mails == ()
+        account = acme(world, play)
+        assert account.mails == ()
+        assert account.person(world.people["bob"]).touches == ()  # type: ignore[union-attr]
 
     def test_moves_holds_and_the_last_sales_touch_are_there(self, world: World, play: Play, add: Add) -> None:
         moved = add(

@@ -73,7 +73,7 @@ class TestWhetherThereIsABrief:
     def test_nothing_new_means_no_brief(self) -> None:
         quiet = group_of_four(
             signs=(sign(SignalKind.CLICKED, 1, 3, is_new=False),),
-            mails=(Mail(1, 1, f"{PLAY}/evaluation/pilot", ago(3)),),
+            mails=(Mail(1, 1, f"{PLAY}/evaluation/pilot", ago(1)),),
             holds=(Held(1, HoldScope.ACCOUNT, None, HoldCause.REPLY, "tandem", ago(3)),),
         )
         assert write_brief(ravi(quiet), WHOLE, NOW) is None
@@ -147,12 +147,11 @@ class TestBuyingGroup:
             1, "acme", "Acme Works", "evaluation",
             people=(
                 person(1, "Alice Winter", Role.CHAMPION, last_sign=clicked),
-                person(2, "Bob Castellano", Role.ECONOMIC_BUYER),
+                person(2, "Bob Castellano", Role.ECONOMIC_BUYER, touches=(7,)),
                 person(3, "Charlie Brandt", Role.TECHNICAL_EVALUATOR),
                 person(4, "Dana Fields", Role.END_USER, email_status=EmailStatus.LEFT),
             ),
             signs=(clicked,),
-            mails=(Mail(7, 2, f"{PLAY}/evaluation/pilot", ago(9)),),
         )  # fmt: skip
         assert states(brief_of(account)) == {
             "Alice Winter": SeatState.WARM,
@@ -337,9 +336,9 @@ class TestSuggestedStep:
 
     def test_one_voice_is_asked_to_bring_in_a_silent_colleague(self) -> None:
         visited = sign(SignalKind.VISITED, 1, 0.1)
-        people = (person(1, "Alice Winter", Role.CHAMPION, last_sign=visited), *group_of_four().people[1:])
-        mails = (Mail(1, 2, f"{PLAY}/evaluation/pilot", ago(9)),)
-        brief = brief_of(group_of_four(people=people, signs=(visited,), mails=mails))
+        alice = person(1, "Alice Winter", Role.CHAMPION, last_sign=visited)
+        bob = person(2, "Bob Castellano", Role.ECONOMIC_BUYER, touches=(1,))
+        brief = brief_of(group_of_four(people=(alice, bob, *group_of_four().people[2:]), signs=(visited,)))
         assert brief.step.text == "Ask Alice Winter to bring in Bob Castellano."
 
     def test_the_last_row_of_the_table_always_holds(self) -> None:
@@ -368,7 +367,8 @@ class TestAsset:
 
     def test_a_piece_that_marketing_sends_anyway_is_not_the_first_choice(self) -> None:
         replied = (sign(SignalKind.REPLIED, 1, 0.1),)
-        sent = brief_of(group_of_four(signs=replied, mails=(Mail(1, 1, f"{PLAY}/evaluation/pilot", ago(5)),)))
+        has_it = person(1, "Alice Winter", Role.CHAMPION, contents=frozenset({f"{PLAY}/evaluation/pilot"}))
+        sent = brief_of(group_of_four(signs=replied, people=(has_it, *group_of_four().people[1:])))
         assert sent.asset is not None
         assert sent.asset.evidence == (f"content:{PLAY}/evaluation/five-slides",)
 

@@ -1,0 +1,59 @@
+"""An account on the desk: what every part of its brief looks at, worked out once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from accounts.briefs.material import AccountMaterial
+from accounts.briefs.saying import DID_SHORT, Local
+from accounts.engagement import NOBODY, HeatReading, Told, heat_of
+from accounts.playbook import Play
+from accounts.sla import ASKS, Clock, owed_answer, owed_call
+from accounts.vocabulary import Heat, SignalKind
+
+MEETINGS = frozenset({SignalKind.MEETING_BOOKED, SignalKind.MEETING_HELD})
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One account of one rep at one moment."""
+
+    account: AccountMaterial
+    play: Play
+    #: The last brief told everything up to here.
+    since: datetime
+    #: The rep's clock; its `now` is the moment of the brief.
+    local: Local
+    heat: HeatReading
+    #: What sales owes this account.
+    clock: Clock | None
+
+    @property
+    def now(self) -> datetime:
+        return self.local.now
+
+    @property
+    def is_rising(self) -> bool:
+        return self.heat.heat == Heat.RISING
+
+
+def open_case(account: AccountMaterial, play: Play, since: datetime, local: Local) -> Case:
+    heat = heat_reading(account, play, local.now)
+    return Case(account, play, since, local, heat, _clock(account, play, local.now, heat))
+
+
+def heat_reading(account: AccountMaterial, play: Play, now: datetime) -> HeatReading:
+    """This week against a usual one, by engagement.py."""
+    told = [Told(sign.id, sign.person or NOBODY, sign.kind, sign.at) for sign in account.signs if sign.at <= now]
+    return heat_of(told, {person.id: person.role for person in account.people}, play.engagement, now)
+
+
+def _clock(account: AccountMaterial, play: Play, now: datetime, heat: HeatReading) -> Clock | None:
+    """The answer that was asked for, or a call since interest rises; nobody is called who just agreed to meet."""
+    contacted_at = account.sales_touch.at if account.sales_touch else None
+    asks = [sign for sign in account.signs if sign.kind in ASKS]
+    if asked := owed_answer(asks, contacted_at, play.sla, now):
+        return asked
+    acts = [sign for sign in account.new_signs if sign.kind in DID_SHORT]
+    if heat.heat != Heat.RISING or any(sign.kind in MEETINGS for sign in acts):
+        return None
+    return owed_call(acts, contacted_at, play.sla)
