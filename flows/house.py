@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from accounts.errors import NotFound
-from accounts.ledger.engine import open_ledger
+from accounts.ledger.engine import open_existing_ledger
 from accounts.playbook import Play, load_play
 from flows.settings import Settings, load_settings
 
@@ -24,7 +24,7 @@ class House:
 def open_house(play: str) -> Iterator[House]:
     """Settings, ledger and one play, for the length of a task or command. Raises NotFound for a play nobody wrote."""
     settings = load_settings()
-    engine = open_ledger(settings.ledger_url)
+    engine = open_existing_ledger(settings.ledger_url)
     try:
         yield House(settings, engine, load_play(play_folder(settings, play)))
     finally:

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import make_url
 
-from accounts.errors import SettingsRefused
+from accounts.errors import Refused, SettingsRefused
 from accounts.models import Base
 
 #: How long a writer waits for another one before it gives up, in seconds.
@@ -33,6 +33,17 @@ def open_ledger(url: str) -> Engine:
     if backend == "postgresql":
         return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
     raise SettingsRefused(f"no ledger on {backend}", where="database_url", cure="use sqlite:///… or postgresql://…")
+
+
+def open_existing_ledger(url: str) -> Engine:
+    """`open_ledger` for a database that was made before. Raises Refused for one that was not, and makes no file."""
+    path = make_url(url).database
+    is_file = make_url(url).get_backend_name() == "sqlite" and path and not path.startswith(("file:", ":memory:"))
+    engine = None if is_file and not Path(str(path)).exists() else open_ledger(url)
+    if engine is None or not inspect(engine).has_table("account"):
+        place = make_url(url).render_as_string(hide_password=True)
+        raise Refused("there is no ledger yet", where=place, cure="make it: tandem init")
+    return engine
 
 
 @contextmanager

@@ -37,11 +37,11 @@ as_of = click.option("--as-of", type=Instant(), default=None, help="Pretend it i
 @contextmanager
 def house() -> Iterator[tuple["Settings", "Engine"]]:
     """Settings and an open ledger for a command; refuses one that was never made."""
-    from accounts.ledger.engine import open_ledger
+    from accounts.ledger.engine import open_existing_ledger
     from flows.settings import load_settings
 
     settings = load_settings()
-    engine = open_ledger(settings.ledger_url)
+    engine = open_existing_ledger(settings.ledger_url)
     try:
         yield settings, engine
     finally:

@@ -45,8 +45,8 @@ class Ending:
         return [
             "",
             f"Three weeks at Lumenflow, told by {self.flow_runs} flow runs in {self.seconds:.0f} s:",
-            f"  {self.accounts} accounts, {self.people} stakeholders, {self.reps} reps; {self.quarantined} rows in quarantine",
-            f"  {self.contacted} contacted by sales, {self.moved} stage moves, {self.refused_moves} refused and reported",
+            f"  {self.accounts} accounts, {self.people} people, {self.reps} reps; {self.quarantined} rows quarantined",
+            f"  {self.contacted} contacted by sales, {self.moved} stage moves, {self.refused_moves} refused, reported",
             f"  {self.sent} e-mails went out, none twice; {self.cancelled} were stopped at the last check",
             f"  {self.signals} signals came back, {self.replies} replies paused their accounts",
             f"  {self.briefs} briefs went to reps",

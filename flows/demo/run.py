@@ -1,5 +1,6 @@
 """Runs the demo: a Prefect server of its own, the story through the real flows, and what to open at the end."""
 
+import fcntl
 import os
 import shutil
 import time
@@ -13,6 +14,7 @@ from typing import Any, TextIO
 import click
 
 from accounts.errors import Refused
+from accounts.ledger.engine import open_ledger
 from accounts.ledger.schema import upgrade
 from flows.cli.run import run_in_prefect
 from flows.demo.ending import Ending, look_back, write_index
@@ -20,6 +22,7 @@ from flows.demo.story import START, Teller
 from flows.demo.world import VENDOR_DOMAIN, build_world
 from flows.house import open_house
 from flows.prefect_server import running_server
+from flows.settings import load_settings
 
 PLAY = "new-business"
 HOME = Path(".tandem/demo")
@@ -29,15 +32,34 @@ MARKER = ".made-by-tandem-demo"
 def run_demo(seed: int, tell: TextIO | None = None, home: Path = HOME) -> Ending:
     """Make the world anew, tell its story, say how it ended. `tell`: where progress is shown."""
     began = time.monotonic()
-    make_room(home)
-    with living_in(home), open_house(PLAY) as house:
-        upgrade(house.engine)
-        teller = Teller(house, build_world(seed, START), flow_of)
-        with watched_by_prefect(home, teller, tell):
-            tell_story(teller, tell)
-        ending = look_back(house, teller, seconds=time.monotonic() - began)
-        write_index(house, ending)
+    with only_demo(home), living_in(home):
+        make_room(home)
+        make_ledger(load_settings().ledger_url)
+        with open_house(PLAY) as house:
+            teller = Teller(house, build_world(seed, START), flow_of)
+            with watched_by_prefect(home, teller, tell):
+                tell_story(teller, tell)
+            ending = look_back(house, teller, seconds=time.monotonic() - began)
+            write_index(house, ending)
     return ending
+
+
+@contextmanager
+def only_demo(home: Path) -> Iterator[None]:
+    """Two demos in one folder would pull the floor from under each other. Raises Refused for the second."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with home.with_name(f"{home.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused("a demo is running here already", where=str(home), cure="let it finish") from None
+        yield
+
+
+def make_ledger(url: str) -> None:
+    engine = open_ledger(url)
+    upgrade(engine)
+    engine.dispose()
 
 
 def make_room(home: Path) -> None:
