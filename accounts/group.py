@@ -77,7 +77,8 @@ class Completeness:
     def __str__(self) -> str:
         """``3 of 4 seats, 5 people reachable; missing: economic buyer``."""
         filled = sum(seat.wanted - seat.missing for seat in self.seats)
-        head = f"{filled} of {sum(seat.wanted for seat in self.seats)} seats, {self.size} people reachable"
+        people = "1 person" if self.size == 1 else f"{self.size} people"
+        head = f"{filled} of {sum(seat.wanted for seat in self.seats)} seats, {people} reachable"
         named = ", ".join(seat.role.label for seat in self.missing)
         few = f"; fewer than {self.smallest}" if self.size < self.smallest else ""
         return head + (f"; missing: {named}" if named else "") + few

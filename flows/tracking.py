@@ -7,7 +7,7 @@ shards and the next one goes on; the same facts at the same time change nothing.
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
@@ -18,6 +18,7 @@ from accounts.ledger import stages
 from accounts.ledger.effects import replan
 from accounts.ledger.engine import reading, writing
 from accounts.playbook import Play
+from accounts.roles import is_known_crm_role
 from accounts.stages import TARGET, StageNames
 from accounts.tracking import Facts, Findings, Judge
 from accounts.vocabulary import Role
@@ -59,13 +60,19 @@ class Tracked:
     #: Moves refused in this run; `ledger.stages.read_refusals` lists all that still are.
     refused: tuple[Moved, ...] = ()
     roles_changed: int = 0
+    #: CRM roles nobody could read, with the people who have them; of the accounts that were looked at.
+    unknown_roles: tuple[tuple[str, int], ...] = ()
     #: CRM stage names the play does not know, with the open opportunities in them; of all the play's accounts.
     unknown_stages: tuple[tuple[str, int], ...] = ()
     #: Incomplete buying groups among the contacted accounts that were looked at.
     incomplete: tuple[Gap, ...] = ()
 
     def __add__(self, other: "Tracked") -> "Tracked":
-        return Tracked(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+        both = Tracked(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+        words: Counter[str] = Counter()
+        for word, count in both.unknown_roles:
+            words[word] += count
+        return replace(both, unknown_roles=tuple(words.most_common()))
 
     @property
     def missing_seats(self) -> tuple[tuple[Role, int], ...]:
@@ -93,7 +100,12 @@ def _track_shard(connection: Connection, judge: Judge, ids: Sequence[int], now: 
     gathered = _gather(connection, judge.play.key, ids)
     findings = [judge.judge(facts, now) for facts in gathered]
     roles_changed = _perform(connection, judge, findings, now)
-    return _summary(findings, roles_changed, _gaps(connection, judge.play, gathered, findings, now))
+    return replace(
+        _summary(findings),
+        roles_changed=roles_changed,
+        unknown_roles=_unknown_roles(gathered),
+        incomplete=_gaps(connection, judge.play, gathered, findings, now),
+    )
 
 
 def _gather(connection: Connection, play: str, ids: Sequence[int]) -> list[Facts]:
@@ -148,7 +160,12 @@ def _gap(account: str, group: Completeness) -> Gap:
     return Gap(account, group.most_wanted, str(group))
 
 
-def _summary(findings: Sequence[Findings], roles_changed: int, incomplete: tuple[Gap, ...]) -> Tracked:
+def _unknown_roles(gathered: Sequence[Facts]) -> tuple[tuple[str, int], ...]:
+    words = (person.crm_role for facts in gathered for person in facts.people)
+    return tuple(Counter(word for word in words if word and not is_known_crm_role(word)).most_common())
+
+
+def _summary(findings: Sequence[Findings]) -> Tracked:
     moves = [
         Moved(found.account.key, found.move.from_stage, found.move.to_stage, found.move.cause, found.move.refused)
         for found in findings
@@ -161,8 +178,6 @@ def _summary(findings: Sequence[Findings], roles_changed: int, incomplete: tuple
         withdrawn=tuple(found.account.key for found in findings if found.contact_withdrawn),
         moves=tuple(move for move in moves if not move.refused),
         refused=tuple(move for move in moves if move.refused),
-        roles_changed=roles_changed,
-        incomplete=incomplete,
     )
 
 

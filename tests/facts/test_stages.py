@@ -3,6 +3,8 @@
 from datetime import date, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from accounts.playbook import Entry
 from accounts.stages import Deal, Move, StageNames, Standing, find_move, may_enter
@@ -85,6 +87,28 @@ class TestWithoutContact:
     def test_a_target_with_nothing_or_with_closed_opportunities_just_stays(self) -> None:
         assert moved(standing("target", contacted=None)) is None
         assert moved(standing("target", contacted=None), won(), lost(2)) is None
+
+    @given(
+        stage=st.sampled_from([*(rule.key for rule in PLAY.stages), "simmering"]),
+        deals=st.lists(
+            st.builds(
+                Deal,
+                id=st.integers(1, 9),
+                name=st.none(),
+                stage=st.sampled_from(["Proof of Concept", "Closed Won", "Closed Lost", "Engaging", "Qualification"]),
+                is_open=st.booleans(),
+                is_won=st.booleans(),
+                created_at=st.none() | st.just(NOW),
+            ),
+            max_size=4,
+        ),
+    )
+    def test_whatever_the_crm_says_an_account_without_contact_ends_in_target(
+        self, stage: str, deals: list[Deal]
+    ) -> None:
+        move = moved(standing(stage, contacted=None), *deals)
+        ends_in = move.to_stage if move and not move.refused else stage
+        assert ends_in == "target"
 
     def test_an_account_that_got_further_goes_back_whatever_the_table_of_moves_says(self) -> None:
         assert moved(standing("negotiation", contacted=None), deal("Negotiation/Review")) == Move(

@@ -285,6 +285,16 @@ class TestRoles:
         assert (kim.role, kim.role_source) == ("economic_buyer", "rule")
         assert kim.role_evidence.startswith("title “Finance Director”")
 
+    def test_a_crm_role_nobody_mapped_is_reported_and_the_title_decides(self, settled: World) -> None:
+        change(settled, Stakeholder, settled.people["gina"], crm_role="Gatekeeper")
+        change(settled, Stakeholder, settled.people["ivan"], crm_role="gatekeeper ; Rainmaker")
+        change(settled, Stakeholder, settled.people["judy"], crm_role="Other")
+        for account in ("globex", "initech-north", "initech-south"):
+            synced(settled, account)
+        found = track(settled.engine, PLAY, LATER)
+        assert found.unknown_roles == (("Gatekeeper", 1), ("gatekeeper ; Rainmaker", 1))
+        assert person(settled, "gina").role_source == "rule"
+
     def test_a_role_set_by_hand_is_never_overwritten(self, settled: World) -> None:
         with writing(settled.engine) as connection:
             set_role(connection, settled.people["gina"], Role.BLOCKER, by="ravi@lumenflow.example", now=NOW)
@@ -346,7 +356,7 @@ class TestRoles:
             groups = read_groups(connection, settled.accounts.values(), PLAY.group, NOW)
         acme = groups[settled.accounts["acme"]]
         assert (acme.known, acme.size, acme.most_wanted) == (6, 4, Role.END_USER)
-        assert str(groups[settled.accounts["globex"]]).startswith("1 of 4 seats, 1 people reachable")
+        assert str(groups[settled.accounts["globex"]]).startswith("1 of 4 seats, 1 person reachable")
 
     def test_incomplete_groups_of_nurtured_accounts_are_reported_with_the_seat_to_find(self, world: World) -> None:
         found = track(world.engine, PLAY, NOW)
