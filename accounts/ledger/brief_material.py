@@ -168,7 +168,7 @@ def _accounts(
             holds=tuple(holds[row.id]),
             sales_touch=touches.get(row.id),
         )
-        for row in connection.execute(query)
+        for row in connection.execute(query).all()
     }
 
 
@@ -190,7 +190,7 @@ def _people(
         .order_by(Stakeholder.id)
     )  # fmt: skip
     found: dict[int, list[Person]] = defaultdict(list)
-    for row in connection.execute(query):
+    for row in connection.execute(query).all():
         found[row.account_id].append(_person(row, acts.get(row.id), *had.get(row.id, ((), frozenset()))))
     return found
 
@@ -235,7 +235,7 @@ def _last_acts(connection: Connection, ids: list[int], as_of: datetime) -> dict[
     query = select(ranked).where(ranked.c.place == 1)
     return {
         row.stakeholder_id: Sign(row.id, SignalKind(row.kind), row.stakeholder_id, row.occurred_at)
-        for row in connection.execute(query)
+        for row in connection.execute(query).all()
     }
 
 
@@ -256,7 +256,7 @@ def _signs(
         .order_by(Signal.id)
     )  # fmt: skip
     found: dict[int, list[Sign]] = defaultdict(list)
-    for row in connection.execute(query):
+    for row in connection.execute(query).all():
         found[row.account_id].append(_sign(row, looks[row.account_id]))
     return found
 
@@ -277,7 +277,7 @@ def known_signals(connection: Connection, rep_ids: Sequence[int], as_of: datetim
             .where(Signal.received_at > as_of - LATE, Signal.received_at <= as_of, Account.owner_id.in_(some))
             .order_by(Signal.id)
         )
-        for rep_id, signal_id in connection.execute(query):
+        for rep_id, signal_id in connection.execute(query).all():
             found[rep_id].append(signal_id)
     return found
 
@@ -295,7 +295,7 @@ def _had(connection: Connection, ids: list[int], as_of: datetime) -> dict[int, H
     )
     return {
         person: (tuple(sorted(map(int, touches.split()))), frozenset(contents.split()))
-        for person, touches, contents in connection.execute(query)
+        for person, touches, contents in connection.execute(query).all()
     }
 
 
@@ -308,7 +308,7 @@ def _mails(connection: Connection, ids: list[int], since: datetime, as_of: datet
         .order_by(Touch.sent_at, Touch.id)
     )
     found: dict[int, list[Mail]] = defaultdict(list)
-    for account_id, *mail in connection.execute(query):
+    for account_id, *mail in connection.execute(query).all():
         found[account_id].append(Mail(*mail))
     return found
 
@@ -320,7 +320,7 @@ def _moves(connection: Connection, ids: list[int], since: datetime, as_of: datet
         .order_by(StageChange.at, StageChange.id)
     )
     found: dict[int, list[Move]] = defaultdict(list)
-    for row in connection.execute(query):
+    for row in connection.execute(query).all():
         move = Move(row.id, row.from_stage, row.to_stage, row.at, clean(row.refused_reason) or None)
         found[row.account_id].append(move)
     return found
@@ -336,7 +336,7 @@ def _holds(connection: Connection, ids: list[int], since: datetime, as_of: datet
         .order_by(Hold.starts_at, Hold.id)
     )
     found: dict[int, list[Held]] = defaultdict(list)
-    for row in connection.execute(query):
+    for row in connection.execute(query).all():
         held = Held(
             row.id, HoldScope(row.scope), row.stakeholder_id, HoldCause(row.cause), clean(row.by), row.starts_at,
             row.ends_at, row.released_at,
@@ -366,5 +366,5 @@ def _sales_touches(connection: Connection, ids: list[int], as_of: datetime) -> d
     query = select(ranked).where(ranked.c.place == 1)
     return {
         row.account_id: SalesTouch(row.id, clean(row.kind), row.stakeholder_id, row.occurred_at)
-        for row in connection.execute(query)
+        for row in connection.execute(query).all()
     }
