@@ -54,7 +54,7 @@ def _answers(mail: Received, dice: random.Random) -> list[Row]:
         rows.append(_row(mail, "out_of_office", timedelta(minutes=1)))
     if dice.random() < APPETITE.get(mail.role, 0.12) * temper:
         rows.extend(_interest(mail, dice, timedelta(minutes=dice.randint(4, 2200))))
-    elif dice.random() < 0.008:
+    elif dice.random() < 0.02:
         rows.append(_row(mail, "unsubscribed", timedelta(minutes=dice.randint(5, 900))))
     return rows
 
