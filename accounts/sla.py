@@ -41,10 +41,13 @@ def owed_answer(asks: Iterable[Sign], answered_at: datetime | None, sla: Sla, as
     return Clock(oldest.at, oldest.at + sla.sales_answer, oldest.person, True, oldest.evidence)
 
 
-def owed_call(signs: Iterable[Sign], contacted_at: datetime | None, sla: Sla) -> Clock | None:
-    """The clock of an account that turned hot: it runs from the first of these signs after sales' own last touch."""
+def owed_call(signs: Iterable[Sign], contacted_at: datetime | None, sla: Sla, told_at: datetime) -> Clock | None:
+    """The clock of an account that turned hot, if any of these signs came after sales' own last touch.
+
+    It runs from the moment sales is told: a reply reaches the rep by itself, rising interest does not.
+    """
     fresh = [sign for sign in signs if contacted_at is None or sign.at > contacted_at]
     if not fresh:
         return None
-    first = min(fresh, key=lambda sign: (sign.at, sign.id))
-    return Clock(first.at, first.at + sla.sales_answer, first.person, False, first.evidence)
+    proof = tuple(proof for sign in fresh for proof in sign.evidence)
+    return Clock(told_at, told_at + sla.sales_answer, fresh[0].person, False, proof)

@@ -141,7 +141,7 @@ def account_brief(case: Case, news: tuple[News, ...]) -> AccountBrief:
         contact=_contact(account, local),
         sent=_sent(case),
         planned=coming,
-        more_planned=None if coming else why_nothing(account, local),
+        more_planned=None if coming else why_nothing(account, play, local),
         step=Statement(step.text, step.evidence),
         asset=_asset(account, step.person, play, local.today),
     )

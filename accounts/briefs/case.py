@@ -56,4 +56,4 @@ def _clock(account: AccountMaterial, play: Play, now: datetime, heat: HeatReadin
     acts = [sign for sign in account.new_signs if sign.kind in DID_SHORT]
     if heat.heat != Heat.RISING or any(sign.kind in MEETINGS for sign in acts):
         return None
-    return owed_call(acts, contacted_at, play.sla)
+    return owed_call(acts, contacted_at, play.sla, now)

@@ -101,10 +101,11 @@ def _acts(signs: list[Sign], play: Play, account: str) -> str:
     """``followed the link in “Why now” and visited our website 3 times``, the weightiest first."""
     often = Counter((sign.kind, sign.content) for sign in signs)
     ordered = sorted(often, key=lambda act: (-weight_of(act[0], play.engagement), act[0], act[1] or ""))
-    told = [
-        did(kind, title_of(content, play, account, words=5) if content else None) + _times(often[kind, content])
-        for kind, content in ordered[:3]
-    ]
+    told = []
+    for place, (kind, content) in enumerate(ordered[:3]):
+        is_last_of_it = content not in [later for _, later in ordered[place + 1 : 3]]
+        title = title_of(content, play, account, words=5) if content and is_last_of_it else None
+        told.append(did(kind, title) + _times(often[kind, content]))
     return listed(told + (["more"] if len(ordered) > 3 else []))
 
 
@@ -131,7 +132,7 @@ def _is_key(person: Person | None, play: Play) -> bool:
 
 def _overdue(case: Case) -> Iterator[News]:
     clock = case.clock
-    if clock and clock.ran_out(case.since, case.now):
+    if clock and clock.is_asked and clock.ran_out(case.since, case.now):
         person = case.account.person(clock.person)
         text = f"{who(person)} has no answer yet, due {case.local.moment(clock.due)}"
         yield News(Weight.OVERDUE, text, clock.due, clock.evidence, person)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from accounts.briefs.case import Case
-from accounts.briefs.material import AccountMaterial, Evidence, Person, clip
+from accounts.briefs.material import AccountMaterial, Evidence, Person, clip, evidence
 from accounts.briefs.news import News, Weight
 from accounts.briefs.saying import QUESTIONS
 from accounts.briefs.seats import Seat, SeatState, is_warm, missing_roles
@@ -17,6 +17,8 @@ from accounts.vocabulary import Role, SignalKind
 
 #: A rep who has not been in touch for so long is told so.
 LONG_AGO = timedelta(days=21)
+#: Mails each that a group may leave unanswered before mail is called the wrong way.
+PATIENCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,11 @@ def _name(person: Person | None) -> str:
     return clip(person.name, 3, 40) if person else "them"
 
 
+def _ask(scene: Scene, person: Person) -> str:
+    """A hot account is called; otherwise any way of asking will do."""
+    return f"Call {_name(person)} and ask" if scene.case.clock else f"Ask {_name(person)}"
+
+
 def _overdue(scene: Scene) -> Found | None:
     clock = scene.case.clock
     return _asked(scene) if clock and clock.is_overdue(scene.case.now) else None
@@ -123,7 +130,7 @@ def _empty_seat(scene: Scene) -> Found | None:
     if not missing or not helper or not helper.last_sign:
         return None
     question = QUESTIONS[missing[0]].removesuffix("?")
-    words = {"who": _name(helper), "question": question[0].lower() + question[1:]}
+    words = {"ask": _ask(scene, helper), "question": question[0].lower() + question[1:]}
     return Found(words, helper.last_sign.evidence, helper)
 
 
@@ -152,15 +159,32 @@ def _one_voice(scene: Scene) -> Found | None:
     helper = scene.warmest()
     if len(warm) != 1 or not silent or not helper:
         return None
-    return Found({"who": _name(helper), "silent": silent.name}, warm[0].evidence + silent.evidence, helper)
+    return Found({"ask": _ask(scene, helper), "silent": silent.name}, warm[0].evidence + silent.evidence, helper)
 
 
 def _all_silent(scene: Scene) -> Found | None:
-    silent = [seat for seat in scene.seats if seat.state == SeatState.SILENT]
+    mailed = [person for person in scene.account.people if person.takes_mail and person.touches]
     helper = scene.champion()
-    if not silent or not helper or scene.warmest():
+    if not mailed or not helper or scene.warmest() or min(len(one.touches) for one in mailed) < PATIENCE:
         return None
-    return Found({"who": _name(helper)}, tuple(proof for seat in silent for proof in seat.evidence), helper)
+    return Found({"who": _name(helper)}, evidence("touch", *(id_ for one in mailed for id_ in one.touches)), helper)
+
+
+def _first_contact(scene: Scene) -> Found | None:
+    """Somebody looks at us before sales has talked to them: the play waits in its first stage."""
+    first = scene.case.play.stages[0]
+    helper = scene.warmest() or scene.champion()
+    if scene.account.stage != first.key or first.nurtured or not helper:
+        return None
+    return Found({"who": _name(helper)}, scene.news[0].evidence, helper)
+
+
+def _over(scene: Scene) -> Found | None:
+    """Won, lost or put back: marketing has stopped."""
+    rule = scene.case.play.stage(scene.account.stage)
+    if rule is None or rule.nurtured:
+        return None
+    return Found({"stage": rule.label.lower()}, scene.news[0].evidence, scene.warmest() or scene.champion())
 
 
 def _anything(scene: Scene) -> Found:
@@ -178,9 +202,11 @@ NEXT_STEPS: tuple[tuple[str, Finder, str], ...] = (
     ("a key person wants no marketing", _seat_lost(SignalKind.UNSUBSCRIBED, SignalKind.COMPLAINED),
      "Speak to {lost} yourself; marketing will not write again."),
     ("the CRM and the play disagree", _refused_move, "Check the stage in the CRM, or tell marketing why it is right."),
+    ("sales has not talked to them", _first_contact, "Contact {who} first; marketing starts after you."),
+    ("the account left the play", _over, "Nothing to do; marketing has stopped: {stage}."),
     ("hot, and sales was away", _hot, "Call {who}: interest is rising and your last contact is long ago."),
-    ("a seat is empty, somebody is warm", _empty_seat, "Ask {who} {question}."),
-    ("one voice in a silent group", _one_voice, "Ask {who} to bring in {silent}."),
+    ("a seat is empty, somebody is warm", _empty_seat, "{ask} {question}."),
+    ("one voice in a silent group", _one_voice, "{ask} to bring in {silent}."),
     ("somebody engaged", _warm, "Call {who} while it is fresh."),
     ("mail brings nothing", _all_silent, "Call {who}; mail alone is not working here."),
     ("all runs by itself", _anything, "Nothing to do; veto a mail if you disagree."),

@@ -20,7 +20,7 @@ DID: dict[SignalKind, str] = {
     SignalKind.WEBINAR_ATTENDED: "attended a webinar",
     SignalKind.WEBINAR_REGISTERED: "registered for a webinar",
     SignalKind.DOWNLOADED: "downloaded a document{of}",
-    SignalKind.CLICKED: "followed the link{of}",
+    SignalKind.CLICKED: "followed a link{of}",
     SignalKind.VISITED: "visited our website",
     SignalKind.AD_CLICKED: "clicked an ad",
     SignalKind.UNSUBSCRIBED: "opted out of marketing mail",

@@ -88,7 +88,7 @@ def seats(account: AccountMaterial, play: Play, local: Local) -> tuple[Seat, ...
     """All of them: people by state and by the weight of their role, then the empty seats."""
     weight = play.engagement.role_weights
     people = sorted(account.people, key=lambda person: (-weight.get(person.role, 1.0), person.id))
-    taken = [_seat(person, play, local) for person in people]
+    taken = [_seat(person, account, play, local) for person in people]
     empty = [
         Seat(SeatState.MISSING, "nobody yet", role.label, "", _nobody(account, role))
         for role in missing_roles(account, play)
@@ -96,13 +96,13 @@ def seats(account: AccountMaterial, play: Play, local: Local) -> tuple[Seat, ...
     return tuple(sorted(taken + empty, key=lambda seat: _ORDER[seat.state]))
 
 
-def _seat(person: Person, play: Play, local: Local) -> Seat:
-    state, note, proof = _state(person, play, local)
+def _seat(person: Person, account: AccountMaterial, play: Play, local: Local) -> Seat:
+    state, note, proof = _state(person, account, play, local)
     role = "role unknown" if person.role == Role.UNKNOWN else person.role.label
     return Seat(state, clip(person.name, 3, 40), role, note, proof)
 
 
-def _state(person: Person, play: Play, local: Local) -> tuple[SeatState, str, Evidence]:
+def _state(person: Person, account: AccountMaterial, play: Play, local: Local) -> tuple[SeatState, str, Evidence]:
     """What a person is to us now, in three words, with its proof. Losing somebody outranks what they did before."""
     sign, on_file = person.last_sign, evidence("stakeholder", person.id)
     if gone := _GONE.get(person.email_status) or ("opted out" if person.opted_out_at else None):
@@ -111,10 +111,20 @@ def _state(person: Person, play: Play, local: Local) -> tuple[SeatState, str, Ev
         return SeatState.WARM, f"{DID_SHORT[sign.kind]} {local.day(sign.at)}", sign.evidence
     if sign:
         return SeatState.SILENT, f"silent since {local.day(sign.at)}", sign.evidence
+    if latest := _just_mailed(person, account):
+        return SeatState.NEW, f"mailed {local.day(latest)}", evidence("touch", *person.touches)
     if person.touches:
         mails = counted(len(person.touches), "mail")
         return SeatState.SILENT, f"silent, {mails}", evidence("touch", *person.touches)
     return SeatState.NEW, _nothing_yet(person), on_file
+
+
+def _just_mailed(person: Person, account: AccountMaterial) -> datetime | None:
+    """When somebody got their first mails, all of them since the last brief: too early to call it silence."""
+    new = {mail.id: mail.at for mail in account.mails}
+    if not person.touches or not new.keys() >= set(person.touches):
+        return None
+    return max(new[id_] for id_ in person.touches)
 
 
 def _nothing_yet(person: Person) -> str:

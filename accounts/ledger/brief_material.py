@@ -48,6 +48,8 @@ ACCOUNTS_AT_ONCE = 500
 #: Signals may become visible this much after the time they carry: a transaction that was open while a brief was
 #: written. The brief remembers the ids it knew of, so nothing is told twice.
 LATE = timedelta(hours=1)
+#: What came in later than this after it happened is history, not news.
+STALE = timedelta(days=28)
 #: Touch ids and content keys of what a person was sent.
 Had = tuple[tuple[int, ...], frozenset[str]]
 #: As far back as heat looks.
@@ -263,7 +265,7 @@ def _signs(
 
 def _sign(row: Row[Any], look: Look) -> Sign:
     start = look.since if look.is_first else look.since - LATE
-    is_new = row.received_at > start and row.id not in look.known
+    is_new = row.received_at > start and row.occurred_at > look.since - STALE and row.id not in look.known
     return Sign(row.id, SignalKind(row.kind), row.stakeholder_id, row.occurred_at, row.content, is_new)
 
 

@@ -73,7 +73,8 @@ class TestWhatIsRead:
 
     def test_a_signal_that_came_in_late_is_news(self, world: World, play: Play, signal: Add) -> None:
         briefed(world, "ravi", BriefState.DELIVERED)
-        late = signal("alice", "acme", "webinar_attended", 50, received_at=NOW - timedelta(hours=1))
+        late = signal("alice", "acme", "webinar_attended", 20, received_at=NOW - timedelta(hours=1))
+        signal("alice", "acme", "unsubscribed", 50, received_at=NOW - timedelta(hours=1))  # history, not news
         assert [sign.id for sign in acme(world, play).new_signs] == [late]
 
     def test_a_signal_that_became_visible_behind_a_briefs_back_is_told_and_one_it_knew_is_not(

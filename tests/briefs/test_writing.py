@@ -12,6 +12,7 @@ from accounts.briefs.material import (
     AccountMaterial,
     Held,
     Mail,
+    Move,
     Outlook,
     RepMaterial,
     SalesTouch,
@@ -161,6 +162,16 @@ class TestBuyingGroup:
             "nobody yet": SeatState.MISSING,
         }
 
+    def test_who_just_got_a_first_mail_is_not_called_silent(self) -> None:
+        first = Mail(9, 2, f"{PLAY}/evaluation/pilot", ago(0.5))
+        for touches, expected in (
+            ((9,), ("mailed Mon", SeatState.NEW)),
+            ((8, 9), ("silent, 2 mails", SeatState.SILENT)),
+        ):
+            bob = person(2, "Bob Castellano", Role.ECONOMIC_BUYER, touches=touches)
+            (seat,) = (seat for seat in brief_of(group_of_four(people=(bob,), mails=(first,))).group if seat.note)
+            assert (seat.note, seat.state) == expected
+
     def test_every_state_has_a_mark_of_its_own_so_that_no_colour_is_needed(self) -> None:
         assert len({state.mark for state in SeatState}) == len(SeatState)
 
@@ -204,10 +215,18 @@ class TestNews:
         )
         (news,) = brief_of(account).news
         assert news.text == (
-            "Bob Castellano followed the link in “About evaluation/three-numbers” and visited our website 2 times, "
+            "Bob Castellano followed a link in “About evaluation/three-numbers” and visited our website 2 times, "
             "Tue 03:48"
         )
         assert len(news.evidence) == 3
+
+    def test_the_mail_that_several_acts_answer_is_named_once(self) -> None:
+        why_now = "discovery/why-now"
+        acts = (sign(SignalKind.CLICKED, 1, 0.3, why_now), sign(SignalKind.DOWNLOADED, 1, 0.2, why_now))
+        (news,) = brief_of(group_of_four(signs=acts)).news
+        assert news.text == (
+            "Alice Winter downloaded a document and followed a link in “About discovery/why-now”, Tue 06:12"
+        )
 
     def test_an_act_of_nobody_we_know_is_somebodys(self) -> None:
         brief = brief_of(group_of_four(signs=(sign(SignalKind.VISITED, None, 0.1),)))
@@ -258,10 +277,19 @@ class TestClock:
         assert brief.clock.text == "Your answer was due Sun 11:00"
         assert brief.step.text == "Answer Alice Winter today, before anything else."
 
-    def test_a_hot_account_wants_a_call(self) -> None:
-        brief = brief_of(hooli())
+    def test_a_hot_account_wants_a_call_and_its_clock_starts_when_the_rep_is_told(self) -> None:
+        brief = brief_of(hooli(), since=ago(4))
         assert brief.clock is not None
-        assert brief.clock.text == "Your call is due by Tue 20:36"
+        assert brief.clock.text == "Your call is due by Wed 11:00"
+        assert brief.why == "interest is rising"
+
+    def test_a_call_that_is_due_goes_with_the_step(self) -> None:
+        visited = sign(SignalKind.DOWNLOADED, 1, 0.1)
+        alice = person(1, "Alice Winter", Role.CHAMPION, last_sign=visited)
+        talked = SalesTouch(5, "call", 1, ago(3))
+        empty = group_of_four(people=(alice, *group_of_four().people[2:]), signs=(visited,), sales_touch=talked)
+        brief = brief_of(empty)
+        assert brief.step.text == "Call Alice Winter and ask who signs off the budget."
 
     def test_nobody_is_told_to_call_somebody_who_just_booked_a_meeting(self) -> None:
         assert brief_of(initech()).clock is None
@@ -287,6 +315,7 @@ class TestNextSevenDays:
             ("it is further away", {"outlook": coming(7.1, "evaluation/pilot")}),
             ("nobody has approved it", {"outlook": Outlook(Answer.WAIT, Reason.AWAITING_APPROVAL, None, "x/y/z")}),
             ("the answer is never", {"outlook": never(Reason.NO_CONSENT)}),
+            ("it belongs to a stage the account has left", {"outlook": coming(1, "discovery/why-now")}),
         ],
     )
     def test_a_mail_does_not_stand_there_when(self, why: str, more: dict[str, object]) -> None:
@@ -300,6 +329,18 @@ class TestNextSevenDays:
         assert brief.more_planned is not None
         assert brief.more_planned.text == "Nothing: on hold until Sat, around a meeting"
         assert brief.more_planned.evidence == ("hold:71",)
+
+    def test_a_stage_in_which_marketing_is_silent_gets_nothing_and_says_so(self) -> None:
+        people = (person(1, "Alice Winter", Role.CHAMPION, outlook=coming(1, "won/thanks")),)
+        brief = brief_of(group_of_four(people=people, stage="won", moves=(Move(1, "proposal", "won", ago(0.1)),)))
+        assert brief.planned == ()
+        assert brief.more_planned is not None
+        assert brief.more_planned.text == "Nothing: marketing is silent in this stage"
+
+    def test_without_an_answer_from_planning_nothing_is_claimed(self) -> None:
+        brief = brief_of(group_of_four(signs=(sign(SignalKind.VISITED, 2, 0.1),)))
+        assert brief.more_planned is not None
+        assert brief.more_planned.text == "Not planned yet"
 
     def test_a_mail_that_is_due_now_is_shown_as_of_now(self) -> None:
         due = Outlook(Answer.TOUCH, None, ago(0.5), f"{PLAY}/evaluation/pilot")
@@ -321,7 +362,14 @@ class TestSuggestedStep:
              "Send Alice Winter what was agreed, with dates."),
             (group_of_four(signs=(sign(SignalKind.COMPLAINED, 4, 0.1),)),
              "Speak to Dana Fields yourself; marketing will not write again."),
-            (vandelay(), "Call Uma Thorne; mail alone is not working here."),
+            (group_of_four(people=(person(1, "Alice Winter", Role.CHAMPION, touches=(8, 9)),),
+                           mails=(Mail(9, 1, f"{PLAY}/evaluation/pilot", ago(0.1)),)),
+             "Call Alice Winter; mail alone is not working here."),
+            (vandelay(), "Nothing to do; veto a mail if you disagree."),
+            (group_of_four(stage="target", signs=(sign(SignalKind.VISITED, None, 0.1),)),
+             "Contact Alice Winter first; marketing starts after you."),
+            (group_of_four(stage="won", moves=(Move(1, "proposal", "won", ago(0.1)),)),
+             "Nothing to do; marketing has stopped: won."),
         ],
     )  # fmt: skip
     def test_the_situation_gives_the_step(self, account: AccountMaterial, text: str) -> None:
