@@ -21,9 +21,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from accounts.errors import TandemError
+
+if TYPE_CHECKING:
+    import psutil
 
 #: How long a child may take to stop before it is killed, and what it started before that, in seconds.
 STOP_SECONDS = 10.0
@@ -136,9 +139,21 @@ def _stop_own_children() -> None:
     for child in children:
         with suppress(psutil.NoSuchProcess):
             child.terminate()
-    psutil.wait_procs(children, timeout=CHILDREN_SECONDS)
+    give_up = time.monotonic() + CHILDREN_SECONDS
+    while any(map(_goes_on, children)) and time.monotonic() < give_up:
+        time.sleep(0.05)
     if children:
         time.sleep(REPORT_SECONDS)
+
+
+def _goes_on(process: "psutil.Process") -> bool:
+    """Looks only: waiting for it would take its exit code from whoever started it."""
+    import psutil
+
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 if __name__ == "__main__":

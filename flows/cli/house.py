@@ -79,8 +79,7 @@ def up(
 
     if home:
         os.environ["TANDEM_HOME"] = str(home.absolute())
-    signal.signal(signal.SIGTERM, _as_ctrl_c)
-    signal.signal(signal.SIGHUP, _as_ctrl_c)
+    _stop_as_for_ctrl_c(signal.SIGTERM, signal.SIGHUP)
     settings = load_settings()
     try:
         if ui_only:
@@ -94,8 +93,15 @@ def up(
         _tell("stopped")
 
 
-def _as_ctrl_c(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _stop_as_for_ctrl_c(*signals: signal.Signals) -> None:
+    """Unless we were told to ignore one, as nohup does."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    for number in signals:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
 
 
 def _tell(words: str) -> None:
@@ -116,11 +122,11 @@ def _addresses(standing: "Standing") -> dict[str, Any]:
 
 def _say_where(standing: "Standing") -> None:
     pages = standing.prefect.ui_url
-    click.echo(f"Prefect      {pages}")
-    click.echo(f"what was written for you  {pages}/artifacts")
+    lines = [("runs", pages), ("what they wrote", f"{pages}/artifacts")]
     if standing.web:
-        click.echo(f"web app      {standing.web}")
-        click.echo(f"flows        {', '.join(standing.deployments)}")
+        lines += [("web app", standing.web), ("on schedule", ", ".join(standing.deployments))]
     if standing.buried:
-        click.echo(f"{standing.buried} run(s) of an earlier life were marked as crashed")
+        lines += [("crashed", f"{standing.buried} run(s) whose process had ended before; marked so")]
+    for name, says in lines:
+        click.echo(f"{name:<16} {says}")
     click.echo("Ctrl-C stops it.")

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from accounts.errors import SettingsRefused
 from flows.cli.run import find_server
-from flows.doctor.finding import Check, Finding, Patient, State
+from flows.doctor.finding import Check, Finding, Patient, State, refused
 from flows.doctor.ledger import database, lock, migrations
 from flows.doctor.machine import bytecode, disk, home, packages, python, time_zones
 from flows.doctor.prefect import api, dead_runs, late_runs, pages, schedules
@@ -48,7 +48,7 @@ def examine_here(now: datetime) -> list[Finding]:
     try:
         settings = load_settings()
     except SettingsRefused as error:
-        return [Finding("settings", "fail", f"{error.where}: {error.what}", error.cure)]
+        return [refused("settings", error)]
     url = find_server(settings)
     return examine(Patient(settings, now, PrefectApi(url) if url else None))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from accounts.errors import TandemError
 from flows.prefect_api import PrefectApi
 from flows.settings import Settings
 
@@ -19,6 +20,12 @@ class Finding:
     state: State
     says: str
     cure: str | None = None
+
+
+def refused(name: str, error: TandemError) -> Finding:
+    """What refused to work, as a finding: where, what, and the cure it names itself."""
+    place = f"{error.where}: " if error.where else ""
+    return Finding(name, "fail", f"{place}{error.what}", error.cure)
 
 
 @dataclass(frozen=True, slots=True)

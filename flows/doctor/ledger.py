@@ -76,13 +76,15 @@ def _ledger(patient: Patient) -> Iterator[Connection]:
         raise Silent(f"there is none at {place}")
     try:
         engine = open_ledger(patient.settings.ledger_url)
-        with engine.connect() as connection:
-            yield connection
-        engine.dispose()
-    except SQLAlchemyError as error:
-        raise Silent(f"{place}: {str(getattr(error, 'orig', None) or error).splitlines()[0]}") from None
     except TandemError as error:
         raise Silent(str(error)) from None
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise Silent(f"{place}: {str(getattr(error, 'orig', None) or error).splitlines()[0]}") from None
+    finally:
+        engine.dispose()
 
 
 def _try_to_write(connection: Connection) -> None:

@@ -63,7 +63,8 @@ def schedules(server: PrefectApi, now: datetime) -> Finding:
     if idle:
         cure = "restart the server; with SQLAlchemy 2.1 or later its scheduler dies in silence"
         return Finding("schedules", "fail", f"nothing is planned for {', '.join(idle)}", cure)
-    return Finding("schedules", "ok", f"{len(scheduled)} active, each with a run ahead")
+    says = f"{len(scheduled)} active, each with a run ahead" if scheduled else "none that is older than three minutes"
+    return Finding("schedules", "ok", says)
 
 
 @where_it_answers

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 
 from accounts.errors import TandemError
-from flows.doctor.finding import Finding, Patient
+from flows.doctor.finding import Finding, Patient, refused
 from flows.prefect_api import is_loopback
 from flows.settings import Settings
 
@@ -88,7 +88,7 @@ def mail(patient: Patient) -> Finding:
     try:
         says = open_channel(patient.settings).check()
     except TandemError as error:
-        return Finding("mail", "fail", str(error.what), error.cure)
+        return refused("mail", error)
     return Finding("mail", "warn" if patient.settings.channel == "memory" else "ok", says)
 
 

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 from zoneinfo import available_timezones
 
 from accounts.errors import TandemError
-from flows.doctor.finding import Finding, Patient
+from flows.doctor.finding import Finding, Patient, refused
 
 
 def templates(patient: Patient) -> Finding:
@@ -23,8 +23,7 @@ def templates(patient: Patient) -> Finding:
             compile_play(play, patient.settings.templates)
             count += len(play.steps)
     except TandemError as error:
-        where = f"{error.where}: " if error.where else ""
-        return Finding("templates", "fail", f"{where}{error.what}", error.cure)
+        return refused("templates", error)
     return Finding("templates", "ok", f"{len(plays)} play{'s'[: len(plays) > 1]}, {count} e-mails")
 
 
@@ -36,7 +35,7 @@ def deployments(patient: Patient) -> Finding:
     try:
         entries = read_deployments(path)
     except TandemError as error:
-        return Finding("deployments", "fail", str(error.what), f"mend {path}")
+        return refused("deployments", error)
     missing = [entry.entrypoint for entry in entries if find_spec(entry.entrypoint.partition(":")[0]) is None]
     zones = {schedule.timezone for entry in entries for schedule in entry.schedules} - available_timezones()
     if missing or zones:

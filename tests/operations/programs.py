@@ -7,20 +7,22 @@ import sys
 import time
 from typing import NoReturn
 
+import click
+
 
 def wait_to_be_stopped() -> None:
-    """Says its variables' names, waits, says that it was stopped."""
-    print("bytecode" if "PYTHONDONTWRITEBYTECODE" not in os.environ else "no bytecode", flush=True)
+    """Says whether it writes bytecode, waits, says that it was stopped."""
     _say_when_stopped("stopped")
+    click.echo("bytecode" if "PYTHONDONTWRITEBYTECODE" not in os.environ else "no bytecode")
     time.sleep(60)
 
 
 def keep_a_worker() -> None:
     """Starts a program of its own, and says how that ended."""
     worker = [sys.executable, "-c", "import time; print('worker at work', flush=True); time.sleep(60)"]
-    process = subprocess.Popen(worker)
     _say_when_stopped("stopped")
-    print(f"worker ended with {process.wait()}", flush=True)
+    process = subprocess.Popen(worker)
+    click.echo(f"worker ended with {process.wait()}")
     time.sleep(60)
 
 
@@ -30,7 +32,7 @@ def fail_at_once() -> NoReturn:
 
 def _say_when_stopped(words: str) -> None:
     def say(_number: int, _frame: object) -> NoReturn:
-        print(words, flush=True)
+        click.echo(words)
         sys.exit(0)
 
     signal.signal(signal.SIGTERM, say)

@@ -34,7 +34,8 @@ def test_a_child_is_stopped_at_the_end_of_the_block(tmp_path: Path) -> None:
 def test_a_child_stops_by_itself_when_its_parent_is_killed(tmp_path: Path) -> None:
     log = tmp_path / "log"
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(log)], stdout=subprocess.PIPE, cwd=Path.cwd())
-    assert parent.stdout and parent.stdout.readline() == b"started\n"
+    assert parent.stdout
+    assert parent.stdout.readline() == b"started\n"
     _within(10, lambda: "bytecode" in log.read_text())
     parent.kill()
     parent.wait()
@@ -61,7 +62,7 @@ def test_a_child_compiles_what_it_imports_whatever_our_shell_is_set_to(
 
 def test_a_child_that_fails_to_start_is_told_with_its_last_words(tmp_path: Path) -> None:
     with (
-        pytest.raises(TandemError, match="ended with exit code 1; its last words: .*ValueError: the well is dry"),
+        pytest.raises(TandemError, match=r"ended with exit code 1; its last words: .*ValueError: the well is dry"),
         _program("fail_at_once", tmp_path) as child,
     ):
         child.wait_until(lambda: False, 10)

@@ -1,0 +1,91 @@
+"""`tandem init` makes what is missing and never overwrites what is there."""
+
+import json
+import stat
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from accounts.errors import SettingsRefused
+from accounts.ledger import schema
+from accounts.ledger.engine import open_ledger
+from flows.cli import tandem
+from flows.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_first_time_makes_the_database_and_a_settings_file(empty_folder: Path) -> None:
+    answer = _init()
+    assert answer["version"] == schema.head()
+    assert answer["version_before"] is None
+    engine = open_ledger(f"sqlite:///{empty_folder}/.tandem/tandem.db")
+    assert schema.is_current(engine)
+    engine.dispose()
+    assert tomllib.loads((empty_folder / "tandem.toml").read_text())["secret_key"]
+
+
+def test_the_second_time_changes_nothing(empty_folder: Path) -> None:
+    _init()
+    (empty_folder / "tandem.toml").write_text('sending_domain = "mail.lumenflow.example"\n')
+    answer = _init()
+    assert answer["version_before"] == answer["version"] == schema.head()
+    assert answer["settings_file"] is None
+    assert (empty_folder / "tandem.toml").read_text() == 'sending_domain = "mail.lumenflow.example"\n'
+
+
+def test_the_settings_file_is_for_its_owner_only_since_it_holds_a_key(empty_folder: Path) -> None:
+    _init()
+    assert stat.S_IMODE((empty_folder / "tandem.toml").stat().st_mode) == 0o600
+    assert len(load_settings().secret_key.get_secret_value()) >= 32
+
+
+def test_no_two_houses_sign_with_the_same_key(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _init()
+    first = load_settings().secret_key
+    (empty_folder / "other").mkdir()
+    monkeypatch.chdir(empty_folder / "other")
+    _init()
+    assert load_settings().secret_key != first
+
+
+def test_a_database_that_has_sent_mail_keeps_the_key_its_links_were_signed_with(empty_folder: Path) -> None:
+    """Where the settings file was lost, a new key would break every unsubscribe link that is out there."""
+    _init()
+    (empty_folder / "tandem.toml").unlink()
+    _init()
+    assert load_settings().secret_key == Settings.model_fields["secret_key"].default
+
+
+def test_a_key_from_the_environment_is_not_outdone_by_one_in_a_file(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TANDEM_SECRET_KEY", "the-key-of-the-environment-is-long-enough")
+    _init()
+    assert "secret_key" not in tomllib.loads((empty_folder / "tandem.toml").read_text())
+
+
+def test_a_database_that_does_not_answer_is_one_line_without_the_password(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TANDEM_DATABASE_URL", "postgresql://tandem:hunter2@127.0.0.1:1/tandem")
+    error = CliRunner().invoke(tandem, ["init"]).exception
+    assert isinstance(error, SettingsRefused)
+    assert "127.0.0.1:1" in str(error)
+    assert "hunter2" not in str(error)
+    assert "\n" not in str(error)
+    assert not (empty_folder / "tandem.toml").exists()
+
+
+def _init() -> dict[str, str | None]:
+    result: Result = CliRunner().invoke(tandem, ["init", "--json"])
+    assert result.exit_code == 0, result.output
+    answer: dict[str, str | None] = json.loads(result.output)
+    return answer

@@ -1,0 +1,67 @@
+"""Every setting is described where people look for it, with the default it really has."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from flows.doctor.settings import variables_of
+from flows.settings import Settings
+
+MANUAL = Path("docs/settings.md")
+EXAMPLE = Path("flows/tandem.example.toml")
+#: Settings whose default cannot stand in a file that others read: a path of this machine, the key everybody knows.
+SAID_IN_WORDS = {"TANDEM_TEMPLATES", "TANDEM_SECRET_KEY"}
+
+
+def plain_variables() -> dict[str, object]:
+    """Variable -> default; those that are tables themselves (TANDEM_SMTP) left out."""
+    every = variables_of(Settings, "TANDEM_")
+    return {
+        name: default for name, default in every.items() if not any(other.startswith(f"{name}__") for other in every)
+    }
+
+
+def documented() -> dict[str, str]:
+    """Variable -> default, as the table of docs/settings.md has them."""
+    row = re.compile(r"^\| `([\w.]+)` \| `(TANDEM_\w+)` \| (.*?) \| .+ \|$", re.MULTILINE)
+    found = row.findall(MANUAL.read_text(encoding="utf-8"))
+    for key, variable, _ in found:
+        assert f"TANDEM_{key.upper().replace('.', '__')}" == variable
+    return {variable: default for _, variable, default in found}
+
+
+def test_the_manual_names_exactly_the_settings_there_are() -> None:
+    assert set(documented()) == set(plain_variables())
+
+
+@pytest.mark.parametrize("variable", sorted(set(plain_variables()) - SAID_IN_WORDS))
+def test_the_manual_gives_the_default_a_setting_has(variable: str) -> None:
+    default = plain_variables()[variable]
+    assert documented()[variable] == ("–" if default is None else f"`{default}`")
+
+
+def test_the_settings_file_that_init_writes_names_every_setting_with_its_default() -> None:
+    words = EXAMPLE.read_text(encoding="utf-8")
+    table = tomllib.loads(re.sub(r"^#(?=\w+ = )", "", words, flags=re.MULTILINE))
+    written = {f"TANDEM_{key.upper()}": value for key, value in table.items() if key != "smtp"}
+    written |= {f"TANDEM_SMTP__{key.upper()}": value for key, value in table["smtp"].items()}
+    expected = plain_variables()
+    assert set(written) == set(expected)
+    for variable, value in written.items():
+        default = expected[variable]
+        if value == "":
+            assert default is None or variable in SAID_IN_WORDS, variable
+        else:
+            assert value == (str(default) if isinstance(default, Path) else default), variable
+
+
+def test_the_settings_file_that_init_writes_sets_nothing_by_itself() -> None:
+    assert tomllib.loads(EXAMPLE.read_text(encoding="utf-8")) == {"smtp": {}}
+
+
+def test_no_secret_shows_when_settings_are_printed() -> None:
+    settings = Settings(secret_key=SecretStr("hush-hush"), smtp={"password": "hush-hush"})  # type: ignore[arg-type]
+    assert "hush-hush" not in f"{settings!r} {settings} {settings.model_dump_json()}"
