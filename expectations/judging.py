@@ -108,7 +108,8 @@ def great_expectations() -> Any:
 
     if is_new:
         logging.captureWarnings(False)
-        logging.getLogger("great_expectations").setLevel(logging.WARNING)
+        for talker in ("great_expectations", "great_expectations.data_context.types.base"):
+            logging.getLogger(talker).setLevel(logging.WARNING)
         gc.freeze()
     return gx
 
@@ -133,5 +134,5 @@ def _open_file(path: Path) -> sqlite3.Connection:
 
 def _read_only(engine: Engine) -> dict[str, Any]:
     _, arguments = engine.dialect.create_connect_args(engine.url)
-    limits = f"-c default_transaction_read_only=on -c timezone=UTC -c statement_timeout={LONGEST_RULE}s"
-    return {**arguments, "options": limits}
+    limits = ("default_transaction_read_only=on", f"statement_timeout={LONGEST_RULE}s", "timezone=UTC", "work_mem=64MB")
+    return {**arguments, "options": " ".join(f"-c {limit}" for limit in limits)}

@@ -80,6 +80,17 @@ def _named(connection: Connection, query: str, column: str, names: Collection[st
     return [tuple(row) for row in result]
 
 
+def known_among(connection: Connection, dataset: str, keys: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the (account's key, row's key) pairs that the ledger has a row for."""
+    if dataset == "stakeholders":
+        accounts = account_ids(connection, {account for account, _ in keys})
+        people = person_ids(connection, {email for _, email in keys})
+        return {(account, email) for account, email in keys if (accounts.get(account), email) in people}
+    column = getattr(MODELS[dataset], KEYS[dataset][0])
+    found = _ids(connection, column, None, {key for _, key in keys})
+    return {(account, key) for account, key in keys if key in found}
+
+
 # What differs
 
 

@@ -216,15 +216,16 @@ def _remove(file: Path | None) -> None:
 
 @contextmanager
 def staging(engine: Engine) -> Iterator[Connection]:
-    """A transaction in which times without a zone are UTC, as staged ones are."""
+    """A transaction on staged rows."""
     with writing(engine) as connection:
-        say_utc(connection)
+        prepare(connection)
         yield connection
 
 
-def say_utc(connection: Connection) -> None:
+def prepare(connection: Connection) -> None:
+    """For this transaction: times without a zone are UTC, as staged ones are, and sorting has room on PostgreSQL."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SET LOCAL TIME ZONE 'UTC'"))
+        connection.execute(text("SET LOCAL TIME ZONE 'UTC'; SET LOCAL work_mem = '64MB'"))
 
 
 def stage(connection: Connection, dataset: str, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -247,7 +248,7 @@ def index(connection: Connection, dataset: str) -> None:
     room = f"{ROOM}." if connection.dialect.name == "sqlite" else ""
     connection.execute(text(f"CREATE INDEX {room}ix_{table} ON {table} ({', '.join(KEYS[dataset])})"))
     if connection.dialect.name == "postgresql":
-        connection.execute(text(f"ANALYZE {table}"))
+        connection.execute(text(f"ANALYZE {table} ({', '.join(KEYS[dataset])})"))
 
 
 def accepted(dataset: str) -> str:
@@ -312,6 +313,15 @@ def rejected_rows(connection: Connection, dataset: str, at_once: int = 1_000) ->
         first, last = found[0].entry, found[-1].entry
         broken = _rules_broken(connection, dataset, first, last)
         yield [Rejected(**row._mapping, rules=tuple(broken[row.entry])) for row in found]
+
+
+def accepted_raw(connection: Connection, dataset: str, at_once: int = 1_000) -> Iterator[list[str]]:
+    """`raw` of the accepted rows, in pieces."""
+    table, last = TABLES[dataset], -1
+    query = select(table.c.entry, table.c.raw).where(~table.c.is_rejected).order_by(table.c.entry).limit(at_once)
+    while found := connection.execute(query.where(table.c.entry > last)).all():
+        last = found[-1].entry
+        yield [row.raw for row in found]
 
 
 def _rules_broken(connection: Connection, dataset: str, first: int, last: int) -> dict[int, list[str]]:

@@ -1,6 +1,6 @@
 """Rows that could not be taken: kept with their reasons and original values until they can be, or are dismissed."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -36,6 +36,8 @@ class Entry:
     row_number: int | None
     row: dict[str, str]
     fields: dict[str, str] | None
+    key: str | None
+    account: str | None
     reasons: tuple[Reason, ...]
     first_seen: datetime
     retried_at: datetime | None
@@ -68,9 +70,9 @@ def put_aside(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def settle_superseded(connection: Connection, dataset: str, now: datetime) -> None:
-    """A row that came and was accepted settles the older ones with its key."""
+    """A row that has come now is the newer word on everything that waits under its key; `put_aside` may reopen that."""
     staged = TABLES[dataset]
-    same = [staged.c[KEYS[dataset][-1]] == Quarantine.key, ~staged.c.is_rejected]
+    same = [staged.c[KEYS[dataset][-1]] == Quarantine.key]
     if "account" in KEYS[dataset]:
         same.append(staged.c.account == Quarantine.account)
     is_open = and_(Quarantine.dataset == dataset, Quarantine.resolved_at.is_(None), Quarantine.key.is_not(None))
@@ -116,12 +118,10 @@ def read_open(
     return [_entry(row) for row in connection.execute(query.order_by(Quarantine.id).limit(most))]
 
 
-def open_in_pieces(connection: Connection, dataset: str, at_once: int = 1_000) -> Iterator[list[Entry]]:
-    """All open rows of a data set that can be judged again, in pieces."""
-    last = 0
-    while found := read_open(connection, dataset=dataset, after=last, most=at_once):
-        last = found[-1].id
-        yield [entry for entry in found if entry.fields is not None]
+def read_fields(connection: Connection, ids: Collection[int]) -> dict[int, dict[str, str] | None]:
+    """id -> the row as the CSV contract writes it."""
+    query = select(Quarantine.id, Quarantine.fields).where(Quarantine.id.in_(ids))
+    return {row.id: row.fields for row in connection.execute(query)}
 
 
 def mark_resolved(connection: Connection, ids: Collection[int], now: datetime) -> None:
@@ -131,7 +131,7 @@ def mark_resolved(connection: Connection, ids: Collection[int], now: datetime) -
         connection.execute(statement, [{"row": id} for id in sorted(ids)])
 
 
-def mark_retried(connection: Connection, reasons: dict[int, Sequence[Reason]], now: datetime) -> None:
+def mark_retried(connection: Connection, reasons: Mapping[int, Sequence[Reason]], now: datetime) -> None:
     """These were tried again and wait on, for these reasons."""
     statement = update(Quarantine).where(Quarantine.id == bindparam("row"))
     statement = statement.values(reasons=bindparam("why"), retried_at=now)
@@ -154,7 +154,7 @@ def forget_address(connection: Connection, address: str) -> int:
 
 def _columns() -> Any:
     names = (
-        "id", "source", "dataset", "row_number", "row", "fields", "reasons", "first_seen", "retried_at", "resolved_at",
+        "id", "source", "dataset", "row_number", "row", "fields", "key", "account", "reasons", "first_seen", "retried_at", "resolved_at",
     )  # fmt: skip
     return select(*(getattr(Quarantine, name) for name in names))
 

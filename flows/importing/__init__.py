@@ -3,5 +3,6 @@
 from flows.importing.answers import Imported, Retried
 from flows.importing.loading import import_paths
 from flows.importing.mapping import MappingFile, load_mapping
+from flows.importing.retrying import retry_quarantine
 
-__all__ = ["Imported", "MappingFile", "Retried", "import_paths", "load_mapping"]
+__all__ = ["Imported", "MappingFile", "Retried", "import_paths", "load_mapping", "retry_quarantine"]

@@ -18,7 +18,7 @@ Without a mapping file the columns are called as our fields are.
 import codecs
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from fnmatch import fnmatch
 from pathlib import Path
@@ -271,6 +271,6 @@ class Translator:
         return value
 
 
-def translate_one(reading: Reading, header: Sequence[str], row: Sequence[str]) -> Mapping[str, str]:
+def translate_one(reading: Reading, header: Sequence[str], row: Sequence[str]) -> dict[str, str]:
     """One row as fields, for rows that are set aside."""
     return {field: values[0] for field, values in Translator(reading, header).columns([list(row)]).items()}

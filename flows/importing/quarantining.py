@@ -1,14 +1,21 @@
-"""Why a row was set aside, in words, and the form in which it waits in quarantine."""
+"""Rows that are set aside: why, in words, and the form in which they wait in quarantine."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+from sqlalchemy import Connection
+
+from accounts.identity import email_hash
 from accounts.ledger.incoming import Rejected
 from accounts.ledger.quarantine import Reason
+from accounts.ledger.suppressions import forgotten_among
 from expectations.rules import ROW_IS_WHOLE, VALUES_CAN_BE_READ
-from flows.importing.datasets import Dataset
+from flows.importing.datasets import DATASETS, Dataset, Kind
+from flows.importing.finding import Arrival
+from flows.importing.mapping import translate_one
+from flows.importing.reading import UNIT
 
 #: Stands among the defects of a row that is none; what is wrong with it follows.
 WHOLE_ROW = "(row)"
@@ -19,6 +26,11 @@ LINE = "(line)"
 def note_defects(columns: Sequence[str]) -> str:
     """``,email,consent_at,``: between commas, so that a query finds each name and no part of one."""
     return f",{','.join(columns)},"
+
+
+def broken_row(complaint: str) -> str:
+    """The defects of a row that is none."""
+    return f",{WHOLE_ROW},{complaint.replace(',', ';')}"
 
 
 def reasons_of(rejected: Rejected, dataset: Dataset, fields: Mapping[str, str] | None) -> list[Reason]:
@@ -42,19 +54,38 @@ def unreadable(rejected: Rejected) -> list[str]:
     return [name for name in (rejected.defects or "").split(",") if name and name != WHOLE_ROW]
 
 
-def as_quarantine(
-    rejected: Rejected, dataset: Dataset, source: str, row: Mapping[str, str], fields: Mapping[str, str] | None,
-    now: datetime,
-) -> dict[str, Any]:  # fmt: skip
-    """The row of the table `quarantine`. Its hash covers all that the row said: no two different rows share one."""
+def as_waiting(
+    connection: Connection, rejected: Sequence[Rejected], arrivals: Sequence[Arrival], source: str, now: datetime
+) -> list[dict[str, Any]]:
+    """Rows of the table `quarantine`; what names a person who asked to be erased is not kept.
+
+    `arrivals`: the files by number; `source`: the name of the export.
+    """
+    waiting: dict[str, dict[str, Any]] = {}
+    for one in rejected:
+        entry = _waiting(one, arrivals[one.file], source, now)
+        waiting[entry["source"] + entry["row_hash"]] = entry
+    forgotten = forgotten_among(connection, {hashed for entry in waiting.values() for hashed in _people_in(entry)})
+    return [entry for entry in waiting.values() if forgotten.isdisjoint(_people_in(entry))]
+
+
+def _waiting(rejected: Rejected, arrival: Arrival, source: str, now: datetime) -> dict[str, Any]:
+    """One row. Its hash covers all that the row said, so that no two different rows share one."""
+    dataset, header = arrival.dataset, arrival.sheet.header
+    values = rejected.raw.split(UNIT)
+    if len(values) == len(header) and ROW_IS_WHOLE.id not in rejected.rules:
+        row = {name: value for name, value in zip(header, values, strict=True) if name}
+        fields = translate_one(arrival.reading, header, values)
+    else:
+        row, fields = {LINE: rejected.raw}, None
     said = "\x1f".join(f"{name}={value}" for name, value in row.items())
     return {
-        "source": source[:120],
+        "source": f"{source}/{arrival.sheet.name}"[:120],
         "dataset": dataset.name,
         "row_number": rejected.line,
-        "row": dict(row),
+        "row": row,
         "row_hash": sha256(f"{dataset.name}\x1f{said}".encode()).hexdigest(),
-        "fields": None if fields is None else dict(fields),
+        "fields": fields,
         "key": _key(dataset, fields),
         "account": _short((fields or {}).get("account", "").strip(), 120),
         "reasons": [reason.as_json() for reason in reasons_of(rejected, dataset, fields)],
@@ -62,6 +93,12 @@ def as_quarantine(
         "retried_at": None,
         "resolved_at": None,
     }
+
+
+def _people_in(entry: Mapping[str, Any]) -> set[str]:
+    """Hashes of the addresses a row names."""
+    named = (field.name for field in DATASETS[entry["dataset"]].fields if field.kind is Kind.EMAIL)
+    return {email_hash(address) for name in named if (address := (entry["fields"] or {}).get(name))}
 
 
 def _key(dataset: Dataset, fields: Mapping[str, str] | None) -> str | None:

@@ -1,0 +1,23 @@
+"""Accepted rows into the ledger: new and changed ones, and the marks on the accounts they concern."""
+
+from sqlalchemy import Connection
+
+from accounts.ledger import facts
+from flows.importing.datasets import Dataset
+from flows.importing.job import Job
+from flows.importing.shaping import written_columns
+from flows.importing.staging import Staged
+
+
+def write_facts(connection: Connection, job: Job, dataset: Dataset, staged: Staged) -> None:
+    """Everything the rows of one data set change, in the caller's transaction."""
+    name = dataset.name
+    job.tell(f"writing {name}", 0, None)
+    for given, files in staged.by_fields().items():
+        facts.write(connection, name, written_columns(name, given), files, source=job.source, now=job.now)
+        if "parent" in given:
+            facts.link_parents(connection, files)
+    facts.mark_changed(connection, name, job.now)
+    facts.mark_seen(connection, name, job.now)
+    if name == "stakeholders":
+        facts.note_owner_conflicts(connection, job.now)
