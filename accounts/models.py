@@ -272,6 +272,7 @@ class Signal(Base):
         Index("ix_signal_account_id_occurred_at", "account_id", "occurred_at"),
         Index("ix_signal_received_at", "received_at"),
         Index("ix_signal_stakeholder_id_kind_occurred_at", "stakeholder_id", "kind", "occurred_at"),
+        Index("ix_signal_touch_id_kind_occurred_at", "touch_id", "kind", "occurred_at"),
         Index("ix_signal_waiting", "id", sqlite_where=WAITING, postgresql_where=WAITING),
         Index("ix_signal_strangers", "email_hash", sqlite_where=STRANGER, postgresql_where=STRANGER),
     )
@@ -281,7 +282,7 @@ class Signal(Base):
     kind: Mapped[word]
     account_id: Mapped[int | None] = refers("account.id", index=False)
     stakeholder_id: Mapped[int | None] = refers("stakeholder.id", index=False)
-    touch_id: Mapped[int | None] = refers("touch.id")
+    touch_id: Mapped[int | None] = refers("touch.id", index=False)
     #: The address it speaks of, also when nobody we know has it: a no counts for whoever gets that address later.
     email_hash: Mapped[sha256 | None]
     occurred_at: Mapped[utc]

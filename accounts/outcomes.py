@@ -103,7 +103,7 @@ class Happening:
 
 def read_kind(kind: str) -> SignalKind:
     """The kind by its name; any other name is `unknown`."""
-    return _KINDS.get(kind.strip().lower(), SignalKind.UNKNOWN)
+    return _KINDS.get(kind) or _KINDS.get(kind.strip().lower(), SignalKind.UNKNOWN)
 
 
 def read_instant(value: object) -> datetime | None:
@@ -187,6 +187,12 @@ TABLE: Mapping[SignalKind, Rule] = {
 }
 """Kinds without a row: `deferred` (the provider goes on trying); visits, downloads, forms, webinars and ads (they weigh
 something, see engagement.py); `unknown`."""
+
+#: Kinds that say no more than that a message arrived.
+ARRIVALS: frozenset[SignalKind] = frozenset(kind for kind, rule in TABLE.items() if rule is _arrived)
+
+#: Kinds whose rules look into the data of the signal.
+READ_DATA: frozenset[SignalKind] = frozenset({SignalKind.BOUNCED, SignalKind.OUT_OF_OFFICE, SignalKind.MEETING_BOOKED})
 
 #: Kinds that prove that a message arrived, or at least left for good.
 SETTLING: frozenset[SignalKind] = frozenset(

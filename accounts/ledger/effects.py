@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Update, bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
-from accounts.ledger.bulk import chunks
+from accounts.ledger.bulk import among
 from accounts.ledger.holds import SignalHold, hold_for_signals
 from accounts.ledger.suppressions import suppress
 from accounts.models import Account, Signal, Stakeholder, Touch
@@ -60,8 +60,8 @@ class Performed:
 def perform(connection: Connection, caused: Sequence[Caused], now: datetime) -> Performed:
     """All of it, inside the caller's transaction; accounts that changed are planned again."""
     people = _People(connection, caused)
-    changed, vacancies = people.change(caused)
-    suppress(connection, people.suppressions(caused))
+    changed, vacancies = people.change()
+    suppress(connection, people.suppressions())
     held = hold_for_signals(connection, list(_holds(caused)))
     settled = settle(
         connection, [one.touch_id for one in caused if isinstance(one.effect, SettleTouch) and one.touch_id]
@@ -73,16 +73,16 @@ def perform(connection: Connection, caused: Sequence[Caused], now: datetime) -> 
 
 def replan(connection: Connection, accounts: Iterable[int], now: datetime) -> None:
     """Planning looks at these accounts at its next tick."""
-    for chunk in chunks(sorted(accounts)):
-        connection.execute(update(Account).where(Account.id.in_(chunk)).values(replan_at=now))
+    if ids := sorted(accounts):
+        connection.execute(update(Account).where(among(connection, Account.id, ids)).values(replan_at=now))
 
 
 def settle(connection: Connection, touches: Sequence[int]) -> list[int]:
     """Touches of unknown outcome that are proven to have arrived become `sent`; the accounts they belong to."""
-    changed: list[int] = []
-    for chunk in chunks(sorted(set(touches))):
-        changed.extend(connection.scalars(_proven_sent().where(Touch.id.in_(chunk)).returning(Touch.account_id)))
-    return changed
+    if not touches:
+        return []
+    proven = _proven_sent().where(among(connection, Touch.id, sorted(set(touches))))
+    return list(connection.scalars(proven.returning(Touch.account_id)))
 
 
 def settle_by_evidence(connection: Connection) -> list[int]:
@@ -107,7 +107,7 @@ class _People:
 
     def __init__(self, connection: Connection, caused: Iterable[Caused]) -> None:
         about = [one for one in caused if not isinstance(one.effect, HoldAccount | SettleTouch)]
-        self.connection = connection
+        self.connection, self.about = connection, about
         self.by_id = _read(connection, Stakeholder.id, {one.stakeholder_id for one in about})
         hashes = {one.email_hash for one in about} | {row.email_hash for row in self.by_id.values()}
         self.by_id |= _read(connection, Stakeholder.email_hash, hashes)
@@ -122,16 +122,16 @@ class _People:
             hashes.add(self.by_id[one.stakeholder_id].email_hash)
         return [row for hashed in hashes if hashed for row in self.by_hash[hashed]]
 
-    def suppressions(self, caused: Iterable[Caused]) -> Iterator[tuple[str, str, datetime]]:
+    def suppressions(self) -> Iterator[tuple[str, str, datetime]]:
         """A no holds for the address it was said at and for the one its owner has by now."""
-        for one in caused:
+        for one in self.about:
             if isinstance(one.effect, Suppress):
                 hashes = {one.email_hash, *(row.email_hash for row in self.meant(one))}
                 yield from ((hashed, one.effect.reason, one.effect.at) for hashed in hashes if hashed)
 
-    def change(self, caused: Iterable[Caused]) -> tuple[set[int], list[tuple[int, str]]]:
+    def change(self) -> tuple[set[int], list[tuple[int, str]]]:
         """Writes what is new; the accounts of changed people, and (account, role) of seats that became empty."""
-        wishes = [(row, one.effect) for one in caused for row in self.meant(one)]
+        wishes = [(row, one.effect) for one in self.about for row in self.meant(one)]
         opted_out, paused, marked = _earliest_opt_outs(wishes), _latest_pauses(wishes), _gravest_states(wishes)
         _write(self.connection, _OPT_OUT, opted_out)
         _write(self.connection, _PAUSE, paused)
@@ -203,14 +203,14 @@ def _write(connection: Connection, statement: Update, values: Mapping[int, objec
 
 
 def _read(connection: Connection, column: InstrumentedAttribute[Any], values: Iterable[Any]) -> dict[int, Row[Any]]:
-    found: dict[int, Row[Any]] = {}
-    for chunk in chunks(sorted({value for value in values if value is not None})):
-        query = select(
-            Stakeholder.id, Stakeholder.account_id, Stakeholder.email_hash, Stakeholder.role, Stakeholder.email_status,
-            Stakeholder.opted_out_at, Stakeholder.paused_until,
-        ).where(column.in_(chunk))  # fmt: skip
-        found.update((row.id, row) for row in connection.execute(query))
-    return found
+    wanted = sorted({value for value in values if value is not None})
+    if not wanted:
+        return {}
+    query = select(
+        Stakeholder.id, Stakeholder.account_id, Stakeholder.email_hash, Stakeholder.role, Stakeholder.email_status,
+        Stakeholder.opted_out_at, Stakeholder.paused_until,
+    ).where(among(connection, column, wanted))  # fmt: skip
+    return {row.id: row for row in connection.execute(query)}
 
 
 def _is_about_the_address(effect: Effect) -> bool:

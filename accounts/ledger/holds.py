@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
-from accounts.ledger.bulk import chunks, insert_into
+from accounts.ledger.bulk import among, insert_into
 from accounts.ledger.subjects import Subject
 from accounts.models import Account, Hold, Stakeholder
 from accounts.vocabulary import HoldCause, HoldScope
@@ -104,12 +104,10 @@ def hold_for_signals(connection: Connection, wanted: Sequence[SignalHold]) -> se
 
 
 def _last_releases(connection: Connection, accounts: Iterable[int]) -> dict[int, datetime]:
-    found: dict[int, datetime] = {}
-    for chunk in chunks(sorted(accounts)):
-        of_these = and_(Hold.account_id.in_(chunk), Hold.scope == HoldScope.ACCOUNT, Hold.released_at.is_not(None))
-        query = select(Hold.account_id, func.max(Hold.released_at)).where(of_these).group_by(Hold.account_id)
-        found.update((account, at) for account, at in connection.execute(query) if at is not None)
-    return found
+    of_these = among(connection, Hold.account_id, sorted(accounts))
+    released = and_(of_these, Hold.scope == HoldScope.ACCOUNT, Hold.released_at.is_not(None))
+    query = select(Hold.account_id, func.max(Hold.released_at)).where(released).group_by(Hold.account_id)
+    return {account: at for account, at in connection.execute(query) if at is not None}
 
 
 def _open(at: datetime) -> ColumnElement[bool]:

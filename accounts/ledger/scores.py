@@ -3,18 +3,32 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
+from operator import itemgetter
+from typing import cast
 
 from sqlalchemy import Connection, delete, func, or_, select
 
 from accounts.engagement import FORGOTTEN_AFTER, NOBODY, Mass, Reading, Score, Told, digest_of, read, roll_up, weigh
-from accounts.ledger.bulk import chunks, insert_into
+from accounts.ledger.bulk import among, chunks, insert_into
+from accounts.ledger.driver import Form, rows
 from accounts.models import Account, Signal, Stakeholder
 from accounts.models import Score as ScoreRow
 from accounts.playbook import Engagement as Rules
-from accounts.vocabulary import Role, SignalKind
+from accounts.vocabulary import Role
 
 #: Accounts whose signals are held in memory at once while scores are made anew.
 ACCOUNTS_AT_ONCE = 500
+
+_SCORES = """
+    SELECT score.account_id, score.person, score.mass, score.latest_at, stakeholder.role
+      FROM score LEFT JOIN stakeholder ON stakeholder.id = score.person
+     ORDER BY score.account_id"""
+_SCORES_OF = _SCORES.replace("ORDER BY", "WHERE score.account_id {among:accounts} ORDER BY")
+_TOLD = """
+    SELECT account_id, id, stakeholder_id, kind, occurred_at FROM signal
+     WHERE account_id {among:accounts} AND kind {among:kinds} AND is_machine = false AND applied_at IS NOT NULL
+     ORDER BY account_id, occurred_at, id"""
+_TOLD_SINCE = _TOLD.replace("ORDER BY", "AND occurred_at >= :since ORDER BY")
 
 
 def add(connection: Connection, signals: Mapping[int, Sequence[Told]], rules: Rules) -> None:
@@ -38,7 +52,7 @@ def recompute(connection: Connection, rules: Rules, accounts: Iterable[int] | No
     ids = sorted(accounts) if accounts is not None else _scorable(connection)
     people = 0
     for chunk in chunks(ids, ACCOUNTS_AT_ONCE):
-        connection.execute(delete(ScoreRow).where(ScoreRow.account_id.in_(chunk)))
+        connection.execute(delete(ScoreRow).where(among(connection, ScoreRow.account_id, chunk)))
         signals = read_told(connection, chunk, rules)
         masses = {(account, p): mass for account, told in signals.items() for p, mass in weigh(told, rules).items()}
         _write(connection, masses, rules)
@@ -59,26 +73,22 @@ def read_scores(
 
     For another time than the present use `read_engagement`, which adds up the signals.
     """
-    query = (
-        select(ScoreRow.account_id, ScoreRow.person, ScoreRow.mass, ScoreRow.latest_at, Stakeholder.role)
-        .outerjoin(Stakeholder, Stakeholder.id == ScoreRow.person)
-        .order_by(ScoreRow.account_id)
-    )
-    if accounts is not None:
-        query = query.where(ScoreRow.account_id.in_(accounts))
-    scores = {}
-    for account, group in groupby(connection.execute(query), key=lambda row: row.account_id):
-        rows = list(group)
-        masses = {row.person: Mass(row.mass, row.latest_at).as_of(now, rules.half_life) for row in rows}
-        roles = {row.person: Role(row.role) for row in rows if row.role}
-        scores[account] = roll_up(masses, roles, rules)
-    return scores
+    query = _SCORES if accounts is None else _SCORES_OF
+    when = Form.of(connection).read
+    found = {}
+    for account, group in groupby(rows(connection, query, accounts=list(accounts or ())), key=itemgetter(0)):
+        people = [(person, Mass(mass, cast(datetime, when(at))), role) for _, person, mass, at, role in group]
+        masses = {person: mass.as_of(now, rules.half_life) for person, mass, _ in people}
+        found[account] = roll_up(masses, {person: Role(role) for person, _, role in people if role}, rules)
+    return found
 
 
 def read_engagement(connection: Connection, accounts: Sequence[int], rules: Rules, now: datetime) -> dict[int, Reading]:
     """Score, contributions (they add up to it) and heat of each account as of any time; two queries per call."""
     signals = read_told(connection, accounts, rules, since=now - FORGOTTEN_AFTER * rules.half_life)
-    query = select(Stakeholder.account_id, Stakeholder.id, Stakeholder.role).where(Stakeholder.account_id.in_(accounts))
+    query = select(Stakeholder.account_id, Stakeholder.id, Stakeholder.role).where(
+        among(connection, Stakeholder.account_id, accounts)
+    )
     roles: dict[int, dict[int, Role]] = {account: {} for account in accounts}
     for account, person, role in connection.execute(query):
         roles[account][person] = Role(role)
@@ -89,18 +99,13 @@ def read_told(
     connection: Connection, accounts: Sequence[int], rules: Rules, since: datetime | None = None
 ) -> dict[int, list[Told]]:
     """The signals by people that weigh something, by account, in order of time; only what was applied."""
-    weighing = [kind.value for kind, weight in rules.weights.items() if weight]
-    query = (
-        select(Signal.account_id, Signal.id, Signal.stakeholder_id, Signal.kind, Signal.occurred_at)
-        .where(Signal.account_id.in_(accounts), Signal.kind.in_(weighing))
-        .where(Signal.is_machine.is_(False), Signal.applied_at.is_not(None))
-        .order_by(Signal.account_id, Signal.occurred_at, Signal.id)
-    )
-    if since is not None:
-        query = query.where(Signal.occurred_at >= since)
+    weighing = {kind.value: kind for kind, weight in rules.weights.items() if weight}
+    listed = list(weighing)
+    query, when = _TOLD if since is None else _TOLD_SINCE, Form.of(connection).read
     told: dict[int, list[Told]] = {}
-    for account, id, person, kind, at in connection.execute(query):
-        told.setdefault(account, []).append(Told(id, person or NOBODY, SignalKind(kind), at))
+    for account, id, person, kind, at in rows(connection, query, accounts=list(accounts), kinds=listed, since=since):
+        one = Told(id, person or NOBODY, weighing[kind], cast(datetime, when(at)))
+        told.setdefault(account, []).append(one)
     return told
 
 
@@ -112,26 +117,23 @@ def _scorable(connection: Connection) -> list[int]:
 
 
 def _masses(connection: Connection, accounts: Iterable[int]) -> dict[tuple[int, int], Mass]:
-    found = {}
-    for chunk in chunks(sorted(accounts)):
-        columns = select(ScoreRow.account_id, ScoreRow.person, ScoreRow.mass, ScoreRow.latest_at, ScoreRow.signals)
-        for account, person, mass, at, count in connection.execute(columns.where(ScoreRow.account_id.in_(chunk))):
-            found[account, person] = Mass(mass, at, count)
-    return found
+    columns = select(ScoreRow.account_id, ScoreRow.person, ScoreRow.mass, ScoreRow.latest_at, ScoreRow.signals)
+    theirs = connection.execute(columns.where(among(connection, ScoreRow.account_id, sorted(accounts))))
+    return {(account, person): Mass(mass, at, count) for account, person, mass, at, count in theirs}
 
 
 def _write(connection: Connection, masses: Mapping[tuple[int, int], Mass], rules: Rules) -> None:
     digest = digest_of(rules)
-    rows = [
+    values = [
         {
             "account_id": account, "person": person, "mass": mass.value, "signals": mass.signals,
             "latest_at": mass.at, "rules": digest,
         }
         for (account, person), mass in masses.items()
     ]  # fmt: skip
-    if not rows:
+    if not values:
         return
     insert = insert_into(connection, ScoreRow)
     new = insert.excluded
     replaced = {"mass": new.mass, "signals": new.signals, "latest_at": new.latest_at, "rules": new.rules}
-    connection.execute(insert.on_conflict_do_update(index_elements=["account_id", "person"], set_=replaced), rows)
+    connection.execute(insert.on_conflict_do_update(index_elements=["account_id", "person"], set_=replaced), values)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from accounts.errors import NotFound
 from accounts.identity import normalise_email
-from accounts.ledger.bulk import chunks
+from accounts.ledger.bulk import among
 from accounts.models import Account, Stakeholder
 from accounts.vocabulary import HoldScope
 
@@ -45,12 +45,8 @@ def find_subjects(connection: Connection, who: str, account: str | None = None) 
 
 def account_keys(connection: Connection, ids: Collection[int]) -> dict[int, str]:
     """Account ids to keys."""
-    found: dict[int, str] = {}
-    for chunk in chunks(sorted(ids)):
-        found.update(
-            (id, key) for id, key in connection.execute(select(Account.id, Account.key).where(Account.id.in_(chunk)))
-        )
-    return found
+    named = select(Account.id, Account.key).where(among(connection, Account.id, sorted(ids)))
+    return {row.id: row.key for row in connection.execute(named)}
 
 
 def _people(connection: Connection, email: str, account: str | None) -> list[Subject]:

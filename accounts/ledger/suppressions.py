@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from accounts.ledger.bulk import chunks, insert_into
+from accounts.ledger.bulk import among, insert_into
 from accounts.models import ADDRESS_ONLY, Suppression
 
 #: The reason of people who asked to be erased: nothing about them is stored again.
@@ -29,11 +29,10 @@ def suppress(connection: Connection, entries: Iterable[tuple[str, str, datetime]
 
 def forgotten_among(connection: Connection, email_hashes: Collection[str]) -> set[str]:
     """Those of the hashes whose owners asked to be erased."""
-    found: set[str] = set()
-    for chunk in chunks(sorted(email_hashes)):
-        asked = Suppression.email_hash.in_(chunk) & (Suppression.reason == FORGOTTEN)
-        found.update(connection.scalars(select(Suppression.email_hash).where(asked)))
-    return found
+    if not email_hashes:
+        return set()
+    asked = among(connection, Suppression.email_hash, sorted(email_hashes)) & (Suppression.reason == FORGOTTEN)
+    return set(connection.scalars(select(Suppression.email_hash).where(asked)))
 
 
 def read_suppressions(connection: Connection, email_hash: str) -> Sequence[tuple[str, datetime, datetime | None]]:

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection
 
 from accounts.identity import domain_of, email_hash, normalise_email
-from accounts.ledger.bulk import chunks
+from accounts.ledger.driver import Row, rows
 from accounts.ledger.suppressions import forgotten_among
-from accounts.models import Account, Stakeholder, Touch
 from accounts.vocabulary import SignalKind
 
 
@@ -53,6 +52,10 @@ class Whose:
     why_not: str | None = None
 
 
+_TOUCHES = "SELECT id, account_id, stakeholder_id, address, message_id FROM touch WHERE clue {among:values}"
+_PEOPLE = "SELECT id, account_id, email FROM stakeholder WHERE email {among:values} ORDER BY is_home DESC, id"
+
+
 def find_owners(connection: Connection, incoming: Sequence[Incoming]) -> list[Whose]:
     """One Whose for each signal, in order."""
     clues = _Clues(connection, incoming)
@@ -90,7 +93,7 @@ class _Clues:
             return Whose(touch.account_id, touch.stakeholder_id, touch.id, touch.hash)
         return self._account(signal, address, hashed)
 
-    def _person(self, signal: Incoming, address: str | None, touch: "_Touch | None") -> Row[Any] | None:
+    def _person(self, signal: Incoming, address: str | None, touch: "_Touch | None") -> "_Person | None":
         """The row of the person in the account that is meant; of several the touch's, the named one, the home."""
         rows = self.people.get(address or "", ())
         if touch:
@@ -117,6 +120,12 @@ class _Clues:
 
 
 @dataclass(frozen=True, slots=True)
+class _Person:
+    id: int
+    account_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Touch:
     id: int
     account_id: int
@@ -133,57 +142,46 @@ def _touches(connection: Connection, incoming: Sequence[Incoming]) -> dict[int |
     """Touches by their id and by their Message-ID."""
     ids = sorted({signal.touch_id for signal in incoming if signal.touch_id})
     messages = sorted({key for signal in incoming if (key := _message_key(signal.message_id))})
-    columns = select(Touch.id, Touch.account_id, Touch.stakeholder_id, Touch.address, Touch.message_id)
     found: dict[int | str | None, _Touch] = {}
-    for column, values in ((Touch.id, ids), (Touch.message_id, messages)):
-        for chunk in chunks(values):
-            for row in connection.execute(columns.where(column.in_(chunk))):
-                address = normalise_email(row.address)
-                touch = _Touch(row.id, row.account_id, row.stakeholder_id, address, email_hash(address))
-                found[row.id] = touch
-                if row.message_id:
-                    found[row.message_id] = touch
+    for clue, values in (("id", ids), ("message_id", messages)):
+        for id, account, person, address, message in _rows(connection, _TOUCHES.replace("clue", clue), values):
+            touch = _Touch(id, account, person, normalise_email(address), email_hash(address))
+            found[id] = found[message] = touch
+    found.pop(None, None)
     return found
 
 
-def _people(connection: Connection, addresses: Collection[str]) -> dict[str, list[Row[Any]]]:
+def _people(connection: Connection, addresses: Collection[str]) -> dict[str, list[_Person]]:
     """Rows of each address; a person's home account first, then the oldest."""
-    columns = select(Stakeholder.id, Stakeholder.account_id, Stakeholder.email, Stakeholder.email_hash)
-    found: dict[str, list[Row[Any]]] = {}
-    for chunk in chunks(sorted(addresses)):
-        query = columns.where(Stakeholder.email.in_(chunk)).order_by(Stakeholder.is_home.desc(), Stakeholder.id)
-        for row in connection.execute(query):
-            found.setdefault(row.email, []).append(row)
+    found: dict[str, list[_Person]] = {}
+    for id, account_id, email in _rows(connection, _PEOPLE, sorted(addresses)):
+        found.setdefault(email, []).append(_Person(id, account_id))
     return found
 
 
 def _accounts(connection: Connection, keys: Collection[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for chunk in chunks(sorted(keys)):
-        found.update(
-            (key, id) for key, id in connection.execute(select(Account.key, Account.id).where(Account.key.in_(chunk)))
-        )
-    return found
+    return dict(_rows(connection, "SELECT key, id FROM account WHERE key {among:values}", sorted(keys)))
 
 
 def _domains(connection: Connection, domains: Iterable[str]) -> dict[str, tuple[int, ...]]:
     """Accounts of each domain; two divisions of one company may share it."""
     found: dict[str, tuple[int, ...]] = {}
-    for chunk in chunks(sorted(set(domains) - {""})):
-        query = select(Account.domain, Account.id).where(Account.domain.in_(chunk)).order_by(Account.id)
-        for domain, id in connection.execute(query):
-            found[domain] = (*found.get(domain, ()), id)
+    query = "SELECT domain, id FROM account WHERE domain {among:values} ORDER BY id"
+    for domain, id in _rows(connection, query, sorted(set(domains) - {""})):
+        found[domain] = (*found.get(domain, ()), id)
     return found
 
 
 def _mailed(
-    connection: Connection, incoming: Sequence[Incoming], people: Mapping[str, Sequence[Row[Any]]]
+    connection: Connection, incoming: Sequence[Incoming], people: Mapping[str, Sequence[_Person]]
 ) -> dict[tuple[int, str | None], int]:
     """The touch by which a person got a content; there is never more than one."""
     named = [signal for signal in incoming if signal.content and signal.email and not signal.touch_id]
-    ids = sorted({row.id for signal in named for row in people.get(normalise_email(signal.email or ""), ())})
-    found: dict[tuple[int, str | None], int] = {}
-    for chunk in chunks(ids):
-        query = select(Touch.stakeholder_id, Touch.content, Touch.id).where(Touch.stakeholder_id.in_(chunk))
-        found.update(((person, content), id) for person, content, id in connection.execute(query))
-    return found
+    ids = sorted({person.id for signal in named for person in people.get(normalise_email(signal.email or ""), ())})
+    query = "SELECT stakeholder_id, content, id FROM touch WHERE stakeholder_id {among:values}"
+    return {(person, content): id for person, content, id in _rows(connection, query, ids)}
+
+
+def _rows(connection: Connection, query: str, values: list[Any]) -> Iterable[Row]:
+    """Every delivery of every mail asks here, so the rows come straight from the driver."""
+    return rows(connection, query, values=values) if values else ()

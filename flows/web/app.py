@@ -23,9 +23,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
+from accounts.ledger.applying import opt_out
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.links import destination
-from accounts.ledger.signals import Incoming, opt_out, record
+from accounts.ledger.signals import Incoming, record
 from accounts.playbook import Vendor
 from accounts.vocabulary import SignalKind
 from flows import tokens

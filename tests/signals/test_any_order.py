@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, select
 
 from accounts.ledger import scores
-from accounts.ledger.signals import Incoming, apply_waiting, record
+from accounts.ledger.applying import apply_waiting
+from accounts.ledger.signals import Incoming, record
 from accounts.models import Hold, Signal, Stakeholder, Suppression, Touch
 from tests.cast import NOW, World
 from tests.signals.post import CONTENT, RULES, play, send, signal

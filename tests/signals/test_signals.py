@@ -9,8 +9,9 @@ from sqlalchemy import func, insert, select, update
 from accounts.engagement import read
 from accounts.identity import email_hash
 from accounts.ledger import scores
+from accounts.ledger.applying import apply_waiting
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.signals import apply_waiting, count_waiting, read_signals, record
+from accounts.ledger.signals import count_waiting, read_signals, record
 from accounts.ledger.suppressions import FORGOTTEN, read_suppressions, suppress
 from accounts.models import Account, Hold, Signal, Stakeholder, Suppression, Touch
 from accounts.vocabulary import SignalKind

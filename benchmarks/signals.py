@@ -1,0 +1,220 @@
+"""10,000 new signals against a history of 10 thousand and of 1 million, and all scores made anew; SQLite or PostgreSQL.
+
+    python -m benchmarks.signals [--history 10000 1000000] [--new 10000] [--rounds 5] [--url postgresql://…]
+
+`record` stores the new signals and finds whose they are; `apply` judges machines, performs effects and adds to the
+scores. The mix is what providers send: deliveries, opens, clicks, now and then a reply, an opt-out, a bounce. Beside
+`recompute` stands its limit: one GROUP BY with the same decay in the same database.
+"""
+
+import argparse
+import random
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from time import perf_counter, process_time
+
+from sqlalchemy import Engine, func, insert, select, text
+
+from accounts.engagement import digest_of
+from accounts.identity import email_hash
+from accounts.ledger import scores
+from accounts.ledger.applying import apply_waiting
+from accounts.ledger.driver import Form, write_many
+from accounts.ledger.engine import create_tables, open_ledger, reading, writing
+from accounts.ledger.signals import Incoming, record
+from accounts.models import Account, Base, Signal, Stakeholder, Touch
+from accounts.vocabulary import SignalKind
+from tests.signals.post import play
+
+NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
+ACCOUNTS, GROUP = 20_000, 5
+K = SignalKind
+MIX = (
+    (K.DELIVERED, 45), (K.OPENED, 25), (K.CLICKED, 15), (K.VISITED, 8), (K.DOWNLOADED, 4), (K.REPLIED, 1),
+    (K.OUT_OF_OFFICE, 1), (K.BOUNCED, 0.5), (K.UNSUBSCRIBED, 0.5),
+)  # fmt: skip
+KINDS, SHARES = [kind for kind, _ in MIX], [share for _, share in MIX]
+PEOPLE = ACCOUNTS * GROUP
+
+
+def build(engine: Engine, history: int) -> None:
+    """20,000 accounts of five people, one sent mail each, and `history` applied signals of the last two years."""
+    dice = random.Random(7)
+    create_tables(engine)
+    with writing(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            names = ", ".join(table.name for table in Base.metadata.sorted_tables)
+            connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+        connection.execute(
+            insert(Account), [{"key": f"a{n}", "name": f"A {n}", "domain": f"a{n}.example"} for n in range(ACCOUNTS)]
+        )
+        addresses = [f"p{n}@a{n // GROUP}.example" for n in range(PEOPLE)]
+        connection.execute(
+            insert(Stakeholder),
+            [
+                {"account_id": n // GROUP + 1, "email": address, "email_hash": email_hash(address), "role": "champion"}
+                for n, address in enumerate(addresses)
+            ],
+        )
+        connection.execute(
+            insert(Touch),
+            [
+                {
+                    "account_id": n // GROUP + 1, "stakeholder_id": n + 1, "channel": "email", "play": "p",
+                    "play_version": "1" * 64, "stage": "discovery", "content": "p/discovery/x",
+                    "content_digest": "2" * 64, "address": address, "state": "sent", "due_at": NOW,
+                    "message_id": f"<tandem.{n}@mail.example>",
+                }
+                for n, address in enumerate(addresses)
+            ],
+        )  # fmt: skip
+    for start in range(0, history, 50_000):
+        rows = [past(number, dice) for number in range(start, min(start + 50_000, history))]
+        with writing(engine) as connection:
+            connection.execute(insert(Signal), rows)
+    with writing(engine) as connection:
+        scores.recompute(connection, play().engagement)
+        connection.execute(text("ANALYZE"))
+
+
+def past(number: int, dice: random.Random) -> dict[str, object]:
+    person = dice.randrange(PEOPLE)
+    at = NOW - timedelta(seconds=dice.randrange(2 * 365 * 86_400))
+    return {
+        "source": "old", "source_id": f"o{number}", "kind": dice.choices(KINDS, SHARES)[0].value,
+        "account_id": person // GROUP + 1, "stakeholder_id": person + 1, "touch_id": person + 1, "email_hash": None,
+        "occurred_at": at, "received_at": at, "is_machine": False, "applied_at": at, "data": None,
+    }  # fmt: skip
+
+
+def news(count: int, round_: int) -> list[Incoming]:
+    """As a provider tells them: by Message-ID, out of order."""
+    dice = random.Random(round_)
+    return [
+        Incoming(
+            "provider", f"r{round_}-{number}", dice.choices(KINDS, SHARES)[0].value,
+            NOW - timedelta(seconds=dice.randrange(86_400)),
+            message_id=f"<tandem.{dice.randrange(PEOPLE)}@mail.example>",
+            data={"url": f"https://x.example/{dice.randrange(9)}", "user_agent": "Mozilla/5.0"},
+        )
+        for number in range(count)
+    ]  # fmt: skip
+
+
+def measure(engine: Engine, count: int, rounds: int) -> Iterator[tuple[float, float, float]]:
+    """Seconds for (record, apply), commits included, and CPU seconds for both."""
+    for round_ in range(rounds):
+        told = news(count, round_)
+        start, cpu = perf_counter(), process_time()
+        with writing(engine) as connection:
+            record(connection, told, NOW)
+        middle = perf_counter()
+        applied = 0
+        while True:
+            with writing(engine) as connection:
+                done = apply_waiting(connection, play(), NOW)
+            applied += done.signals
+            if not done.signals:
+                break
+        assert applied == count, applied
+        yield middle - start, perf_counter() - middle, process_time() - cpu
+
+
+def bare(engine: Engine, count: int, rounds: int) -> Iterator[float]:
+    """Seconds to insert as many ready rows into the same table and its indexes, and to commit."""
+    columns = "source, source_id, kind, account_id, stakeholder_id, touch_id, occurred_at, received_at, is_machine, applied_at"
+    sql = f"INSERT INTO signal ({columns}) VALUES ({', '.join('?' * 10)}) ON CONFLICT (source, source_id) DO NOTHING"
+    with reading(engine) as connection:
+        at = Form.of(connection).write(NOW)
+    for round_ in range(rounds):
+        dice = random.Random(round_)
+        people = [dice.randrange(PEOPLE) for _ in range(count)]
+        ready = [
+            ("bare", f"b{number}", "clicked", who // GROUP + 1, who + 1, who + 1, at, at, False, at)
+            for number, who in enumerate(people)
+        ]
+        start = perf_counter()
+        with writing(engine) as connection:
+            write_many(connection, sql, ready)
+        yield perf_counter() - start
+        with writing(engine) as connection:
+            connection.execute(text("DELETE FROM signal WHERE source = 'bare'"))
+
+
+def group_by(engine: Engine) -> float:
+    """The same decayed sums in one statement."""
+    half = play().engagement.half_life.total_seconds()
+    age = (
+        "(strftime('%s', '2026-11-24 10:00:00') - strftime('%s', occurred_at))"
+        if engine.dialect.name == "sqlite"
+        else "extract(epoch from timestamptz '2026-11-24 10:00:00+00' - occurred_at)"
+    )
+    weights = " ".join(
+        f"WHEN '{kind.value}' THEN {weight}" for kind, weight in play().engagement.weights.items() if weight
+    )
+    query = (
+        f"SELECT account_id, stakeholder_id, SUM(CASE kind {weights} ELSE 0 END * pow(2, -({age}) / {half})) "
+        "FROM signal WHERE is_machine = false AND applied_at IS NOT NULL GROUP BY 1, 2"
+    )
+    start = perf_counter()
+    with reading(engine) as connection:
+        connection.execute(text(query)).all()
+    return perf_counter() - start
+
+
+def recompute(engine: Engine) -> float:
+    start = perf_counter()
+    with writing(engine) as connection:
+        scores.recompute(connection, play().engagement)
+    return perf_counter() - start
+
+
+def read_all(engine: Engine) -> tuple[int, float]:
+    start = perf_counter()
+    with reading(engine) as connection:
+        count = len(scores.read_scores(connection, play().engagement, NOW))
+    return count, perf_counter() - start
+
+
+def report(engine: Engine, history: int, count: int, rounds: int) -> None:
+    build(engine, history)
+    taken = list(measure(engine, count, rounds))
+    recorded, applied, cpu = (median(column) for column in zip(*taken, strict=True))
+    totals = [first + second for first, second, _ in taken]
+    total = median(totals)
+    with reading(engine) as connection:
+        stored = connection.scalar(select(func.count()).select_from(Signal))
+        assert not scores.are_stale(connection, play().engagement), digest_of(play().engagement)
+    accounts, seconds = read_all(engine)
+    span = f"{min(totals):.3f}..{max(totals):.3f}"
+    print(
+        f"{engine.dialect.name}, history {history:>9,}: {count:,} new in {total:.3f} s ({span}; {rounds} rounds): "
+        f"record {recorded:.3f}, apply {applied:.3f}; CPU {cpu:.3f}; "
+        f"bare insert of as many ready rows {median(bare(engine, count, rounds)):.3f} s"
+    )
+    limit, anew = group_by(engine), recompute(engine)
+    print(f"   {stored:,} signals: all scores anew {anew:.2f} s, one GROUP BY {limit:.2f} s ({anew / limit:.1f} x); "
+          f"{accounts:,} account scores read in {seconds:.3f} s")  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--history", type=int, nargs="+", default=[10_000, 1_000_000])
+    parser.add_argument("--new", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--url", default=None, help="an empty PostgreSQL database; default: SQLite in a temporary folder"
+    )
+    chosen = parser.parse_args()
+    for history in chosen.history:
+        with tempfile.TemporaryDirectory() as folder:
+            engine = open_ledger(chosen.url or f"sqlite:///{Path(folder) / 'bench.db'}")
+            report(engine, history, chosen.new, chosen.rounds)
+            engine.dispose()
+
+
+if __name__ == "__main__":
+    main()
