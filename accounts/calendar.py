@@ -132,9 +132,10 @@ def public_holidays(country: str | None, year: int) -> Mapping[date, str]:
     """Nationwide public holidays, day -> name (English where the package has it). Empty for an unknown country."""
     import holidays
 
-    if country not in holidays.list_supported_countries():
+    try:
+        return dict(holidays.country_holidays(country or "", years=year, language="en_US"))
+    except NotImplementedError:  # asking first would load every country there is
         return {}
-    return dict(holidays.country_holidays(country, years=year, language="en_US"))
 
 
 @cache
@@ -171,8 +172,12 @@ class Calendar:
 
     def holiday(self, moment: datetime) -> str | None:
         """The name of the public holiday that keeps a working day closed at `moment`, or None."""
-        day = moment.astimezone(self._zone).date()
+        day = self.local(moment).date()
         return public_holidays(self.place.country, day.year).get(day) if day.weekday() in self._days else None
+
+    def local(self, moment: datetime) -> datetime:
+        """`moment` on the clock of this place."""
+        return moment.astimezone(self._zone)
 
     def hours(self, day: date) -> Hours | None:
         """When the window is open on a day of this place, or None when it stays closed."""

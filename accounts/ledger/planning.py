@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 from accounts.ledger.bulk import chunks, insert_into
 from accounts.ledger.driver import Form, Row, write_many
 from accounts.ledger.snapshots import Read
-from accounts.models import Account, ContentSeen, PlaySeen, Reprieve, Stakeholder, Veto
+from accounts.models import Account, ContentSeen, Decision, PlaySeen, Reprieve, Stakeholder, Veto
 from accounts.planning import Said, Touch, Wait
 from accounts.playbook import Play
 from accounts.vocabulary import Reason
@@ -23,6 +23,14 @@ class Look(NamedTuple):
 
     read: Read
     answers: Sequence[Said]
+
+
+class Late(NamedTuple):
+    """A step that came too late to be sent unasked. `since`: until when it might have left."""
+
+    person_id: int
+    content: str
+    since: datetime | None
 
 
 def accounts_of(connection: Connection, play: Play, *, due_by: datetime | None = None) -> list[int]:
@@ -79,6 +87,15 @@ def look_again_at(answers: Iterable[Said], now: datetime) -> datetime | None:
     return min(times, default=None)
 
 
+def late_steps(connection: Connection, *, account: int | None = None) -> list[Late]:
+    """The late steps that wait for somebody's decision, the longest-standing first."""
+    late = select(Decision.stakeholder_id, Decision.content, Decision.not_after).where(
+        Decision.reason == Reason.LATE_STEP, *([] if account is None else [Decision.account_id == account])
+    )
+    rows = connection.execute(late.order_by(Decision.not_after, Decision.stakeholder_id))
+    return [Late(person, content, since) for person, content, since in rows if content is not None]
+
+
 def reprieve(connection: Connection, late: Iterable[tuple[int, str]], *, by: str, at: datetime) -> None:
     """Let these late steps go after all, (stakeholder, content) each: lateness counts from here; caps still hold."""
     late = list(late)
@@ -123,13 +140,13 @@ def _changed(looks: Iterable[Look], play: Play, form: Form, as_of: object) -> It
 def _row(answer: Said, play: str, stage: str, form: Form) -> Row:
     """What `decision` says of a person, in the order in which snapshots read it."""
     if isinstance(answer, Touch):
-        content, due, not_after, zone, source = answer
-        source = None if source is None else str(source)
+        content, due, not_after, zone, told = answer
+        source = None if told is None else str(told)
         return ("touch", None, form.write(due), content, play, stage, form.write(not_after), zone, source)
     why = _WORDS[answer.reason]
     if isinstance(answer, Wait):
-        _, until, content, late_since = answer
-        return ("wait", why, form.write(until), content, play, stage, form.write(late_since), None, None)
+        until, late_since = form.write(answer.until), form.write(answer.late_since)
+        return ("wait", why, until, answer.content, play, stage, late_since, None, None)
     return ("never", why, None, answer.content, play, stage, None, None, None)
 
 

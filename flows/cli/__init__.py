@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "run": ("run", "run", "Run a flow now: track, nurture, audiences, signals, briefs."),
     "plan": ("planning", "plan", "Who gets what and when, and who does not and why."),
     "why": ("planning", "why", "One sentence: why this person gets this, or does not."),
+    "late": ("planning", "late", "Steps that came too late to be sent unasked: send or skip them."),
     "preview": ("content", "preview", "Open an e-mail as a stakeholder would get it."),
     "content": ("content", "content", "The stage x role matrix: gaps, expiry, people waiting."),
     "brief": ("brief", "brief", "A rep's brief, as it would be sent."),

@@ -1,0 +1,34 @@
+"""Why this person gets this, or does not: one sentence with the facts it rests on. Pure; the ledger brings them."""
+
+from accounts.planning import Touch, Wait
+from accounts.why.because import BECAUSE
+from accounts.why.case import Background, Case, Who, a
+
+__all__ = ["BECAUSE", "Background", "Case", "Who", "explain"]
+
+#: How we know the recipient's clock.
+CLOCKS = {
+    "stakeholder": "their own",
+    "stakeholder_country": "their country's",
+    "account": "the account's",
+    "account_country": "that of the account's country",
+    "rep": "that of the owning rep",
+    "play": "the play's default",
+}
+
+
+def explain(case: Case) -> str:
+    """``Dana Example (dana@acme.example, end user at Acme Works) gets nothing: opted out on 4 Nov 2026.``"""
+    said = case.said
+    if isinstance(said, Touch):
+        return f"{case.who} gets {case.content} now: {_now(case, said)}."
+    yet = " yet" if isinstance(said, Wait) else ""
+    return f"{case.who} gets nothing{yet}: {BECAUSE[said.reason](case)}."
+
+
+def _now(case: Case, touch: Touch) -> str:
+    step, plan = case.step, case.background.plan
+    what = f"step {step.step} for {a(case.person.role)} at {case.account.stage}, " if step else ""
+    where = f"in send plan {plan[0]} ({plan[1]}), " if plan else ""
+    clock = f"on {CLOCKS.get(touch.timezone_source or '', 'an unknown')} clock ({touch.timezone})"
+    return f"{what}{where}due since {case.time(touch.due)}, may leave{case.until(touch.not_after)}, {clock}"
