@@ -72,7 +72,18 @@ def _piece(text: str) -> str:
     if text.isascii() and text.isprintable() and "=" not in text and len(text) <= _COLUMNS:
         return text + _SOFT_BREAK if text else ""
     written = quoted(text).decode("ascii")
-    return written if written.endswith("\n") else written + _SOFT_BREAK
+    return written if written.endswith("\n") else _broken(written) + _SOFT_BREAK
+
+
+def _broken(written: str) -> str:
+    """With room for a soft line break at the end: the encoder fills the last line to 76, where it needs none."""
+    start = written.rfind("\n") + 1
+    if len(written) - start <= _COLUMNS:
+        return written
+    cut = start + _COLUMNS - 3
+    escape_begins = written.find("=", cut - 2, cut)
+    cut = escape_begins if escape_begins >= 0 else cut
+    return written[:cut] + _SOFT_BREAK + written[cut:]
 
 
 #: Names and addresses come back within a mail and from mail to mail, so their pieces are kept for a while.

@@ -193,6 +193,7 @@ values = st.text(st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_
 @example(KEYS[0], "=" * 80, " x ", "a\r\nb\n")
 @example(KEYS[0], ".", "", "é" * 100)
 @example(KEYS[0], "x" * 75, "x" * 76, "x" * 77)
+@example(KEYS[0], "", "", "00'\x1f" + "\x80" * 7 + "𐀀𐀀0\x80\x80ࠀ" + "𐀀" * 5 + " ")  # the encoder's last line is full
 def test_what_is_sent_is_what_is_rendered(key: str, first: str, account: str, rep: str) -> None:
     """The quoted-printable templates of sending say letter for letter what the plain ones of preview say."""
     facts = context(stakeholder_first_name=first, account_name=account, rep_name=rep)
