@@ -1,6 +1,6 @@
 """Rows that could not be taken: kept with their reasons and original values until they can be, or are dismissed."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -118,6 +118,14 @@ def read_open(
     return [_entry(row) for row in connection.execute(query.order_by(Quarantine.id).limit(most))]
 
 
+def open_in_pieces(connection: Connection, dataset: str, at_once: int = 1_000) -> Iterator[list[Entry]]:
+    """All open rows of a data set that can be judged again, in pieces."""
+    last = 0
+    while found := read_open(connection, dataset=dataset, after=last, most=at_once):
+        last = found[-1].id
+        yield [entry for entry in found if entry.fields is not None]
+
+
 def read_fields(connection: Connection, ids: Collection[int]) -> dict[int, dict[str, str] | None]:
     """id -> the row as the CSV contract writes it."""
     query = select(Quarantine.id, Quarantine.fields).where(Quarantine.id.in_(ids))
@@ -152,11 +160,12 @@ def forget_address(connection: Connection, address: str) -> int:
     return connection.execute(delete(Quarantine).where(spelled)).rowcount
 
 
+#: Everything of a row that an `Entry` holds.
+_COLUMNS = tuple(getattr(Quarantine, name) for name in Entry.__slots__)
+
+
 def _columns() -> Any:
-    names = (
-        "id", "source", "dataset", "row_number", "row", "fields", "key", "account", "reasons", "first_seen", "retried_at", "resolved_at",
-    )  # fmt: skip
-    return select(*(getattr(Quarantine, name) for name in names))
+    return select(*_COLUMNS)
 
 
 def _entry(row: Any) -> Entry:
