@@ -126,7 +126,8 @@ def measure(engine: Engine, count: int, rounds: int) -> Iterator[tuple[float, fl
 def bare(engine: Engine, count: int, rounds: int) -> Iterator[float]:
     """Seconds to insert as many ready rows into the same table and its indexes, and to commit."""
     columns = "source, source_id, kind, account_id, stakeholder_id, touch_id, occurred_at, received_at, is_machine"
-    sql = f"INSERT INTO signal ({columns}, applied_at) VALUES ({', '.join('?' * 10)}) ON CONFLICT (source, source_id) DO NOTHING"
+    values = ", ".join("?" * 10)
+    sql = f"INSERT INTO signal ({columns}, applied_at) VALUES ({values}) ON CONFLICT (source, source_id) DO NOTHING"
     with reading(engine) as connection:
         at = Form.of(connection).write(NOW)
     for round_ in range(rounds):
