@@ -142,6 +142,10 @@ def mailbox(box: Mailbox) -> str:
     return f"{name} <{address}>" if 10 + last + len(address) <= _LINE else f"{name}\r\n <{address}>"
 
 
+#: A blank before a line end is written as three characters, and the library does not count them (76 are allowed).
+_TOO_LONG = re.compile(rb"^([^\r\n]{74,75})(=20|=09)(?=\r\n|\Z)", re.MULTILINE)
+
+
 def quoted(text: str) -> bytes:
     """Quoted-printable UTF-8. Line ends of whatever kind become CRLF, as mail has them."""
     if "\r" in text:
@@ -151,7 +155,8 @@ def quoted(text: str) -> bytes:
     except UnicodeEncodeError as error:
         raise InputRefused(f"the text has half a character at {error.start}", cure="mend the source of it") from None
     # The line end at the end tells the encoder which kind its soft line breaks must be.
-    return b2a_qp(raw.replace(b"\n", b"\r\n") + b"\r\n")[:-2]
+    written = b2a_qp(raw.replace(b"\n", b"\r\n") + b"\r\n")[:-2]
+    return _TOO_LONG.sub(rb"\1=\r\n\2", written)
 
 
 def _display_name(name: str) -> str:
