@@ -33,7 +33,7 @@ def show_brief(console: Console, brief: Brief, *, with_evidence: bool = False) -
         console.print(_account(account, with_evidence))
     if brief.also:
         console.print()
-        console.print(Text("Also moved", style="bold"))
+        console.print(Text("Also new", style="bold"))
         for line in brief.also:
             console.print(Padding(_line(line, with_evidence), (0, 0, 0, 2)))
     console.print()

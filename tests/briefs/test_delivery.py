@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from accounts.errors import NotFound, NotSent, OutcomeUnknown, Refused, Unreachable
-from accounts.ledger.briefs import STUCK_AFTER
+from accounts.ledger.briefs import STUCK_AFTER, claim_brief, waiting_briefs
 from accounts.ledger.engine import reading, writing
 from accounts.models import Brief, Rep, Stakeholder
 from accounts.playbook import Play
@@ -190,6 +190,15 @@ class TestTrouble:
         assert deliver_briefs(world.engine, settings, play, moment_later, channel=channel) == []
         assert len(channel.sent) == 1
         assert states(world) == [BriefState.SUPERSEDED, BriefState.DELIVERED]
+
+    def test_of_two_senders_with_the_same_list_one_gets_each_brief(self, reply: int, world: World, play: Play) -> None:
+        write_briefs(world.engine, play, NOW)
+        with reading(world.engine) as connection:
+            (mine,) = waiting_briefs(connection, NOW)
+        for expected in (True, False):
+            with writing(world.engine) as connection:
+                assert claim_brief(connection, mine, NOW, "<the-same@mail.lumenflow.example>") is expected
+            assert states(world) == [BriefState.SENDING]
 
     def test_a_refused_brief_is_recorded_and_its_news_are_told_again(self, run: Run, reply: int, world: World) -> None:
         gone = NotSent("550 no such user", permanent=True)

@@ -7,7 +7,7 @@ from html import unescape
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounts.briefs import MOST_ACCOUNTS, MOST_WORDS, Brief, write_brief
+from accounts.briefs import Brief, write_brief
 from accounts.briefs.material import (
     AccountMaterial,
     Held,
@@ -100,13 +100,13 @@ def test_never_more_than_150_words_an_account_and_no_statement_without_proof(rep
     brief = write_brief(rep, PLAY, NOW)
     if brief is None:
         return
-    assert len(brief.accounts) <= MOST_ACCOUNTS
+    assert len(brief.accounts) <= 5
     said = sections_of_text(brief)
     shown = sections_of_html(brief)
     assert len(said) == len(shown) == len(brief.accounts)
     for account, text, html in zip(brief.accounts, said, shown, strict=True):
-        assert len(text.split()) <= MOST_WORDS
-        assert len(html.split()) <= MOST_WORDS
+        assert len(text.split()) <= 150
+        assert len(html.split()) <= 150
         assert len(text.split()) == account.words, "what is counted is what is rendered"
         assert all(statement.evidence for statement in account.statements())
         assert account.news or account.sent or account.more_news, "an account without news is in no brief"
@@ -120,7 +120,7 @@ def test_an_account_with_much_to_say_uses_the_room_there_is() -> None:
     mails = tuple(Mail(n, n, f"{NAME}/evaluation/pilot", NOW - timedelta(hours=n)) for n in range(30))
     brief = write_brief(ravi(AccountMaterial(1, "acme", "Acme Works", "evaluation", people, signs, mails)), PLAY, NOW)
     assert brief is not None
-    assert 135 <= brief.accounts[0].words <= MOST_WORDS
+    assert 135 <= brief.accounts[0].words <= 150
 
 
 def sections_of_text(brief: Brief) -> list[str]:
