@@ -37,6 +37,8 @@ _KNOWN = """
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
+    """What became of the signals that were told. Two who tell the same one at the same moment both count it as new."""
+
     new: int = 0
     #: Told before, by (source, source_id).
     duplicates: int = 0
