@@ -32,14 +32,12 @@ DOMAIN_HAS_A_DOT = Rule(
 PARENT_IS_KNOWN = Rule(
     id="parent_is_known",
     sentence="The parent of an account is an account of ours.",
-    complaint="accounts name a parent we do not have: linked as soon as it comes",
+    complaint="accounts below a parent we do not have, linked as soon as it comes",
     cure="import the parent",
     column="parent",
     broken_when=(
-        "parent IS NOT NULL "
-        "AND NOT EXISTS (SELECT 1 FROM account WHERE account.key = parent) "
-        "AND NOT EXISTS (SELECT 1 FROM incoming_accounts AS sibling "
-        "WHERE sibling.key = parent AND NOT sibling.is_rejected)"
+        "parent IS NOT NULL AND parent NOT IN (SELECT account.key FROM account) "
+        "AND parent NOT IN (SELECT sibling.key FROM incoming_accounts AS sibling WHERE NOT sibling.is_rejected)"
     ),
     severity=Severity.WARNING,
 )

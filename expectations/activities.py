@@ -19,7 +19,7 @@ from expectations.rules import (
 PERSON_IS_KNOWN = Rule(
     id="person_is_known",
     sentence="The person an activity names is one of the account's stakeholders.",
-    complaint="activities name a person who is not among the account's stakeholders: kept, for the account alone",
+    complaint="activities with a person who is not among the account's stakeholders, kept for the account alone",
     cure="import the person, then these activities again",
     column="stakeholder_email",
     broken_when="stakeholder_email IS NOT NULL AND stakeholder_id IS NULL",

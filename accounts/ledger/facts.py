@@ -9,7 +9,21 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, literal, or_, select, text, union, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    union,
+    update,
+)
 from sqlalchemy.orm import aliased
 
 from accounts.errors import NotFound
@@ -17,6 +31,7 @@ from accounts.identity import normalise_email
 from accounts.ledger.bulk import chunks, insert_into
 from accounts.ledger.incoming import ACCOUNTS, CHANGE, GROUP, OPPORTUNITIES, REPS, STAKEHOLDERS, TABLES
 from accounts.models import Account, Activity, Opportunity, Rep, Stakeholder
+from accounts.stages import TARGET
 from accounts.types import Utc
 from accounts.vocabulary import EmailStatus
 
@@ -132,13 +147,18 @@ def write(
     fixed = _fixed_values(dataset, source, now)
     names = [*columns, "row_hash", *fixed]
     rows = (
-        select(*(staged.c[column] for column in columns), staged.c.row_hash, *fixed.values())
+        select(*(_value(staged, column) for column in columns), staged.c.row_hash, *fixed.values())
         .select_from(staged.join(CHANGE, and_(CHANGE.c.entry == staged.c.entry, CHANGE.c.dataset == dataset)))
         .where(staged.c.file.in_(files))
     )
     insert = insert_into(connection, model).from_select(names, rows, include_defaults=False)
     renewed = {name: insert.excluded[name] for name in names if name not in {*KEYS[dataset], *ONLY_WHEN_NEW}}
     connection.execute(insert.on_conflict_do_update(index_elements=KEYS[dataset], set_=renewed))
+
+
+def _value(staged: Table, column: str) -> ColumnElement[Any]:
+    """A new account that names no stage stands at the beginning."""
+    return func.coalesce(staged.c.stage, TARGET) if staged is ACCOUNTS and column == "stage" else staged.c[column]
 
 
 def _fixed_values(dataset: str, source: str, now: datetime) -> dict[str, ColumnElement[Any]]:

@@ -84,9 +84,12 @@ def group_open(connection: Connection) -> list[Group]:
     """What waits, by data set and reason, most frequent first; a row with two reasons is in both groups."""
     on_sqlite = connection.dialect.name == "sqlite"
     each = "json_each(reasons) AS reason" if on_sqlite else "json_array_elements(reasons) AS reason(value)"
-    said = "json_extract(reason.value, '$.{}')" if on_sqlite else "reason.value ->> '{}'"
+    rule, sentence = (
+        f"json_extract(reason.value, '$.{name}')" if on_sqlite else f"reason.value ->> '{name}'"
+        for name in ("rule", "sentence")
+    )
     query = (
-        f"SELECT dataset, {said.format('rule')} AS rule, MIN({said.format('sentence')}), COUNT(DISTINCT id), MIN(id) "
+        f"SELECT dataset, {rule}, MIN({sentence}), COUNT(DISTINCT quarantine.id), MIN(quarantine.id) "
         f"FROM quarantine, {each} WHERE resolved_at IS NULL GROUP BY 1, 2 ORDER BY 4 DESC, 1, 2"
     )
     return [Group(*row) for row in connection.execute(text(query))]
@@ -134,16 +137,16 @@ def read_fields(connection: Connection, ids: Collection[int]) -> dict[int, dict[
 
 def mark_resolved(connection: Connection, ids: Collection[int], now: datetime) -> None:
     """These passed when they were tried again."""
-    statement = update(Quarantine).where(Quarantine.id == bindparam("row")).values(resolved_at=now, retried_at=now)
+    statement = update(Quarantine).where(Quarantine.id == bindparam("b_id")).values(resolved_at=now, retried_at=now)
     if ids:
-        connection.execute(statement, [{"row": id} for id in sorted(ids)])
+        connection.execute(statement, [{"b_id": id} for id in sorted(ids)])
 
 
 def mark_retried(connection: Connection, reasons: Mapping[int, Sequence[Reason]], now: datetime) -> None:
     """These were tried again and wait on, for these reasons."""
-    statement = update(Quarantine).where(Quarantine.id == bindparam("row"))
-    statement = statement.values(reasons=bindparam("why"), retried_at=now)
-    rows = [{"row": id, "why": [reason.as_json() for reason in why]} for id, why in sorted(reasons.items())]
+    statement = update(Quarantine).where(Quarantine.id == bindparam("b_id"))
+    statement = statement.values(reasons=bindparam("b_reasons"), retried_at=now)
+    rows = [{"b_id": id, "b_reasons": [reason.as_json() for reason in why]} for id, why in sorted(reasons.items())]
     if rows:
         connection.execute(statement, rows)
 

@@ -10,11 +10,13 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 
 from accounts.ledger import facts, incoming, quarantine
+from accounts.ledger.engine import reading
 from accounts.ledger.quarantine import Entry
 from accounts.playbook import Play
 from flows.importing.answers import Retried, Taken
 from flows.importing.counting import sum_up
 from flows.importing.datasets import DATASETS, Dataset
+from flows.importing.finding import SIGNALS
 from flows.importing.job import Job, Progress, silence
 from flows.importing.judging import compare, judged, set_rows_aside
 from flows.importing.quarantining import reasons_of
@@ -34,8 +36,24 @@ def retry_quarantine(
         job = Job(seeing, play, now, "", progress or silence)
         taken = [taken for one in chosen if (taken := _retry(job, one))]
     passed = sum(one.added + one.changed + one.unchanged for one in taken)
-    tried = sum(one.read for one in taken)
-    return Retried(tried, passed, tried - passed, tuple(taken))
+    with reading(engine) as connection:
+        still = sum(quarantine.count_open(connection, one.name) for one in chosen)
+    if dataset in (None, SIGNALS):
+        passed, still = passed + _retry_signals(engine, now), still + _open_signals(engine)
+    return Retried(passed + still, passed, still, tuple(taken))
+
+
+def _retry_signals(engine: Engine, now: datetime) -> int:
+    from flows.intake import Tally, retry_quarantined
+
+    tally = Tally()
+    retry_quarantined(engine, now, tally)
+    return tally.retried
+
+
+def _open_signals(engine: Engine) -> int:
+    with reading(engine) as connection:
+        return quarantine.count_open(connection, SIGNALS)
 
 
 class _Files:
