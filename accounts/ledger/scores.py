@@ -1,6 +1,7 @@
 """Scores in the ledger: added to signal by signal, read all at once, explained from the signals they are made of."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, delete, func, or_, select
 from accounts.engagement import FORGOTTEN_AFTER, NOBODY, Mass, Reading, Score, Told, digest_of, read, roll_up, weigh
 from accounts.ledger.bulk import among, chunks, insert_into
 from accounts.ledger.driver import Form, rows
+from accounts.ledger.subjects import find_subjects
 from accounts.models import Account, Signal, Stakeholder
 from accounts.models import Score as ScoreRow
 from accounts.playbook import Engagement as Rules
@@ -29,6 +31,14 @@ _TOLD = """
      WHERE account_id {among:accounts} AND kind {among:kinds} AND is_machine = false AND applied_at IS NOT NULL
      ORDER BY account_id, occurred_at, id"""
 _TOLD_SINCE = _TOLD.replace("ORDER BY", "AND occurred_at >= :since ORDER BY")
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A reading, and the addresses of the people in it."""
+
+    reading: Reading
+    emails: Mapping[int, str]
 
 
 def add(connection: Connection, signals: Mapping[int, Sequence[Told]], rules: Rules) -> None:
@@ -93,6 +103,14 @@ def read_engagement(connection: Connection, accounts: Sequence[int], rules: Rule
     for account, person, role in connection.execute(query):
         roles[account][person] = Role(role)
     return {account: read(signals.get(account, ()), roles[account], rules, now) for account in accounts}
+
+
+def explain_account(connection: Connection, key: str, rules: Rules, now: datetime) -> Explained:
+    """The reading of one account by its key. Raises NotFound."""
+    account = find_subjects(connection, key)[0].account_id
+    people = select(Stakeholder.id, Stakeholder.email).where(Stakeholder.account_id == account)
+    emails = {row.id: row.email for row in connection.execute(people)}
+    return Explained(read_engagement(connection, [account], rules, now)[account], emails)
 
 
 def read_told(

@@ -1,5 +1,6 @@
 """`tandem signal`: what a person saw or heard, a file of what others did, and what came in last."""
 
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,10 +114,43 @@ def list_(account: str | None, email: str | None, kinds: tuple[str, ...], limit:
         click.echo("no signals")
 
 
+@signal.command()
+@click.argument("account")
+@click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 10_000), help="Lines to show.")
+@play
+@as_of
+@as_json
+def score(account: str, limit: int, play: str, as_of: datetime | None, json_: bool) -> None:
+    """How warm an account is and what makes up its score; the lines add up to it.
+
+    Example: tandem signal score acme
+    """
+    from accounts.ledger.engine import reading
+    from accounts.ledger.scores import explain_account
+    from flows.house import open_house
+
+    with open_house(play) as here, reading(here.engine) as connection:
+        found = explain_account(connection, account, here.play.engagement, clock(as_of))
+    if json_:
+        contributions = [asdict(one) | {"email": found.emails.get(one.person)} for one in found.reading.contributions]
+        show_json(
+            {"score": found.reading.score.value, "heat": asdict(found.reading.heat), "contributions": contributions}
+        )
+        return
+    score = found.reading.score
+    click.echo(f"{account}: {score.value:.1f} points, {score.engaged} engaged, breadth x {score.breadth:.2f}")
+    click.echo(found.reading.heat.sentence)
+    for one in found.reading.contributions[:limit]:
+        who = found.emails.get(one.person, "nobody we know")
+        day = one.occurred_at.astimezone()
+        click.echo(f"{one.points:+8.2f}  {day:%Y-%m-%d}  {one.kind:<18} {who}  (signal {one.signal_id})")
+    rest = found.reading.contributions[limit:]
+    if rest:
+        click.echo(f"{sum(one.points for one in rest):+8.2f}  {len(rest)} more signals")
+
+
 def _answer(collected: "Collected", json_: bool) -> None:
     if json_:
-        from dataclasses import asdict
-
         show_json(asdict(collected))
         return
     done = f"{collected.recorded} new, {collected.duplicates} known before, {collected.applied} applied"

@@ -108,6 +108,20 @@ def test_a_file_of_signals_is_read_and_listed(say: Say, tmp_path: Path) -> None:
     assert "cannot be read" in refusal(say("signal", "import", "nowhere.csv"))
 
 
+def test_a_score_is_explained_line_by_line_and_the_lines_add_up(say: Say) -> None:
+    for email, kind in ((ALICE, "replied"), ("bob@acme.example", "clicked"), (ALICE, "downloaded")):
+        ok(say("signal", "add", "--email", email, "--kind", kind))
+    lines = ok(say("signal", "score", "acme")).splitlines()
+    assert lines[0].endswith("points, 2 engaged, breadth x 1.15")
+    assert lines[1].startswith("rising: ")
+    assert [line.split()[2] for line in lines[2:]] == ["replied", "downloaded", "clicked"]
+    assert sum(float(line.split()[0]) for line in lines[2:]) == pytest.approx(float(lines[0].split()[1]), abs=0.06)
+    told = json.loads(ok(say("signal", "score", "acme", "--json")))
+    assert sum(one["points"] for one in told["contributions"]) == pytest.approx(told["score"], abs=1e-9)
+    assert ok(say("signal", "score", "acme", "--limit", "1")).splitlines()[-1].endswith("2 more signals")
+    assert "nobody and nothing" in refusal(say("signal", "score", "umbrella"))
+
+
 def test_forget_asks_first_and_export_shows_what_there_was(say: Say, world: World) -> None:
     held = json.loads(ok(say("export", ALICE, now=False)))
     assert held["stakeholder"][0]["first_name"] == "Alice"
