@@ -1,14 +1,13 @@
 """A tick of planning: every account that changed or fell due gets its answers, and only what changed is written."""
 
-import gc
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Engine
 
+from accounts.garbage import uncollected
 from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.planning import Look, accounts_of, lock, notice, store
@@ -58,7 +57,7 @@ def decide(
         )
     planner = Planner(play, now, standing.seen)
     tally = _Tally()
-    with _no_collector():
+    with uncollected():
         for shard in chunks(ids, SHARD):
             with writing(engine) as connection:
                 lock(connection, shard)
@@ -107,15 +106,3 @@ class _Tally:
             play.key, now, self.accounts, self.people, dict(answers), dict(reasons.most_common()), self.new_touches,
             self.changed,
         )  # fmt: skip
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Without the cyclic collector, which finds nothing here and would look at every tuple again and again."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

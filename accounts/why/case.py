@@ -113,8 +113,10 @@ def words(role: str) -> str:
 
 
 def a(role: str) -> str:
-    """``an economic buyer``"""
+    """``an economic buyer``, ``somebody in procurement``"""
     named = words(role)
+    if role in (Role.PROCUREMENT, Role.LEGAL):
+        return f"somebody in {named}"
     return named if role == Role.UNKNOWN else f"{'an' if named[0] in 'aei' else 'a'} {named}"
 
 
