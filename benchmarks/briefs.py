@@ -23,6 +23,7 @@ from jinja2 import Environment
 from sqlalchemy import Engine, delete, select
 
 from accounts.briefs import LABELS, Brief, write_brief
+from accounts.garbage import uncollected
 from accounts.ledger.brief_material import read_material
 from accounts.ledger.briefs import read_looks, store_briefs
 from accounts.ledger.engine import create_tables, open_ledger, reading, writing
@@ -83,8 +84,8 @@ def build(engine: Engine, accounts: int, play: Play) -> None:
 
 
 def written(engine: Engine, play: Play) -> list[Brief]:
-    """Ledger to briefs."""
-    with reading(engine) as connection:
+    """Ledger to briefs, as `write_briefs` does it."""
+    with reading(engine) as connection, uncollected():
         material = read_material(connection, read_looks(connection, NOW), play, NOW)
         return [brief for rep in material if (brief := write_brief(rep, play, NOW))]
 

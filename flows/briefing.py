@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine
 from accounts.briefs import Brief, write_brief
 from accounts.briefs.stored import from_payload, to_payload
 from accounts.errors import ChannelError, NotSent, OutcomeUnknown, Refused, Unreachable
+from accounts.garbage import uncollected
 from accounts.ledger import briefs as ledger
 from accounts.ledger.brief_material import known_signals, read_material
 from accounts.ledger.bulk import chunks
@@ -117,7 +118,7 @@ def current_brief(connection: Connection, play: Play, now: datetime, rep_id: int
 
 def write_briefs(engine: Engine, play: Play, now: datetime, rep_id: int | None = None) -> tuple[int, int]:
     """Stores a brief for each rep with news; returns how many reps were looked at, and how many have no brief."""
-    with reading(engine) as connection:
+    with reading(engine) as connection, uncollected():
         written_before = ledger.briefed_at(connection, now)
         looks = ledger.read_looks(connection, now, rep_id)
         open_looks = [look for look in looks if look.rep_id not in written_before]

@@ -117,7 +117,7 @@ def _more(left: Iterable[Statement | Seat]) -> Statement | None:
 
 
 def _more_planned(full: AccountBrief, left: tuple[Planned, ...]) -> Statement | None:
-    command = f"tandem plan {quote(full.key)}" if full.handle == full.key else "tandem plan"
+    command = f"tandem plan --account {quote(full.key)}" if full.handle == full.key else "tandem plan"
     return Statement(f"and {len(left)} more: {command}", _proof(left)) if left else None
 
 
