@@ -18,6 +18,7 @@ from accounts.ledger import plans
 from accounts.ledger.engine import open_ledger, reading
 from accounts.playbook import Play
 from accounts.touch_states import explain
+from expectations import snapshot
 from expectations.audience import (
     SOMEBODY,
     TOO_MANY_FAIL,
@@ -25,7 +26,6 @@ from expectations.audience import (
     History,
     Limits,
     Rule,
-    snapshot,
     suite,
     version_of,
 )  # fmt: skip
@@ -101,9 +101,9 @@ def judge(
             plan = plans.read_plan(connection, plan_id)
             history = _history(plans.past_plans(connection, play.key, before=plan_id))
         rules = suite(limits, history)
-        query = snapshot(engine.dialect.name, plan_id, play, now, history)
+        tables = snapshot.tables(engine.dialect.name, plan_id, play, now, history.shares)
         try:
-            answers = hear(engine, query, rules)
+            answers = hear(engine, tables, rules)
         except Exception as error:  # unjudged is not passed, whatever it was
             answers = Answers(0, trouble=f"{type(error).__name__}: {error}".splitlines()[0][:200])
     finally:

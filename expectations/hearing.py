@@ -1,7 +1,7 @@
 """Putting the rules of a suite to the rows of a query, with Great Expectations: what comes back, unjudged.
 
 It gets a connection of its own, never the app's, and never the address, which holds a password. The rows are copied
-once into a temporary table; from then on the connection only reads.
+once into temporary tables (ours: its own copies are made anew each time it looks); from then on it only reads.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,11 +14,10 @@ from sqlalchemy import Engine, text
 
 from expectations.audience import SOMEBODY, About, Rule
 from expectations.judging import great_expectations
+from expectations.snapshot import ROWS
 
 #: Longest wait for a locked database, and for one rule, in seconds.
 PATIENCE = 10
-#: The temporary table with the rows. Ours: the library's own copies are made anew each time it looks at a batch.
-ROWS = "plan_rows"
 #: How a rule that crashed says so, somewhere in the text of its exception.
 CRASHED = "'raised_exception': True"
 
@@ -36,14 +35,18 @@ class Answers:
     trouble: str = ""
 
 
-def hear(engine: Engine, query: str, rules: Sequence[Rule]) -> Answers:
-    """Judge the rows of `query` by `rules`, and that there are any. Raises whatever its many layers raise."""
+def hear(engine: Engine, tables: Sequence[tuple[str, str]], rules: Sequence[Rule]) -> Answers:
+    """Make the temporary `tables` (name, query), then judge the rows of `ROWS` by `rules`, and that there are any.
+
+    Raises whatever its many layers raise.
+    """
     gx = great_expectations()
     opened: list[Any] = []  # the library leaves some of its connections open; we close what we gave
     source = _open_source(gx, engine, opened)
     asker = source.get_execution_engine()
     try:
-        asker.execute_query_in_transaction(text(f"CREATE TEMPORARY TABLE {ROWS} AS {query}"))
+        for name, query in tables:
+            asker.execute_query_in_transaction(text(f"CREATE TEMPORARY TABLE {name} AS {query}"))
         if engine.dialect.name == "postgresql":  # SQLite's file was opened for reading only
             asker.execute_query_in_transaction(text("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"))
         asset = source.add_query_asset("plan", query=f"SELECT * FROM {ROWS}")
@@ -94,7 +97,10 @@ def _open_source(gx: Any, engine: Engine, opened: list[Any]) -> Any:
 
 def _open_file(engine: Engine) -> Any:
     database = f"{Path(engine.url.database or '').absolute().as_uri()}?mode=ro"
-    return open_sqlite(database, uri=True, timeout=PATIENCE, check_same_thread=False)
+    connection = open_sqlite(database, uri=True, timeout=PATIENCE, check_same_thread=False)
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("PRAGMA cache_size = -65536")
+    return connection
 
 
 def _open_server(engine: Engine) -> Any:

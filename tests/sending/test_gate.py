@@ -17,9 +17,8 @@ from accounts.models import Account, Activity, Decision, Hold, SendPlan, Stakeho
 from accounts.playbook import Caps
 from accounts.touch_states import Refusal
 from accounts.vocabulary import Reason, TouchState
-from expectations import gate
+from expectations import gate, snapshot
 from expectations.audience import ROW_RULES, SOMEBODY, TOO_MANY_FAIL, About, History, Limits, Rule, plan_rules, suite
-from expectations.audience import snapshot as snapshot_of
 from expectations.gate import Answers, Verdict, Word, conclude, describe
 from expectations.hearing import CRASHED, hear
 from tests.cast import NOW, PLAY, World
@@ -309,10 +308,10 @@ def test_a_plan_in_which_everybody_fails_is_rejected_even_when_approved() -> Non
 
 def test_a_rule_that_cannot_run_is_a_crash_and_spoils_no_other(world: World) -> None:
     decide(world)
-    query = snapshot_of(world.engine.dialect.name, freeze(world), open_play(), NOW, History())
+    tables = snapshot.tables(world.engine.dialect.name, freeze(world), open_play(), NOW, {})
     broken = Rule("broken", "", "SELECT no_such_column FROM {batch}")
     writes = Rule("writes", "", "DELETE FROM touch RETURNING id")
-    answers = hear(world.engine, query, (*RULES[:2], broken, writes))
+    answers = hear(world.engine, tables, (*RULES[:2], broken, writes))
     kept = {id: (kept, CRASHED in trouble) for id, kept, trouble in answers.said}
     assert kept["broken"] == (False, True)
     assert kept["writes"] == (False, True)
@@ -323,7 +322,7 @@ def test_a_rule_that_cannot_run_is_a_crash_and_spoils_no_other(world: World) -> 
 def test_whatever_the_judging_runs_into_nothing_leaves(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     decide(world)
     plan_id = freeze(world)
-    monkeypatch.setattr(gate, "snapshot", lambda *_: "SELECT nonsense FROM nowhere")
+    monkeypatch.setattr(snapshot, "tables", lambda *_: [(snapshot.ROWS, "SELECT nonsense FROM nowhere")])
     verdict = judge(world, plan_id)
     assert verdict.word is Word.REJECT
     assert verdict.reasons[0].startswith("The gate could not judge: ")
