@@ -28,7 +28,6 @@ USUAL_PORT = 4200
 #: The first start creates Prefect's database: 9 s on two quiet cores, several times that on busy ones.
 START_SECONDS = 120.0
 PROGRAM = ("prefect.cli:app", "server", "start")
-DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 #: Variables of the person's own Prefect that would lead ours to another server, account or database.
 FOREIGN = frozenset(
     {"PREFECT_PROFILE", "PREFECT_PROFILES_PATH", "PREFECT_API_KEY", "PREFECT_API_DATABASE_CONNECTION_URL"}
@@ -46,31 +45,37 @@ class PrefectServer:
     child: Child
 
 
+def client_environment(home: Path, url: str) -> dict[str, str]:
+    """The variables of whatever talks to the server at `url`, keeping its results and profiles in `home`."""
+    return {
+        "PREFECT_HOME": str(home.absolute()),
+        "PREFECT_API_URL": url,
+        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",  # a missing server is an error, not a second one in secret
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",  # the terminal is quiet, the pages show every line
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        "DO_NOT_TRACK": "1",
+        **_no_proxy(os.environ),
+    }
+
+
 def server_environment(home: Path, port: int, database_url: str | None = None) -> dict[str, str]:
-    """The variables of an isolated Prefect: for the server itself and for all that talk to it.
+    """The variables of an isolated server: those of its clients, and its own.
 
     home: its folder (database, results, profiles). database_url: ``postgresql+asyncpg://…``; a SQLite file in `home`
     if None.
     """
     url = f"http://{HOST}:{port}/api"
-    return {
-        "PREFECT_HOME": str(home.absolute()),
-        "PREFECT_API_URL": url,
+    return client_environment(home, url) | {
         "PREFECT_UI_API_URL": url,  # or the pages of a server on any port but 4200 ask port 4200, and stay empty
         "PREFECT_SERVER_API_HOST": HOST,
         "PREFECT_SERVER_API_PORT": str(port),
-        DATABASE: database_url or single_connection_url(home),
-        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",  # a missing server is an error, not a second one in secret
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": database_url or single_connection_url(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_UI_V2_ENABLED": "false",  # the newer pages ask a host of an analytics vendor each time
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",  # else runs are kept for ever
         # remembered over a restart, or a run that outlives one keeps its deployment's place for ever
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",  # the terminal is quiet, the pages show every line
-        "PREFECT_WORKER_QUERY_SECONDS": "2",
-        **_no_proxy(os.environ),
     }
 
 
@@ -96,9 +101,10 @@ def running_server(
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _sole_server(home) as address:
         port = free_port(port or 0)
-        block = server_environment(home, port, database_url)
-        with running("Prefect server", PROGRAM, env=_inherited() | block, log=home / "server.log") as child:
-            server = PrefectServer(block["PREFECT_API_URL"], f"http://{HOST}:{port}", _for_clients(block), child)
+        block = _inherited() | server_environment(home, port, database_url)
+        url = block["PREFECT_API_URL"]
+        with running("Prefect server", PROGRAM, env=block, log=home / "server.log") as child:
+            server = PrefectServer(url, f"http://{HOST}:{port}", client_environment(home, url), child)
             child.wait_until(PrefectApi(server.url).is_healthy, start_seconds)
             address.write(server.url)
             address.flush()
@@ -113,7 +119,7 @@ def server_of(home: Path) -> str | None:
             if _lock(address):
                 return None
             return address.read() or None
-    except FileNotFoundError:
+    except OSError:
         return None
 
 
@@ -194,11 +200,6 @@ def _lock(file: IO[str]) -> bool:
 
 def _inherited() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in FOREIGN}
-
-
-def _for_clients(block: Mapping[str, str]) -> dict[str, str]:
-    """Those who only talk to the server need no address, and no password, of its database."""
-    return {key: value for key, value in block.items() if key != DATABASE}
 
 
 def _no_proxy(environ: Mapping[str, str]) -> dict[str, str]:

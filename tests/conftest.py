@@ -1,6 +1,9 @@
 """The house the tests live in: both databases, and the cast."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +16,9 @@ from tests.cast import World, build_world
 
 os.environ.setdefault("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
+if "PREFECT_HOME" not in os.environ:  # Prefect makes its home when it is imported: not in that of who runs the tests
+    os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="tandem-tests-")
+    atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

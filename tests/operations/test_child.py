@@ -68,6 +68,13 @@ def test_a_child_that_fails_to_start_is_told_with_its_last_words(tmp_path: Path)
         child.wait_until(lambda: False, 10)
 
 
+def test_a_child_that_ends_while_it_is_needed_is_noticed(tmp_path: Path) -> None:
+    with _program("fail_at_once", tmp_path) as child:
+        child.process.wait(10)
+        with pytest.raises(TandemError, match="Program ended with exit code 1"):
+            child.must_live()
+
+
 def test_a_child_that_is_never_ready_is_not_waited_for_for_ever(tmp_path: Path) -> None:
     with (
         pytest.raises(TandemError, match="was not ready after 0 s"),
