@@ -1,6 +1,7 @@
 """Briefs for reps: write what changed, keep it with its evidence, deliver it once.
 
-Chapters: settle what a killed run left, write for each rep with news, deliver what is written. A brief is claimed in
+Chapters: settle what a killed run left, plan anew where facts changed (so that the next seven days are true), write for
+each rep with news, deliver what is written. A brief is claimed in
 the ledger before its bytes leave, so no kill and no second run delivers it again; what nobody can know is `unknown`,
 and the rep's next brief says so.
 """
@@ -26,6 +27,7 @@ from accounts.ledger.brief_material import known_signals, read_material
 from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
 from accounts.playbook import Play, Vendor
+from accounts.tick import decide
 from accounts.vocabulary import BriefState
 from flows import tokens
 from flows.brief_pages import brief_pages
@@ -89,8 +91,9 @@ def brief_reps(
     Running it again for the same facts and the same clock changes nothing. A `channel` that is handed in must be open.
     Raises NotFound for an unknown rep, Refused when the folder for briefs cannot be written.
     """
-    doubted = _settle(engine, now)
     rep_id = _rep_id(engine, rep)
+    doubted = _settle(engine, now)
+    decide(engine, play, now)
     looked_at, quiet = write_briefs(engine, play, now, rep_id)
     told = deliver_briefs(engine, settings, play, now, rep_id, channel)
     states = [one.state for one in told]

@@ -40,6 +40,12 @@ class Scene:
         weight = self.case.play.engagement.role_weights
         return max(warm, key=lambda p: (p.id in new, weight.get(p.role, 1.0), -p.id), default=None)
 
+    def latest_contact(self) -> Person | None:
+        """Whom sales talked to last, if they are still there."""
+        touch = self.account.sales_touch
+        person = self.account.person(touch.person) if touch else None
+        return person if person and person.is_there else None
+
     def champion(self) -> Person | None:
         """Whom to turn to when nobody acted: the champion, or else whoever is still there."""
         there = [person for person in self.account.people if person.is_there]
@@ -125,13 +131,13 @@ def _refused_move(scene: Scene) -> Found | None:
 
 
 def _empty_seat(scene: Scene) -> Found | None:
-    """Somebody is warm and can be asked for the name that is missing."""
-    missing, helper = missing_roles(scene.account, scene.case.play), scene.warmest()
-    if not missing or not helper or not helper.last_sign:
+    """Somebody is warm, or talked to sales last, and can be asked for the name that is missing."""
+    missing, helper = missing_roles(scene.account, scene.case.play), scene.warmest() or scene.latest_contact()
+    if not missing or not helper:
         return None
     question = QUESTIONS[missing[0]].removesuffix("?")
     words = {"ask": _ask(scene, helper), "question": question[0].lower() + question[1:]}
-    return Found(words, helper.last_sign.evidence, helper)
+    return Found(words, (*evidence("wanted", missing[0].value), *evidence("stakeholder", helper.id)), helper)
 
 
 def _hot(scene: Scene) -> Found | None:
@@ -205,7 +211,7 @@ NEXT_STEPS: tuple[tuple[str, Finder, str], ...] = (
     ("sales has not talked to them", _first_contact, "Contact {who} first; marketing starts after you."),
     ("the account left the play", _over, "Nothing to do; marketing has stopped: {stage}."),
     ("hot, and sales was away", _hot, "Call {who}: interest is rising and your last contact is long ago."),
-    ("a seat is empty, somebody is warm", _empty_seat, "{ask} {question}."),
+    ("a seat is empty, somebody can be asked", _empty_seat, "{ask} {question}."),
     ("one voice in a silent group", _one_voice, "{ask} to bring in {silent}."),
     ("somebody engaged", _warm, "Call {who} while it is fresh."),
     ("mail brings nothing", _all_silent, "Call {who}; mail alone is not working here."),

@@ -161,7 +161,7 @@ def _accounts(
         row.id: AccountMaterial(
             id=row.id,
             key=row.key,
-            name=clean(f"{row.name} {row.division or ''}"),
+            name=_name(row.name, row.division),
             stage=row.stage,
             people=tuple(people[row.id]),
             signs=tuple(signs[row.id]),
@@ -172,6 +172,12 @@ def _accounts(
         )
         for row in connection.execute(query).all()
     }
+
+
+def _name(name: str, division: str | None) -> str:
+    """The account as a person calls it: with its division, unless the name has that in it."""
+    is_told = not division or division.lower() in name.lower()
+    return clean(name if is_told else f"{name} {division}")
 
 
 def _people(

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from accounts.errors import NotFound, NotSent, OutcomeUnknown, Refused, Unreachable
 from accounts.ledger.briefs import STUCK_AFTER, claim_brief, waiting_briefs
 from accounts.ledger.engine import reading, writing
-from accounts.models import Brief, Rep, Stakeholder
+from accounts.models import Account, Brief, Decision, Rep, Stakeholder
 from accounts.playbook import Play
 from accounts.vocabulary import BriefState
 from flows.briefing import Briefed, brief_reps, deliver_briefs, write_briefs
@@ -104,6 +104,23 @@ class TestDelivery:
         channel = Memory()
         briefed = run(TOMORROW, channel)
         assert briefed.briefs[0].why == "an answer is overdue"
+
+    def test_the_next_seven_days_are_planned_anew_before_they_are_told(
+        self, run: Run, reply: int, world: World, decide: Add, signal: Add
+    ) -> None:
+        """Planning had a mail for Gina; since then she opted out, and nobody has planned again."""
+        decide("gina", "globex", "touch", NOW, "discovery/why-now", not_after=TOMORROW)
+        signal("gina", "globex", "visited", 0.2)
+        with writing(world.engine) as connection:
+            no = update(Stakeholder).where(Stakeholder.id == world.people["gina"]).values(opted_out_at=NOW)
+            connection.execute(no)
+            connection.execute(update(Account).where(Account.id == world.accounts["globex"]).values(replan_at=NOW))
+        channel = Memory()
+        run(channel=channel)
+        assert "to Gina Example" not in message(channel.sent[0]).as_string()
+        with reading(world.engine) as connection:
+            answer = select(Decision.answer).where(Decision.stakeholder_id == world.people["gina"])
+            assert connection.scalar(answer) == "never"
 
     def test_the_ledger_keeps_the_brief_with_its_evidence(self, run: Run, reply: int, world: World) -> None:
         run()

@@ -218,6 +218,14 @@ class TestAccounts:
         signal("gina", "globex", "visited", 1.5)
         assert [account.key for account in read(world, play)["ravi"].accounts] == ["acme"]
 
+    def test_a_division_that_stands_in_the_name_is_not_said_twice(self, world: World, play: Play, signal: Add) -> None:
+        with writing(world.engine) as connection:
+            connection.execute(
+                Account.__table__.update().where(Account.key == "acme").values(name="Acme North", division="north")
+            )
+        signal("alice", "acme", "visited", 0.2)
+        assert acme(world, play).name == "Acme North"
+
     def test_names_are_cleaned_and_never_empty(self, world: World, play: Play, signal: Add) -> None:
         with writing(world.engine) as connection:
             people = Stakeholder.__table__.update()
