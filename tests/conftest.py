@@ -57,6 +57,16 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]
     yield engine
 
 
+@pytest.fixture(autouse=True)
+def _environment_as_it_was() -> Iterator[None]:
+    """Commands may set variables for what they start; no test hands them on to the next."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
 @pytest.fixture
 def world(database: Engine) -> World:
     """The cast on stage: see tests/cast.py."""
