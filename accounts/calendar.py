@@ -15,6 +15,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from accounts.playbook import Weekday, Window
+from accounts.public_holidays import public_holidays
 from accounts.vocabulary import Reason
 
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -125,17 +126,6 @@ def _first_zones() -> Mapping[str, str]:
             code, _, name, *_ = line.split("\t")
             zones.setdefault(code, name)
     return zones
-
-
-@cache
-def public_holidays(country: str | None, year: int) -> Mapping[date, str]:
-    """Nationwide public holidays, day -> name (English where the package has it). Empty for an unknown country."""
-    import holidays
-
-    try:
-        return dict(holidays.country_holidays(country or "", years=year, language="en_US"))
-    except NotImplementedError:  # asking first would load every country there is
-        return {}
 
 
 @cache

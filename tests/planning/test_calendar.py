@@ -1,5 +1,7 @@
 """When mail may leave: the recipient's own clock, also on the days it jumps, and their holidays."""
 
+import subprocess
+import sys
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -7,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.calendar import Calendar, Hours, Place, ZoneSource, place_of, public_holidays, zone_of_country
+from accounts.calendar import Calendar, Hours, Place, ZoneSource, place_of, zone_of_country
 from accounts.playbook import Window
+from accounts.public_holidays import public_holidays
 from accounts.vocabulary import Reason
 
 NINE_TO_FIVE = Window(default_timezone="Europe/Berlin", default_country="DE")
@@ -106,6 +109,20 @@ def test_a_holiday_on_a_day_off_is_a_day_off() -> None:
 def test_an_unknown_country_has_no_holidays() -> None:
     assert public_holidays("XX", 2026) == {}
     assert public_holidays(None, 2026) == {}
+
+
+@pytest.mark.parametrize("country", ["DE", "US", "GB", "FR", "JP", "AX", "HK", "IN", "BR", "ZA", "UM", "GG"])
+def test_a_country_loaded_alone_has_the_holidays_it_has_in_the_package(country: str) -> None:
+    import holidays
+
+    assert public_holidays(country, 2027) == dict(holidays.country_holidays(country, years=2027, language="en_US"))
+
+
+def test_one_country_does_not_load_the_others() -> None:
+    loaded = "import sys; print(sum(name.startswith('holidays.countries') for name in sys.modules))"
+    ask = "from accounts.public_holidays import public_holidays as of; assert of('DE', 2026) and of('US', 2026)"
+    done = subprocess.run([sys.executable, "-c", f"{ask}; {loaded}"], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == 0
 
 
 def test_a_window_may_reach_past_midnight() -> None:
