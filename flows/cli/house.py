@@ -2,6 +2,7 @@
 
 import os
 import signal
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import click
 from flows.cli.door import as_json, clock, show_json
 
 if TYPE_CHECKING:
+    from flows.doctor import Finding
     from flows.up import Standing
 
 SIGNS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
@@ -42,9 +44,7 @@ def doctor(json_: bool) -> None:
 
     Example: tandem doctor
     """
-    from flows.doctor import examine_here
-
-    findings = examine_here(clock(None))
+    findings = _examine_here(clock(None))
     if json_:
         show_json([{"name": it.name, "state": it.state, "says": it.says, "cure": it.cure} for it in findings])
     else:
@@ -69,7 +69,7 @@ def up(
     """Start the Prefect server, the web app and the flows on their schedules, until Ctrl-C.
 
     Prefect keeps its own database in the home folder; PREFECT_SERVER_DATABASE_CONNECTION_URL names another one
-    (postgresql+asyncpg://…). Logs are in the home folder's log/.
+    (postgresql+asyncpg://…). Logs: log/ and prefect/server.log in the home folder.
 
     Example: tandem up --ui-only --home .tandem/demo
     """
@@ -91,6 +91,22 @@ def up(
             standing.watch()
     except KeyboardInterrupt:
         _tell("stopped")
+
+
+def _examine_here(now: datetime) -> list["Finding"]:
+    """What the doctor finds in this folder, with these variables and the Prefect server that `tandem run` would use."""
+    from accounts.errors import SettingsRefused
+    from flows.cli.run import find_server
+    from flows.doctor import Patient, examine, refused
+    from flows.prefect_api import PrefectApi
+    from flows.settings import load_settings
+
+    try:
+        settings = load_settings()
+    except SettingsRefused as error:
+        return [refused("settings", error)]
+    url = find_server(settings)
+    return examine(Patient(settings, now, PrefectApi(url) if url else None))
 
 
 def _stop_as_for_ctrl_c(*signals: signal.Signals) -> None:

@@ -3,20 +3,14 @@
 A check asks one question and changes nothing. It returns a `Finding`, or None where there is nothing to ask.
 """
 
-from datetime import datetime
-
-from accounts.errors import SettingsRefused
-from flows.cli.run import find_server
 from flows.doctor.finding import Check, Finding, Patient, State, refused
 from flows.doctor.ledger import database, lock, migrations
 from flows.doctor.machine import bytecode, disk, home, packages, python, time_zones
 from flows.doctor.prefect import api, dead_runs, late_runs, pages, schedules
 from flows.doctor.settings import mail, secrets, sender, variables
 from flows.doctor.words import deployments, templates
-from flows.prefect_api import PrefectApi
-from flows.settings import load_settings
 
-__all__ = ["CHECKS", "Check", "Finding", "Patient", "State", "examine", "examine_here"]
+__all__ = ["CHECKS", "Check", "Finding", "Patient", "State", "examine", "refused"]
 
 #: In the order in which one would mend things: what a later one finds often follows from an earlier one.
 CHECKS: tuple[Check, ...] = (
@@ -41,16 +35,6 @@ CHECKS: tuple[Check, ...] = (
     late_runs,
     dead_runs,
 )
-
-
-def examine_here(now: datetime) -> list[Finding]:
-    """The findings for the installation of this process: its settings, and the Prefect server they lead to."""
-    try:
-        settings = load_settings()
-    except SettingsRefused as error:
-        return [refused("settings", error)]
-    url = find_server(settings)
-    return examine(Patient(settings, now, PrefectApi(url) if url else None))
 
 
 def examine(patient: Patient, checks: tuple[Check, ...] = CHECKS) -> list[Finding]:
