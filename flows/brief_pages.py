@@ -8,13 +8,13 @@ the CSS can be inlined before anything is filled in.
 import textwrap
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import css_inline
 from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from accounts.briefs import LABELS, Brief
+from accounts.briefs import LABELS, AccountBrief, Asset, Brief, Planned, Seat, Statement
 from accounts.briefs.material import Evidence
 from accounts.errors import ContentRefused
 
@@ -29,6 +29,17 @@ RULE = "-" * WIDTH
 class _Proved(Protocol):
     @property
     def evidence(self) -> Evidence: ...
+
+
+class _Sandbox(SandboxedEnvironment):
+    """Jinja2's sandbox, told that the values of a brief are nothing but words: to look closer doubles the cost."""
+
+    _WORDS = frozenset({Brief, AccountBrief, Statement, Seat, Planned, Asset})
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        if type(obj) in self._WORDS:
+            return not attr.startswith("_")
+        return super().is_safe_attribute(obj, attr, value)
 
 
 class BriefPages:
@@ -55,7 +66,7 @@ def brief_pages(templates: Path) -> BriefPages:
 
 
 def _environment(is_html: bool, starts: str, ends: str) -> SandboxedEnvironment:
-    made = SandboxedEnvironment(
+    made = _Sandbox(
         autoescape=is_html,
         undefined=StrictUndefined,
         block_start_string=starts,

@@ -8,6 +8,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from jinja2.exceptions import SecurityError
 
 from accounts.briefs import AccountMaterial, Brief, SeatState, write_brief
 from accounts.errors import ContentRefused
@@ -96,6 +97,14 @@ class TestText:
     def test_ids_are_shown_only_when_asked_for(self) -> None:
         assert "[signal:" not in PAGES.text(BRIEF)
         assert "[signal:" in PAGES.text(BRIEF, with_evidence=True)
+
+    @pytest.mark.parametrize("reach", ["brief.__class__.__mro__", "brief.accounts[0].__init__.__globals__"])
+    def test_a_template_cannot_reach_behind_the_words(self, reach: str, tmp_path: Path) -> None:
+        (tmp_path / "briefs").mkdir()
+        (tmp_path / "briefs" / "brief.html").write_text("")
+        (tmp_path / "briefs" / "brief.txt").write_text("{{ " + reach + " }}")
+        with pytest.raises(SecurityError):
+            BriefPages(tmp_path).text(BRIEF)
 
     def test_a_missing_template_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(ContentRefused, match=r"brief\.html"):
