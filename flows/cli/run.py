@@ -58,8 +58,10 @@ def find_server(settings: "Settings") -> str | None:
 
 
 def run_in_prefect(flow: str, play: str, as_of: datetime | None, server: str) -> dict[str, Any]:
-    os.environ["PREFECT_API_URL"] = server
-    os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "false"
+    from flows.prefect_server import client_environment
+    from flows.settings import load_settings
+
+    os.environ.update(client_environment(load_settings().home / "prefect", server))
     module, _, name = FLOWS[flow].partition(":")
     counts: dict[str, Any] = getattr(import_module(module), name)(play=play, as_of=as_of)
     return counts
