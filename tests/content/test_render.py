@@ -186,7 +186,11 @@ def test_a_missing_fact_that_slipped_through_stops_the_mail_and_not_the_reader(t
         compiled.render("small/discovery/why-now", odd)
 
 
-values = st.text(st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from('= .\n\r\t<&"')), max_size=120)
+#: A line end is one character: a lone carriage return before one would read as half of a pair in one form only.
+values = st.text(
+    st.one_of(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), st.sampled_from('= .\n\t<&"')),
+    max_size=120,
+)
 
 
 @given(st.sampled_from(KEYS), values, values, values)
