@@ -20,10 +20,10 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 from accounts.errors import NotSent, OutcomeUnknown, PlanRefused, TandemError, Unreachable
-from accounts.ledger import plans, touches
+from accounts.ledger import claims, plans
+from accounts.ledger.claims import Claimed, Outcome
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.recipients import Recipient, read_recipients
-from accounts.ledger.touches import Claimed, Outcome
 from accounts.playbook import Play
 from accounts.touch_states import Refusal
 from accounts.vocabulary import TouchState
@@ -51,7 +51,7 @@ class Despatch:
 
 
 def despatch(
-    engine: Engine, room: Mailroom, plan_id: int, now: datetime, channel: EmailChannel, *, batch: int = touches.BATCH
+    engine: Engine, room: Mailroom, plan_id: int, now: datetime, channel: EmailChannel, *, batch: int = claims.BATCH
 ) -> Despatch:
     """Send what a certified plan still holds, as far as every "no", brake and window allows at this moment.
 
@@ -109,7 +109,7 @@ class _Tally:
         self.postponed = 0
         self.stopped: str | None = None
 
-    def refuse(self, claim: touches.Claim) -> None:
+    def refuse(self, claim: claims.Claim) -> None:
         self.refused.update(claim.refused.values())
         self.postponed += claim.postponed
 
@@ -128,17 +128,17 @@ class _Van:
         self._halt = Event()
         self._why: str | None = None
 
-    def load(self, plan_id: int, seals: Mapping[int, str], limit: int) -> touches.Claim:
+    def load(self, plan_id: int, seals: Mapping[int, str], limit: int) -> claims.Claim:
         """Claim the next batch and gather what its mails need. Raises PlanRefused, and claims nothing, when a claimed
         row is not the one that was certified."""
         with writing(self._engine) as connection:
             window = _play(self._room).window
-            claim = touches.claim(connection, plan_id, self._now, by=f"pid {os.getpid()}", window=window, limit=limit)
+            claim = claims.claim(connection, plan_id, self._now, by=f"pid {os.getpid()}", window=window, limit=limit)
             for touch in claim.touches:
                 if seals.get(touch.id) != touch.seal:
                     raise PlanRefused("a touch was altered after it was certified", where=f"plan {plan_id}")
             names = {touch.id: self._name(touch) for touch in claim.touches}
-            touches.name_messages(connection, names)
+            claims.name_messages(connection, names)
             self._recipients = read_recipients(connection, list(names))
         return claim
 
@@ -167,7 +167,7 @@ class _Van:
         """Those without an outcome were not begun: nothing of them had left."""
         kept = [outcomes.get(touch.id) or Outcome(touch.id, T.CERTIFIED) for touch in batch]
         with writing(self._engine) as connection:
-            touches.record(connection, kept, self._now)
+            claims.record(connection, kept, self._now)
         tally.outcomes.update(outcome.state for outcome in kept)
 
     def _send(self, touch: Claimed, outcomes: dict[int, Outcome]) -> None:
@@ -208,7 +208,7 @@ class _Van:
         return Outcome(touch.id, T.SENT, provider=sent.provider, provider_id=sent.provider_id)
 
     def _not_sent(self, touch: Claimed, error: NotSent) -> Outcome:
-        again = None if error.permanent else touches.retry_at(touch.attempts, self._now, touch.not_after)
+        again = None if error.permanent else claims.retry_at(touch.attempts, self._now, touch.not_after)
         if again is None:
             return Outcome(touch.id, T.FAILED, Refusal.REFUSED_BY_SERVER, error.what, self._channel.name)
         return Outcome(touch.id, T.CERTIFIED, error=error.what, retry_at=again)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from accounts.ledger import plans, touches
+from accounts.ledger import claims, plans
 from accounts.ledger.engine import reading, writing
 from accounts.models import Decision, Stakeholder, Touch
 from accounts.playbook import Play, Window
@@ -76,9 +76,9 @@ def certified(world: World, due: Mapping[str, str] = DUE, **changes: Any) -> int
 
 def claim(
     world: World, plan_id: int, *, now: datetime = NOW, limit: int = 100, window: Window = ALWAYS
-) -> touches.Claim:
+) -> claims.Claim:
     with writing(world.engine) as connection:
-        return touches.claim(connection, plan_id, now, by="test", window=window, limit=limit)
+        return claims.claim(connection, plan_id, now, by="test", window=window, limit=limit)
 
 
 def states(world: World) -> dict[str, str]:

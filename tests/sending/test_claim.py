@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select, text, update
 
 from accounts.errors import NotFound
 from accounts.identity import domain_hash, email_hash
-from accounts.ledger import brakes, touches
+from accounts.ledger import brakes, claims, touches
 from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Hold, Stakeholder, Suppression, Touch, Veto
 from accounts.playbook import Window
@@ -86,7 +86,7 @@ def test_every_no_said_after_certification_cancels_the_touch_with_its_reason(
     for happened, reason in NOES:
         with subtests.test(reason), tried(world.engine) as connection:
             connection.execute(happened(world))
-            answer = touches.claim(connection, plan_id, NOW, by="test", window=ALWAYS)
+            answer = claims.claim(connection, plan_id, NOW, by="test", window=ALWAYS)
             row = connection.execute(select(Touch.state, Touch.reason)).one()
             assert (answer.touches, answer.refused) == ((), {alice: reason})
             assert (row.state, row.reason) == (T.CANCELLED, reason)
@@ -99,9 +99,9 @@ def test_each_no_is_also_inside_the_update_that_claims(world: World, subtests: p
     for happened, reason in NOES:
         with subtests.test(reason), tried(world.engine) as connection:
             connection.execute(happened(world))
-            assert connection.execute(touches._take([alice], NOW, "test")).all() == []
+            assert connection.execute(claims._take([alice], NOW, "test")).all() == []
     with tried(world.engine) as connection:
-        assert len(connection.execute(touches._take([alice], NOW, "test")).all()) == 1
+        assert len(connection.execute(claims._take([alice], NOW, "test")).all()) == 1
 
 
 def test_a_colleague_who_said_nothing_still_gets_theirs(world: World) -> None:
@@ -161,8 +161,8 @@ def test_postgresql_senders_pass_over_each_others_rows(world: World) -> None:
         pytest.skip("SQLite has one writer at a time")
     plan_id = certified(world)
     with writing(world.engine) as first, writing(world.engine) as second:
-        one = touches.claim(first, plan_id, NOW, by="one", window=ALWAYS, limit=2)
-        other = touches.claim(second, plan_id, NOW, by="other", window=ALWAYS, limit=2)
+        one = claims.claim(first, plan_id, NOW, by="one", window=ALWAYS, limit=2)
+        other = claims.claim(second, plan_id, NOW, by="other", window=ALWAYS, limit=2)
     assert len(one.touches) == 2
     assert len(other.touches) == 1
 
@@ -279,11 +279,11 @@ def test_planned_touches_expire_too_whatever_their_plan_waits_for(world: World) 
 
 
 def test_later_means_later_each_time_and_a_last_time_at_the_deadline() -> None:
-    waits = [touches.retry_at(attempts, NOW, None) for attempts in range(1, 9)]
+    waits = [claims.retry_at(attempts, NOW, None) for attempts in range(1, 9)]
     minutes = [wait and (wait - NOW) // timedelta(minutes=1) for wait in waits]
     assert minutes == [15, 30, 60, 120, 240, 240, 240, None]
-    assert touches.retry_at(3, NOW, NOW + timedelta(minutes=20)) == NOW + timedelta(minutes=20)
-    assert touches.retry_at(1, NOW, NOW) is None
+    assert claims.retry_at(3, NOW, NOW + timedelta(minutes=20)) == NOW + timedelta(minutes=20)
+    assert claims.retry_at(1, NOW, NOW) is None
 
 
 def test_a_touch_refused_for_now_is_claimed_again_only_when_its_time_has_come(world: World) -> None:
@@ -291,7 +291,7 @@ def test_a_touch_refused_for_now_is_claimed_again_only_when_its_time_has_come(wo
     (touch,) = claim(world, plan_id).touches
     again = NOW + timedelta(minutes=15)
     with writing(world.engine) as connection:
-        touches.record(connection, [touches.Outcome(touch.id, T.CERTIFIED, retry_at=again, error="451 later")], NOW)
+        claims.record(connection, [claims.Outcome(touch.id, T.CERTIFIED, retry_at=again, error="451 later")], NOW)
     assert claim(world, plan_id, now=NOW + timedelta(minutes=14)).looked == 0
     assert [touch.attempts for touch in claim(world, plan_id, now=again).touches] == [2]
 
@@ -315,8 +315,8 @@ def test_an_outcome_that_comes_after_the_lease_still_counts_if_it_was_sent(world
     with writing(world.engine) as connection:
         touches.give_up_leases(connection, NOW + 2 * HOUR)
         ends = (T.SENT, T.FAILED, T.CERTIFIED)
-        outcomes = [touches.Outcome(touch.id, end) for touch, end in zip(taken, ends, strict=True)]
-        assert touches.record(connection, outcomes, NOW) == 1
+        outcomes = [claims.Outcome(touch.id, end) for touch, end in zip(taken, ends, strict=True)]
+        claims.record(connection, outcomes, NOW)
     assert sorted(states(world).values()) == [T.SENT, T.UNKNOWN, T.UNKNOWN]
 
 
@@ -325,12 +325,12 @@ def test_outcomes_are_kept_with_all_that_was_said_and_the_account_is_planned_aga
     taken = claim(world, plan_id).touches
     later = NOW + timedelta(seconds=5)
     with writing(world.engine) as connection:
-        touches.name_messages(connection, {touch.id: f"<tandem.{touch.id}@mail.example>" for touch in taken})
-        touches.record(
+        claims.name_messages(connection, {touch.id: f"<tandem.{touch.id}@mail.example>" for touch in taken})
+        claims.record(
             connection,
             [
-                touches.Outcome(taken[0].id, T.SENT, provider="smtp", provider_id="q-17"),
-                touches.Outcome(taken[1].id, T.FAILED, reason="refused_by_server", error="550 no\nsuch user" * 40),
+                claims.Outcome(taken[0].id, T.SENT, provider="smtp", provider_id="q-17"),
+                claims.Outcome(taken[1].id, T.FAILED, reason="refused_by_server", error="550 no\nsuch user" * 40),
             ],
             later,
         )

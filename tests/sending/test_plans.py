@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import delete, select, text, update
 
 from accounts.errors import NotFound, PlanRefused
-from accounts.ledger import plans, touches
+from accounts.ledger import claims, plans, touches
 from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Certificate, Decision, PlanMember, SendPlan, Touch
 from accounts.seals import Sealed, digest_of
@@ -175,12 +175,12 @@ def test_a_plan_is_done_when_none_of_its_touches_is_open(world: World) -> None:
     plan_id = certified(world)
     taken = claim(world, plan_id, limit=2)
     with writing(world.engine) as connection:
-        outcomes = [touches.Outcome(touch.id, T.SENT) for touch in taken.touches]
-        touches.record(connection, outcomes, NOW)
+        outcomes = [claims.Outcome(touch.id, T.SENT) for touch in taken.touches]
+        claims.record(connection, outcomes, NOW)
         assert not plans.finish(connection, plan_id)
     last = claim(world, plan_id)
     with writing(world.engine) as connection:
-        touches.record(connection, [touches.Outcome(last.touches[0].id, T.FAILED)], NOW)
+        claims.record(connection, [claims.Outcome(last.touches[0].id, T.FAILED)], NOW)
         assert plans.finish(connection, plan_id)
         assert plans.read_plan(connection, plan_id).state is PlanState.DONE
 
@@ -199,8 +199,8 @@ def test_past_plans_count_what_really_left(world: World) -> None:
     taken = claim(world, plan_id)
     with writing(world.engine) as connection:
         ends = [T.SENT, T.SENT, T.FAILED]
-        outcomes = [touches.Outcome(touch.id, end) for touch, end in zip(taken.touches, ends, strict=True)]
-        touches.record(connection, outcomes, NOW)
+        outcomes = [claims.Outcome(touch.id, end) for touch, end in zip(taken.touches, ends, strict=True)]
+        claims.record(connection, outcomes, NOW)
         past = plans.past_plans(connection, "new-business", before=plan_id + 1)
         assert plans.past_plans(connection, "new-business", before=plan_id) == []
     assert [(one.plan_id, one.size) for one in past] == [(plan_id, 2)]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import ColumnElement, null, text, update
 
-from accounts.ledger import plans, touches
+from accounts.ledger import claims, plans
 from accounts.ledger.engine import reading, writing
 from accounts.models import Account
 from accounts.playbook import load_play
@@ -83,7 +83,7 @@ def break_the_claim(patched: pytest.MonkeyPatch) -> None:
     def nothing(_: Any) -> ColumnElement[Any]:
         return null()
 
-    patched.setattr(touches, "refusal_of", nothing)
+    patched.setattr(claims, "refusal_of", nothing)
 
 
 def after_planning(patched: pytest.MonkeyPatch, deed: Callable[[], None]) -> None:

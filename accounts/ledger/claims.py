@@ -1,0 +1,330 @@
+"""Claiming touches to send them, and keeping what became of each.
+
+Order of truth: the claim is durable, then bytes leave, then the outcome is durable. Whatever dies in between leaves a
+row in `sending`; once its lease is over it is `unknown`, listed, and never sent again by itself (touches.py).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    Case,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    String,
+    TextClause,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    null,
+    or_,
+    select,
+    text,
+    update,
+)  # fmt: skip
+from sqlalchemy.orm import aliased
+
+from accounts.calendar import Calendar, place_of
+from accounts.ledger.brakes import brakes_touch
+from accounts.ledger.touches import move, replan_accounts_of
+from accounts.models import Account, Hold, PlanMember, Stakeholder, Suppression, Touch, Veto
+from accounts.playbook import Window
+from accounts.seals import Sealed
+from accounts.touch_states import Refusal
+from accounts.types import Utc
+from accounts.vocabulary import EmailStatus, HoldCause, HoldScope, Reason, TouchState
+
+#: Touches claimed at once: what a power cut can make unknown. 50 to 200 bound it at almost no cost.
+BATCH = 100
+#: First wait after "later"; doubles with each attempt.
+FIRST_RETRY = timedelta(minutes=15)
+LONGEST_RETRY = timedelta(hours=4)
+#: A server that says "later" this often means no.
+MOST_ATTEMPTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A touch that is ours to send, as the database has it at the moment of the claim."""
+
+    id: int
+    account_id: int
+    stakeholder_id: int
+    address: str
+    play: str
+    play_version: str
+    stage: str
+    content: str
+    content_digest: str
+    not_after: datetime | None
+    #: Claims so far, this one included.
+    attempts: int
+
+    @property
+    def seal(self) -> str:
+        """What this row is worth compared with what was certified; see accounts/seals.py."""
+        return Sealed(
+            self.id, self.stakeholder_id, self.address, self.content, self.content_digest, self.stage, self.play_version
+        ).seal
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One look at a plan: what we may send, whom somebody said no for, whose window is closed."""
+
+    #: Rows looked at; 0 says that nothing is left to claim now.
+    looked: int
+    touches: tuple[Claimed, ...] = ()
+    #: touch id -> reason, of those that were cancelled or came too late.
+    refused: Mapping[int, str] = field(default_factory=dict)
+    #: Those whose window is closed; they wait for its opening.
+    postponed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a claimed touch: sent, failed, unknown; certified for "later", cancelled for "not this"."""
+
+    touch_id: int
+    state: TouchState
+    reason: str | None = None
+    error: str | None = None
+    provider: str | None = None
+    provider_id: str | None = None
+    retry_at: datetime | None = None
+
+
+def claim(
+    connection: Connection, plan_id: int, now: datetime, *, by: str, window: Window, limit: int = BATCH
+) -> Claim:  # fmt: skip
+    """Take up to `limit` certified touches of a plan to send them, asking every "no" once more at this moment.
+
+    Refused ones are cancelled with their reason, late ones expire, and ones outside their window wait for its opening;
+    braked ones are left alone. Two senders never get the same row. Raises IntegrityError when the lock refuses.
+    """
+    looked = connection.execute(_look(connection, plan_id, now, limit)).all()
+    refused = {row.id: row.refusal for row in looked if row.refusal is not None}
+    closed = _closed(looked, refused, window, now)
+    for opens in set(closed.values()):
+        later = [touch_id for touch_id, at in closed.items() if at == opens]
+        connection.execute(update(Touch).where(Touch.id.in_(later)).values(retry_at=opens))
+    late = {touch_id: reason for touch_id, reason in refused.items() if reason == Refusal.TOO_LATE}
+    move(connection, late, TouchState.EXPIRED, now=now)
+    cancelled = {touch_id: reason for touch_id, reason in refused.items() if touch_id not in late}
+    move(connection, cancelled, TouchState.CANCELLED, now=now)
+    free = [row.id for row in looked if row.id not in refused and row.id not in closed]
+    rows = connection.execute(_take(free, now, by)).all() if free else []
+    touches = tuple(sorted((Claimed(*row) for row in rows), key=lambda touch: touch.id))
+    return Claim(len(looked), touches, refused, len(closed))
+
+
+def name_messages(connection: Connection, message_ids: Mapping[int, str]) -> None:
+    """Keep each claimed touch's Message-ID, in the claim's own transaction: later events find their touch by it."""
+    _NAME.perform(connection, [{"touch_id": touch, "name": name} for touch, name in message_ids.items()])
+
+
+def record(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
+    """The outcomes of a batch, in one transaction; the accounts are planned again.
+
+    A row that has left `sending` by other means (its lease was over) takes `sent` only.
+    """
+    _RECORD.perform(connection, [_values(outcome, now) for outcome in outcomes])
+    replan_accounts_of(connection, [outcome.touch_id for outcome in outcomes], now)
+
+
+def retry_at(attempts: int, now: datetime, not_after: datetime | None) -> datetime | None:
+    """When to try again after this many attempts: later each time, a last time at the deadline; None: no more."""
+    if attempts >= MOST_ATTEMPTS or (not_after is not None and now >= not_after):
+        return None
+    wait: timedelta = FIRST_RETRY * 2 ** (attempts - 1)
+    again = now + min(wait, LONGEST_RETRY)
+    return again if not_after is None else min(again, not_after)
+
+
+def refusal_of(now: datetime) -> Case[str | None]:
+    """SQL: the reason why this touch must not leave at `now`, or null. Over touch, its stakeholder and its account.
+
+    The first that is true says why, in the order of accounts/guards.py: what the person said comes first.
+    """
+    return case(
+        (or_(Stakeholder.id.is_(None), Stakeholder.email != Touch.address), _said(Refusal.ADDRESS_CHANGED)),
+        (_anybody_at_this_address(_said_no), _said(Reason.OPTED_OUT)),
+        (_suppressed(now), _said(Reason.SUPPRESSED)),
+        (_anybody_at_this_address(_status(EmailStatus.LEFT)), _said(Reason.LEFT)),
+        (_anybody_at_this_address(_status(EmailStatus.BOUNCED)), _said(Reason.BOUNCED)),
+        (or_(Stakeholder.consent_basis.is_(None), Stakeholder.consent_at > now), _said(Reason.NO_CONSENT)),
+        (or_(Account.first_contacted_at.is_(None), Account.first_contacted_at > now), _said(Reason.NOT_CONTACTED)),
+        (Account.stage != Touch.stage, _said(Refusal.STAGE_CHANGED)),
+        (_held(now, Hold.cause == HoldCause.REPLY), _said(Reason.PAUSED_AFTER_REPLY)),
+        (_held(now, Hold.cause == HoldCause.MEETING), _said(Reason.PAUSED_FOR_MEETING)),
+        (_held(now, Hold.scope == HoldScope.ACCOUNT), _said(Reason.ACCOUNT_HELD)),
+        (_held(now), _said(Reason.STAKEHOLDER_HELD)),
+        (Stakeholder.paused_until > now, _said(Reason.AWAY)),
+        (_vetoed(), _said(Reason.VETOED)),
+        (Stakeholder.owner_conflict, _said(Reason.OWNER_CONFLICT)),
+        (Touch.not_after < now, _said(Refusal.TOO_LATE)),
+        else_=null(),
+    )
+
+
+def _look(connection: Connection, plan_id: int, now: datetime, limit: int) -> Select[Any]:
+    """The next certified touches of a plan, each with the reason against it and the place of its reader."""
+    rows = (
+        select(
+            Touch.id, refusal_of(now).label("refusal"), Touch.timezone, Stakeholder.country,
+            Account.country.label("account_country"),
+        )
+        .outerjoin(Stakeholder, Stakeholder.id == Touch.stakeholder_id)
+        .outerjoin(Account, Account.id == Touch.account_id)
+        .where(
+            Touch.plan_id == plan_id, Touch.state == TouchState.CERTIFIED,
+            or_(Touch.retry_at.is_(None), Touch.retry_at <= now), ~brakes_touch(),
+        )
+        .order_by(Touch.id)
+        .limit(limit)
+    )  # fmt: skip
+    return rows.with_for_update(of=Touch, skip_locked=True) if connection.dialect.name == "postgresql" else rows
+
+
+def _take(touch_ids: Sequence[int], now: datetime, by: str) -> Any:
+    """Compare and set, with every check inside: what changed since the look is not taken."""
+    allowed = exists(
+        select(Stakeholder.id)
+        .join(Account, Account.id == Stakeholder.account_id)
+        .where(Stakeholder.id == Touch.stakeholder_id, refusal_of(now).is_(None))
+        .correlate(Touch)
+    )
+    taken = update(Touch).where(Touch.id.in_(touch_ids), Touch.state == TouchState.CERTIFIED, allowed, ~brakes_touch())
+    values = {"state": TouchState.SENDING, "claimed_at": now, "claimed_by": by, "retry_at": None, "error": None}
+    return taken.values(**values, attempts=Touch.attempts + 1).returning(
+        Touch.id, Touch.account_id, Touch.stakeholder_id, Touch.address, Touch.play, Touch.play_version, Touch.stage,
+        Touch.content, Touch.content_digest, Touch.not_after, Touch.attempts,
+    )  # fmt: skip
+
+
+def _closed(
+    looked: Iterable[Row[Any]], refused: Mapping[int, str], window: Window, now: datetime
+) -> dict[int, datetime]:
+    """Touch id -> the next opening, of those whose reader's window is closed at `now`."""
+    calendars: dict[tuple[str | None, ...], datetime | None] = {}
+    closed: dict[int, datetime] = {}
+    for row in looked:
+        place = (row.timezone, row.country, row.account_country)
+        if place not in calendars:
+            reader = place_of(window, timezone=place[0], country=place[1], account_country=place[2])
+            calendars[place] = Calendar(window, reader).next_allowed(now)
+        opens = calendars[place]
+        if row.id not in refused and opens != now:
+            closed[row.id] = opens or now + LONGEST_RETRY
+    return closed
+
+
+def _exists(rows: Select[Any]) -> ColumnElement[bool]:
+    """Exists for this touch, its stakeholder, its account: however deep the question stands in another one."""
+    return exists(rows.correlate(Touch, Stakeholder, Account))
+
+
+def _said(reason: str) -> ColumnElement[str]:
+    return cast(reason, String(40))
+
+
+def _anybody_at_this_address(condition: Any) -> ColumnElement[bool]:
+    """A no counts for the address, in whichever account it was said."""
+    namesake = aliased(Stakeholder)
+    return _exists(select(namesake.id).where(namesake.email_hash == Stakeholder.email_hash, condition(namesake)))
+
+
+def _said_no(namesake: Any) -> ColumnElement[bool]:
+    return or_(namesake.opted_out_at.is_not(None), namesake.email_status == EmailStatus.COMPLAINED)
+
+
+def _status(status: EmailStatus) -> Any:
+    return lambda namesake: namesake.email_status == status
+
+
+def _suppressed(now: datetime) -> ColumnElement[bool]:
+    """By address, or by domain; the domain's hash stands with the plan's member."""
+    holds = or_(Suppression.expires_at.is_(None), Suppression.expires_at > now)
+    address = select(Suppression.id).where(Suppression.email_hash == Stakeholder.email_hash, holds)
+    domain = (
+        select(Suppression.id)
+        .join(PlanMember, PlanMember.domain_hash == Suppression.domain_hash)
+        .where(PlanMember.plan_id == Touch.plan_id, PlanMember.touch_id == Touch.id)
+        .where(Suppression.email_hash.is_(None), holds)
+    )
+    return or_(_exists(address), _exists(domain))
+
+
+def _held(now: datetime, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    reaches = or_(Hold.scope == HoldScope.ACCOUNT, Hold.stakeholder_id == Touch.stakeholder_id)
+    lasts = and_(Hold.released_at.is_(None), Hold.starts_at <= now, or_(Hold.ends_at.is_(None), Hold.ends_at > now))
+    return _exists(select(Hold.id).where(Hold.account_id == Touch.account_id, reaches, lasts, *conditions))
+
+
+def _vetoed() -> ColumnElement[bool]:
+    concerns = or_(Veto.content.is_(None), Veto.content == Touch.content)
+    return _exists(select(Veto.id).where(Veto.stakeholder_id == Touch.stakeholder_id, concerns))
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """An UPDATE of many rows, each with values of its own: `sets` and `where` speak of them as {name}."""
+
+    sets: str
+    #: Name -> PostgreSQL's word for its type.
+    columns: Mapping[str, str]
+    where: str = "TRUE"
+
+    def perform(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """PostgreSQL gets all values in one statement, SQLite one row after the other: what each does best."""
+        if not rows:
+            return
+        if connection.dialect.name == "sqlite":
+            connection.execute(self._one_row(), rows)
+        else:
+            arrays = {name: [row[name] for row in rows] for name in ("touch_id", *self.columns)}
+            connection.execute(self._all_rows(), arrays)
+
+    def _one_row(self) -> TextClause:
+        named = {name: f":{name}" for name in self.columns}
+        times = [bindparam(name, type_=Utc()) for name, kind in self.columns.items() if kind == "timestamptz"]
+        update_ = f"UPDATE touch SET {self.sets.format(**named)}"
+        return text(f"{update_} WHERE touch.id = :touch_id AND {self.where.format(**named)}").bindparams(*times)
+
+    def _all_rows(self) -> TextClause:
+        named = {name: f"v.{name}" for name in self.columns}
+        casts = [f"CAST(:{name} AS {kind}[])" for name, kind in {"touch_id": "bigint", **self.columns}.items()]
+        source = f"unnest({', '.join(casts)}) AS v (touch_id, {', '.join(self.columns)})"
+        update_ = f"UPDATE touch SET {self.sets.format(**named)} FROM {source}"
+        return text(f"{update_} WHERE touch.id = v.touch_id AND {self.where.format(**named)}")
+
+
+_NAME = _Write("message_id = {name}", {"name": "text"})
+_RECORD = _Write(
+    "state = {state}, reason = {reason}, error = {error}, provider = {provider}, provider_id = {provider_id}, "
+    "retry_at = {retry_at}, sent_at = {sent_at}",
+    {
+        "state": "text", "reason": "text", "error": "text", "provider": "text", "provider_id": "text",
+        "retry_at": "timestamptz", "sent_at": "timestamptz",
+    },
+    "(touch.state = 'sending' OR touch.state = 'unknown' AND {state} = 'sent')",
+)  # fmt: skip
+
+
+def _values(outcome: Outcome, now: datetime) -> dict[str, Any]:
+    return {
+        "touch_id": outcome.touch_id, "state": outcome.state.value, "reason": outcome.reason and str(outcome.reason),
+        "error": _line(outcome.error), "provider": outcome.provider, "provider_id": outcome.provider_id,
+        "retry_at": outcome.retry_at, "sent_at": now if outcome.state is TouchState.SENT else None,
+    }  # fmt: skip
+
+
+def _line(said: str | None) -> str | None:
+    """At most what the column holds, on one line."""
+    return " ".join(said.split())[:300] if said else None
