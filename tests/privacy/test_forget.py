@@ -38,6 +38,7 @@ from accounts.models import (
 from flows.channels.email import Outgoing
 from flows.channels.email.outbox import Outbox
 from flows.forgetting import Erased, forget_person
+from flows.importing import import_paths
 from flows.intake import collect, inbox_of
 from flows.settings import Settings
 from flows.signal_files import Refused, Row, quarantined
@@ -207,6 +208,26 @@ def test_a_late_event_of_an_old_mail_stores_nothing_about_the_person(world: Worl
     with writing(world.engine) as connection:
         recorded = record(connection, [signal("clicked", touch_id=touch), signal("clicked", ALICE)], NOW)
     assert (recorded.new, recorded.forgotten) == (0, 2)
+
+
+def test_no_import_brings_the_person_back_not_even_into_quarantine(
+    world: World, settings: Settings, tmp_path: Path
+) -> None:
+    everything_about(world)
+    erase(world, settings)
+    exported = tmp_path / "crm"
+    exported.mkdir()
+    (exported / "stakeholders.csv").write_text(
+        f"account,email,first_name,last_name,title\nacme,{ALICE},Alice,Example,Head\nnowhere,{ALICE},Alice,Example,Head\n"
+    )
+    (exported / "activities.csv").write_text(
+        "activity,account,stakeholder_email,rep_email,kind,direction,outcome,occurred_at,subject\n"
+        f"a1,acme,{ALICE},ravi@lumenflow.example,call,outbound,connected,2026-11-20,Call with the plant\n"
+    )
+    imported = import_paths(world.engine, [exported], now=NOW, play=play())
+    assert imported.of("stakeholders").forgotten == 2
+    with reading(world.engine) as connection:
+        assert everything(connection).replace("alicent", "").count("alice") == 0
 
 
 def test_files_are_cleaned_and_what_cannot_be_cleaned_is_named(world: World, settings: Settings) -> None:
