@@ -11,7 +11,8 @@ import gc
 import logging
 import sqlite3
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,18 +74,16 @@ def _ask(place: Path | Engine, query: str, groups: Sequence[Sequence[Rule]], val
     gx = great_expectations()
     expectations = [_as_expectation(gx, group, values) for group in groups if group]
     expectations.append(gx.expectations.ExpectTableRowCountToBeBetween(min_value=1, meta={"rules": [SOME_ROWS]}))
-    source = _open_source(gx, place)
     try:
-        batch = source.add_query_asset("rows", query=query).add_batch_definition_whole_table("now").get_batch()
-        result = batch.validate(gx.ExpectationSuite("rules", expectations=expectations), result_format="BOOLEAN_ONLY")
+        with _source(gx, place) as source:
+            batch = source.add_query_asset("rows", query=query).add_batch_definition_whole_table("now").get_batch()
+            suite = gx.ExpectationSuite("rules", expectations=expectations)
+            results = batch.validate(suite, result_format="BOOLEAN_ONLY").results
     except Exception as error:  # whatever its many layers raise: unjudged is not passed
         said = str(error).splitlines()[0] if str(error) else "no word"
         return Judgement(crashed=(f"{type(error).__name__}: {said}",))
-    finally:
-        source.get_execution_engine().close()
     answers = [
-        (tuple(one.expectation_config.meta["rules"]), bool(one.success), str(one.exception_info))
-        for one in result.results
+        (tuple(one.expectation_config.meta["rules"]), bool(one.success), str(one.exception_info)) for one in results
     ]
     return conclude([rule.id for group in groups for rule in group], answers)
 
@@ -114,25 +113,38 @@ def great_expectations() -> Any:
     return gx
 
 
-def _open_source(gx: Any, place: Path | Engine) -> Any:
-    """A source that can only read. Addresses go to the driver and never into a configuration."""
+@contextmanager
+def _source(gx: Any, place: Path | Engine) -> Iterator[Any]:
+    """A source that can only read. Addresses go to the driver and never into a configuration; connections that the
+    library forgets to close are closed here."""
     from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    opened: list[Any] = []
+
+    def opening() -> Any:
+        opened.append(_open_file(place) if isinstance(place, Path) else _open_server(place))
+        return opened[-1]
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    if isinstance(place, Path):
-        opening = {"creator": lambda: _open_file(place)}
-        return context.data_sources.add_sqlite("rows", connection_string="sqlite://", kwargs=opening)
-    placeholder = "postgresql+psycopg://ledger@ledger/ledger"
-    kwargs = {"connect_args": _read_only(place)}
-    return context.data_sources.add_postgres("rows", connection_string=placeholder, kwargs=kwargs)
+    add = context.data_sources.add_sqlite if isinstance(place, Path) else context.data_sources.add_postgres
+    placeholder = "sqlite://" if isinstance(place, Path) else "postgresql+psycopg://ledger@ledger/ledger"
+    source = add("rows", connection_string=placeholder, kwargs={"creator": opening})
+    try:
+        yield source
+    finally:
+        source.get_execution_engine().close()
+        for connection in opened:
+            connection.close()
 
 
 def _open_file(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE, check_same_thread=False)
 
 
-def _read_only(engine: Engine) -> dict[str, Any]:
+def _open_server(engine: Engine) -> Any:
+    import psycopg
+
     _, arguments = engine.dialect.create_connect_args(engine.url)
     limits = ("default_transaction_read_only=on", f"statement_timeout={LONGEST_RULE}s", "timezone=UTC", "work_mem=64MB")
-    return {**arguments, "options": " ".join(f"-c {limit}" for limit in limits)}
+    return psycopg.connect(**{**arguments, "options": " ".join(f"-c {limit}" for limit in limits)})

@@ -26,7 +26,8 @@ FALSE = {"false", "f", "no", "n", "0"}
 WIDTHS = {Kind.KEY: 120, Kind.WORD: 40, Kind.CHOICE: 40, Kind.COUNTRY: 40, Kind.CURRENCY: 40, Kind.EMAIL: 320}
 LONGEST_LINE = 300
 
-_ADDRESS = re.compile(r"[^\s@<>\"',;:()\[\]\\]+@(?:[a-z0-9-]+\.)+[a-z0-9-]*[a-z0-9]").fullmatch
+#: Atoms of RFC 5322 in lower case: nothing that needs quotes, so nothing that could end a header.
+_ADDRESS = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@(?:[a-z0-9-]+\.)+[a-z0-9-]*[a-z0-9]").fullmatch
 _SITE = re.compile(r"(?:https?://)?(?:www\.)?([^/?#:\s]*).*")
 _MONEY = re.compile(r"-?\d{1,12}(?:\.\d+)?").fullmatch
 _BLANKS = re.compile(r"\s+")
@@ -120,7 +121,7 @@ def _address(address: str) -> object:
         ascii_form = f"{local}@{domain.encode('idna').decode()}"
     except UnicodeError:
         return _BAD
-    return ascii_form if local.isascii() and _ADDRESS(ascii_form) and len(ascii_form) <= 320 else _BAD
+    return ascii_form if _ADDRESS(ascii_form) and len(ascii_form) <= 320 else _BAD
 
 
 def _remembering(read: Callable[[str], object]) -> Callable[[Sequence[str]], Column]:
@@ -188,5 +189,5 @@ def _truth(value: str) -> object:
 def _zone(value: str) -> object:
     try:
         return ZoneInfo(value).key
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         return _BAD

@@ -92,7 +92,7 @@ class Reading(_Frozen):
 class MappingFile(_Frozen):
     source: str = Field("csv", max_length=40)
     owners: Literal["as given", "latest opportunity"] = "as given"
-    read: tuple[Reading, ...] = Field(min_length=1)
+    read: tuple[Reading, ...]
 
     def readings_of(self, file: str) -> tuple[Reading, ...]:
         """How a file of this name is read; a file may hold several datasets."""
@@ -115,6 +115,8 @@ def load_mapping(path: Path) -> MappingFile:
     """Raises ContentRefused with file, line, key and what would be valid."""
     marked, _ = read_yaml(path)
     mapping = validated(marked, MappingFile)
+    if not mapping.read:
+        marked.refuse("the mapping reads no file", "read", cure="add a line: - file: …")
     for number, reading in enumerate(mapping.read):
         _check(marked, number, reading)
     return mapping
@@ -185,7 +187,7 @@ def _check_formats(marked: Marked, number: int, reading: Reading) -> None:
 def _is_zone(name: str) -> bool:
     try:
         return bool(ZoneInfo(name))
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         return False
 
 
