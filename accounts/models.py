@@ -73,8 +73,7 @@ class Account(Base):
     source: Mapped[word | None]
     source_id: Mapped[slug | None]
     synced_at: Mapped[utc | None]
-    #: What tracking has digested: the `synced_at` it saw and the rules it went by. It looks again when either differs.
-    tracked_sync_at: Mapped[utc | None]
+    #: The rules tracking went by when it last digested the facts; null since one of them changed.
     tracked_rules: Mapped[word | None]
     #: Where the facts want the account to be while the move is refused; null when they agree with its stage.
     refused_stage: Mapped[word | None]
@@ -174,7 +173,7 @@ class SendPlan(Base):
 
 
 class PlanMember(Base):
-    """What a plan was frozen with: the seal is a digest over everything of a touch that must not change before it leaves.
+    """What a plan was frozen with; the seal is a digest over all that must not change before the touch leaves.
 
     No address in here: the hashes stand for it, so that the row may outlive an erasure.
     """

@@ -181,7 +181,7 @@ def mark_seen(connection: Connection, dataset: str, now: datetime) -> None:
 
 
 def mark_changed(connection: Connection, dataset: str, now: datetime) -> None:
-    """Planning must look again at every account whose facts changed, and at those a changed rep owns."""
+    """Tracking and planning must look again at every account whose facts changed, and at those a changed rep owns."""
     of_this = CHANGE.c.dataset == dataset
     if dataset == "reps":
         changed = select(Rep.id).join(REPS, REPS.c.email == Rep.email).join(CHANGE, CHANGE.c.entry == REPS.c.entry)
@@ -189,7 +189,8 @@ def mark_changed(connection: Connection, dataset: str, now: datetime) -> None:
     else:
         columns = (CHANGE.c.account_id, CHANGE.c.former_account_id)
         concerned = Account.id.in_(union(*(select(column).where(of_this) for column in columns)))
-    connection.execute(update(Account).where(concerned, Account.replan_at.is_distinct_from(now)).values(replan_at=now))
+    unmarked = or_(Account.replan_at.is_distinct_from(now), Account.tracked_rules.is_not(None))
+    connection.execute(update(Account).where(concerned, unmarked).values(replan_at=now, tracked_rules=None))
 
 
 def link_parents(connection: Connection, files: Sequence[int]) -> None:

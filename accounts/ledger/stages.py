@@ -38,11 +38,11 @@ class Refused(NamedTuple):
 def find_changed(connection: Connection, play: str, rules: str, now: datetime) -> list[int]:
     """Accounts of the play, or of none yet, with facts tracking has not seen; ids in order.
 
-    That is: synced since, to be planned again, or judged by other rules than `rules`, a digest of the play's.
+    That is: marked by an import that changed a fact, to be planned again, or judged by other rules than `rules`, a
+    digest of the play's. An export that only says again what is known costs nothing here.
     """
     unseen = or_(
         Account.tracked_rules.is_distinct_from(rules),
-        Account.synced_at.is_distinct_from(Account.tracked_sync_at),
         Account.replan_at <= now,
     )
     return list(connection.scalars(select(Account.id).where(_in_play_or_none(play), unseen).order_by(Account.id)))
@@ -117,10 +117,10 @@ def enter_play(connection: Connection, play: str, ids: Collection[int]) -> None:
 
 
 def mark_digested(connection: Connection, ids: Collection[int], rules: str) -> None:
-    """Tracking has seen all facts of these accounts; it looks again when they are synced, or the rules change."""
+    """Tracking has seen all facts of these accounts; it looks again when one or the rules change."""
     for chunk in chunks(sorted(ids)):
         seen = update(Account).where(Account.id.in_(chunk))
-        connection.execute(seen.values(tracked_sync_at=Account.synced_at, tracked_rules=rules))
+        connection.execute(seen.values(tracked_rules=rules))
 
 
 def date_stages(connection: Connection, ids: Collection[int], now: datetime) -> None:

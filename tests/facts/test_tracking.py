@@ -36,14 +36,14 @@ def change(world: World, table: type[Any], id: int, **values: Any) -> None:
 
 
 def synced(world: World, account: str, at: datetime = LATER, **values: Any) -> None:
-    """The CRM confirmed the account at `at`, with these values."""
-    change(world, Account, world.accounts[account], synced_at=at, **values)
+    """The CRM said something new of the account at `at`: these values."""
+    change(world, Account, world.accounts[account], synced_at=at, tracked_rules=None, **values)
 
 
 def add(world: World, table: type[Any], account: str, **values: Any) -> int:
     with writing(world.engine) as connection:
         row = insert(table).values(account_id=world.accounts[account], **values).returning(table.id)
-        connection.execute(update(Account).where(Account.id == world.accounts[account]).values(synced_at=LATER))
+        connection.execute(update(Account).where(Account.id == world.accounts[account]).values(synced_at=LATER, tracked_rules=None))
         return int(connection.execute(row).scalar_one())
 
 

@@ -260,7 +260,6 @@ def upgrade() -> None:
         sa.Column("source", sa.String(length=40), nullable=True),
         sa.Column("source_id", sa.String(length=120), nullable=True),
         sa.Column("synced_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("tracked_sync_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("tracked_rules", sa.String(length=40), nullable=True),
         sa.Column("refused_stage", sa.String(length=40), nullable=True),
         sa.Column("replan_at", sa.DateTime(timezone=True), nullable=True),
