@@ -118,11 +118,12 @@ class Planner:
         """One answer per person, in the order of `account.people`."""
         group = self._look_at(account)
         answers = [self._answer(person, group) for person in account.people]
-        ready = [answer for answer in answers if isinstance(answer, _Ready)]
-        if not ready:
+        if not group.ready:
             return cast(list[Said], answers)
-        turns = self._share_room(group, ready)
-        return [turns[answer.person_id] if isinstance(answer, _Ready) else answer for answer in answers]
+        turns = self._share_room(group)
+        return [
+            turns[person.id] if said is None else said for person, said in zip(account.people, answers, strict=True)
+        ]
 
     def calendar_of(self, person: Person, account: Account) -> Calendar:
         """The recipient's clock and holidays; one calendar per place, since most people share one."""
@@ -137,11 +138,11 @@ class Planner:
     def _look_at(self, account: Account) -> "_Group":
         refusal = _first_account_refusal(account, self.play, self.now)
         if refusal is not None:
-            return _Group(account, _refused(refusal), self.now, (), None)
+            return _Group(account, _refused(refusal), self.now, (), None, [])
         begins = max(account.stage_entered_at or _LONG_AGO, account.first_contacted_at or _LONG_AGO)
         mails = self._counted(account)
         free = free_at(mails, self.play.caps.account_per_week)
-        return _Group(account, None, begins, mails, free)
+        return _Group(account, None, begins, mails, free, [])
 
     def _counted(self, account: Account) -> Sequence[Mail]:
         """The mails that count for caps, newest first. One that waits in a send plan may leave any moment: now."""
@@ -155,7 +156,7 @@ class Planner:
 
     # Chapter two: the person.
 
-    def _answer(self, person: Person, group: "_Group") -> "Said | _Ready":
+    def _answer(self, person: Person, group: "_Group") -> "Said | None":
         account, now = group.account, self.now
         for guard in THE_PERSON_SAID_NO:
             refusal = guard(person, account, now)
@@ -171,7 +172,7 @@ class Planner:
             return Touch(*account.open[person.id])
         return self._next_step(person, group)
 
-    def _next_step(self, person: Person, group: "_Group") -> "Said | _Ready":
+    def _next_step(self, person: Person, group: "_Group") -> "Said | None":
         steps = self._sequences.get((group.account.stage, person.role))
         if steps is None:
             return _UNKNOWN_ROLE if person.role == Role.UNKNOWN else _NO_CONTENT
@@ -184,8 +185,8 @@ class Planner:
 
     def _when(
         self, step: "_Step", person: Person, group: "_Group", vetoes: Mapping[str | None, datetime]
-    ) -> "Said | _Ready":
-        """Is this step's time now? Too early, no longer, no room, too late, closed, or ready for the group's turn."""
+    ) -> "Said | None":
+        """Is this step's time now? Too early, no longer, no room, too late, closed; or ready, and the group decides."""
         now, account = self.now, group.account
         stops = ended_stops(account, person.id, now) if account.holds else ()
         due = self._due(step, person, group, vetoes, stops)
@@ -199,7 +200,7 @@ class Planner:
             return Wait(Reason.PERSON_CAP, calendar.next_allowed(free), step.key)
         due = self._could_go_out(step, person, group, due, free)
         opens = calendar.next_allowed(due)
-        not_after = elapse(opens or due, step.not_after, stops)
+        not_after = elapse(opens or due, step.not_after, stops) if stops else (opens or due) + step.not_after
         if now > not_after:
             return Wait(Reason.LATE_STEP, None, step.key, not_after)
         allowed = calendar.next_allowed(now)
@@ -207,7 +208,8 @@ class Planner:
             return Wait(calendar.why_closed(now), allowed, step.key)
         silent_since = person.last_at or _LONG_AGO
         turn = (self._priority.get(person.role, len(self._priority)), silent_since, person.id)
-        return _Ready(turn, person.id, step.key, opens, not_after, calendar)
+        group.ready.append(_Ready(turn, person.id, step.key, opens, not_after, calendar))
+        return None
 
     def _due(
         self,
@@ -222,7 +224,7 @@ class Planner:
         begins = group.begins if previous is None or previous < group.begins else previous
         if vetoes:
             begins = max(begins, *vetoes.values())
-        due = elapse(begins, step.after, stops)
+        due = elapse(begins, step.after, stops) if stops else begins + step.after
         every = self._every.get(group.account.stage)
         if every is not None and previous is not None and previous + every > due:
             return previous + every
@@ -251,10 +253,10 @@ class Planner:
 
     # Chapter three: the group.
 
-    def _share_room(self, group: "_Group", ready: "list[_Ready]") -> dict[int, Said]:
+    def _share_room(self, group: "_Group") -> dict[int, Said]:
         """Deals the account's room to those who are ready: wanted roles first, then whoever waited longest."""
         room = _Room(group.mails, self.play, self.now)
-        return {one.person_id: room.take(one) for one in sorted(ready, key=lambda one: one.turn)}
+        return {one.person_id: room.take(one) for one in sorted(group.ready, key=lambda one: one.turn)}
 
 
 def elapse(start: datetime, span: timedelta, stops: Iterable[tuple[datetime, datetime]]) -> datetime:
@@ -308,6 +310,8 @@ class _Group(NamedTuple):
     mails: Sequence[Mail]
     #: Since when, or from when on, the account's week has room; None: always had.
     free: datetime | None
+    #: Whose step could leave now; answered last, since they share the room.
+    ready: "list[_Ready]"
 
 
 class _Ready(NamedTuple):

@@ -12,12 +12,12 @@ from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.planning import Look, accounts_of, lock, notice, store
 from accounts.ledger.snapshots import read_accounts, read_standing
-from accounts.planning import Planner, Touch
+from accounts.planning import Never, Planner, Said, Touch, Wait
 from accounts.playbook import Play
 from accounts.vocabulary import Answer, Reason
 
-#: Accounts per shard: one short transaction of about a tenth of a second, some 20 MB.
-SHARD = 2000
+#: Accounts per shard: one short transaction of about a tenth of a second, some 10 MB.
+SHARD = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,28 +81,30 @@ def look(engine: Engine, play: Play, now: datetime, accounts: Collection[int] | 
 class _Tally:
     def __init__(self) -> None:
         self.accounts = self.people = self.new_touches = self.changed = 0
-        self.kinds: Counter[tuple[Answer, Reason | None]] = Counter()
+        self.kinds: Counter[tuple[type[Said], Reason | None]] = Counter()
 
     def add(self, looks: list[Look], changed: int) -> None:
         self.accounts += len(looks)
         self.changed += changed
-        for read, answers in looks:
-            self.people += len(answers)
-            for answer, old in zip(answers, read.decisions, strict=True):
-                if isinstance(answer, Touch):
-                    self.kinds[Answer.TOUCH, None] += 1
-                    self.new_touches += old is None or old[0] != Answer.TOUCH or old[3] != answer.content
-                else:
-                    self.kinds[answer.answer, answer.reason] += 1
+        self.people += sum(len(answers) for _, answers in looks)
+        self.kinds.update((type(said), said.reason) for _, answers in looks for said in answers)
+        self.new_touches += sum(
+            isinstance(said, Touch) and (old is None or old[0] != Answer.TOUCH or old[3] != said.content)
+            for read, answers in looks
+            for said, old in zip(answers, read.decisions, strict=True)
+        )
 
     def decided(self, play: Play, now: datetime) -> Decided:
         answers: Counter[Answer] = Counter()
         reasons: Counter[Reason] = Counter()
-        for (answer, reason), count in self.kinds.items():
-            answers[answer] += count
+        for (kind, reason), count in self.kinds.items():
+            answers[_ANSWERS[kind]] += count
             if reason is not None:
                 reasons[reason] += count
         return Decided(
             play.key, now, self.accounts, self.people, dict(answers), dict(reasons.most_common()), self.new_touches,
             self.changed,
         )  # fmt: skip
+
+
+_ANSWERS: dict[type[Said], Answer] = {Touch: Answer.TOUCH, Wait: Answer.WAIT, Never: Answer.NEVER}
