@@ -43,7 +43,8 @@ def synced(world: World, account: str, at: datetime = LATER, **values: Any) -> N
 def add(world: World, table: type[Any], account: str, **values: Any) -> int:
     with writing(world.engine) as connection:
         row = insert(table).values(account_id=world.accounts[account], **values).returning(table.id)
-        connection.execute(update(Account).where(Account.id == world.accounts[account]).values(synced_at=LATER, tracked_rules=None))
+        told = update(Account).where(Account.id == world.accounts[account])
+        connection.execute(told.values(synced_at=LATER, tracked_rules=None))
         return int(connection.execute(row).scalar_one())
 
 
