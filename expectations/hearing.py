@@ -50,7 +50,7 @@ def hear(engine: Engine, tables: Sequence[tuple[str, str]], rules: Sequence[Rule
         if engine.dialect.name == "postgresql":  # SQLite's file was opened for reading only
             asker.execute_query_in_transaction(text("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"))
         asset = source.add_query_asset("plan", query=f"SELECT * FROM {ROWS}")
-        batch = asset.add_batch_definition_whole_table("now").get_batch()
+        batch = asset.get_batch(asset.build_batch_request())
         result = batch.validate(_suite(gx, rules), result_format="BOOLEAN_ONLY")
         said = [(r.expectation_config.meta["rule"], bool(r.success), str(r.exception_info)) for r in result.results]
         broken = {id for id, kept, trouble in said if not kept and CRASHED not in trouble}
@@ -107,4 +107,5 @@ def _open_server(engine: Engine) -> Any:
     import psycopg
 
     _, arguments = engine.dialect.create_connect_args(engine.url)
-    return psycopg.connect(**{**arguments, "options": f"-c timezone=UTC -c statement_timeout={PATIENCE}s"})
+    options = f"-c timezone=UTC -c work_mem=64MB -c statement_timeout={PATIENCE}s"
+    return psycopg.connect(**{**arguments, "options": options})

@@ -88,15 +88,36 @@ SELECT d.content, d.content_digest, d.stage, step.column2 AS play_stage,
   LEFT JOIN {usual} AS share ON share.column1 = d.stage
 """
 
-#: Each address of the plan at which somebody said no, in whichever account, or that takes no mail.
+#: Each touch somebody said no to: at its address, in whichever account; for its person, its account, its content.
+#: CROSS JOIN keeps SQLite from walking the large table to look things up in the small one.
 _NOES = """
-SELECT n.email_hash,
-       max(CASE WHEN n.opted_out_at IS NOT NULL OR n.email_status = 'complained' THEN 1 ELSE 0 END) AS opted_out,
-       max(CASE WHEN n.email_status = 'left' THEN 1 ELSE 0 END) AS gone,
-       max(CASE WHEN n.email_status = 'bounced' THEN 1 ELSE 0 END) AS bounced
-  FROM plan_touches t CROSS JOIN stakeholder n
- WHERE n.email_hash = t.email_hash AND (n.opted_out_at IS NOT NULL OR n.email_status <> 'ok')
- GROUP BY n.email_hash
+SELECT noes.id,
+       max(CASE WHEN noes.no = 'opted_out' THEN 1 ELSE 0 END) AS opted_out,
+       max(CASE WHEN noes.no = 'suppressed' THEN 1 ELSE 0 END) AS suppressed,
+       max(CASE WHEN noes.no = 'left' THEN 1 ELSE 0 END) AS gone,
+       max(CASE WHEN noes.no = 'bounced' THEN 1 ELSE 0 END) AS bounced,
+       max(CASE WHEN noes.no = 'held' THEN 1 ELSE 0 END) AS held,
+       max(CASE WHEN noes.no = 'vetoed' THEN 1 ELSE 0 END) AS vetoed
+  FROM (
+    SELECT t.id, CASE WHEN n.opted_out_at IS NOT NULL OR n.email_status = 'complained' THEN 'opted_out'
+                      ELSE n.email_status END AS no
+      FROM plan_touches t CROSS JOIN stakeholder n
+     WHERE n.email_hash = t.email_hash AND (n.opted_out_at IS NOT NULL OR n.email_status <> 'ok')
+    UNION ALL
+    SELECT t.id, 'suppressed' FROM plan_touches t CROSS JOIN suppression x
+     WHERE x.email_hash = t.email_hash AND (x.expires_at IS NULL OR x.expires_at > {now})
+    UNION ALL
+    SELECT t.id, 'suppressed' FROM plan_touches t CROSS JOIN suppression x
+     WHERE x.domain_hash = t.domain_hash AND x.email_hash IS NULL AND (x.expires_at IS NULL OR x.expires_at > {now})
+    UNION ALL
+    SELECT t.id, 'held' FROM plan_touches t CROSS JOIN hold h
+     WHERE h.account_id = t.account_id AND (h.scope = 'account' OR h.stakeholder_id = t.stakeholder_id)
+       AND h.released_at IS NULL AND h.starts_at <= {now} AND (h.ends_at IS NULL OR h.ends_at > {now})
+    UNION ALL
+    SELECT t.id, 'vetoed' FROM plan_touches t CROSS JOIN veto w
+     WHERE w.stakeholder_id = t.stakeholder_id AND (w.content IS NULL OR w.content = t.content)
+  ) AS noes
+ GROUP BY noes.id
 """
 
 #: Each mail to an account of the plan in the last seven days that left, may have left, or may leave any moment.
@@ -118,16 +139,9 @@ SELECT t.id AS touch_id, t.address, {well_formed} AS well_formed, t.content, t.s
        s.email AS current_address, s.consent_basis, s.consent_at, s.paused_until, s.owner_conflict,
        a.stage AS account_stage, a.first_contacted_at, coalesce(a.stage IN ({nurtured}), 1 = 0) AS nurtured,
        r.email AS rep_email, c.play_stage, c.same_words, c.expires, c.usual_share, c.sent_before,
-       coalesce(n.opted_out, 0) = 1 AS opted_out, coalesce(n.gone, 0) = 1 AS gone,
-       coalesce(n.bounced, 0) = 1 AS bounced,
-       EXISTS (SELECT 1 FROM suppression x WHERE (x.email_hash = t.email_hash
-               OR x.domain_hash = t.domain_hash AND x.email_hash IS NULL)
-               AND (x.expires_at IS NULL OR x.expires_at > {now})) AS suppressed,
-       EXISTS (SELECT 1 FROM hold h WHERE h.account_id = t.account_id
-               AND (h.scope = 'account' OR h.stakeholder_id = t.stakeholder_id) AND h.released_at IS NULL
-               AND h.starts_at <= {now} AND (h.ends_at IS NULL OR h.ends_at > {now})) AS held,
-       EXISTS (SELECT 1 FROM veto w WHERE w.stakeholder_id = t.stakeholder_id
-               AND (w.content IS NULL OR w.content = t.content)) AS vetoed,
+       coalesce(n.opted_out, 0) = 1 AS opted_out, coalesce(n.suppressed, 0) = 1 AS suppressed,
+       coalesce(n.gone, 0) = 1 AS gone, coalesce(n.bounced, 0) = 1 AS bounced, coalesce(n.held, 0) = 1 AS held,
+       coalesce(n.vetoed, 0) = 1 AS vetoed,
        coalesce(to_person.mails, 0) AS person_mails, coalesce(to_account.mails, 0) AS account_mails,
        {person_cap} AS person_cap, {account_cap} AS account_cap, place.copy, place.place_in_account,
        whole.plan_size
@@ -138,7 +152,7 @@ SELECT t.id AS touch_id, t.address, {well_formed} AS well_formed, t.content, t.s
   LEFT JOIN account a ON a.id = t.account_id
   LEFT JOIN rep r ON r.id = t.rep_id
   LEFT JOIN plan_contents c ON c.content = t.content AND c.content_digest = t.content_digest AND c.stage = t.stage
-  LEFT JOIN plan_noes n ON n.email_hash = t.email_hash
+  LEFT JOIN plan_noes n ON n.id = t.id
   LEFT JOIN (SELECT stakeholder_id, count(*) AS mails FROM plan_mails GROUP BY stakeholder_id) AS to_person
             ON to_person.stakeholder_id = t.stakeholder_id
   LEFT JOIN (SELECT account_id, count(*) AS mails FROM plan_mails GROUP BY account_id) AS to_account
