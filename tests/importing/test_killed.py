@@ -1,0 +1,56 @@
+"""An import that is killed or interrupted at any moment leaves a ledger that the next one continues from."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, inspect
+
+from tests.importing.files import crm, person, stored, take
+
+#: Imports the people, and stops dead when it is told that a step begins.
+PROGRAM = """
+import sys, time
+from pathlib import Path
+from accounts.ledger.engine import open_ledger
+from flows.importing import import_paths
+from tests.cast import NOW
+from tests.plays import small_play
+
+def tell(what, done, of):
+    if what.startswith(sys.argv[3]):
+        print("now", flush=True)
+        time.sleep(60)
+
+import_paths(open_ledger(sys.argv[1]), [Path(sys.argv[2])], now=NOW, play=small_play(), progress=tell)
+"""
+PEOPLE = [person(f"p{number}", "acme" if number % 2 else "globex") for number in range(11_000)]
+
+
+@pytest.mark.parametrize(
+    ("moment", "blow"),
+    [("reading", signal.SIGKILL), ("reading", signal.SIGINT), ("judging", signal.SIGKILL)],
+    ids=["killed while reading", "interrupted while reading", "killed when all is written and nothing committed"],
+)
+def test_the_next_import_continues(database: Engine, tmp_path: Path, moment: str, blow: signal.Signals) -> None:
+    folder = crm(tmp_path / "crm", stakeholders=[*PEOPLE, person("kim", "nowhere")])
+    people = folder / "stakeholders.csv"
+    take(database, folder / "reps.csv", folder / "accounts.csv")
+    url = database.url.render_as_string(hide_password=False)
+    child = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, url, str(people), moment],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert child.stdout
+    with child, child.stdout:
+        assert child.stdout.readline() == "now\n"
+        child.send_signal(blow)
+        assert child.wait(30) != 0
+    assert stored(database, "stakeholders") == []
+    taken = take(database, people).of("stakeholders")
+    assert (taken.added, taken.quarantined) == (11_000, 1)
+    assert len(stored(database, "stakeholders")) == 11_000
+    assert not [name for name in inspect(database).get_table_names() if name.startswith("incoming")]
+    assert not list(tmp_path.glob("*-incoming*"))
