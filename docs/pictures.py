@@ -38,17 +38,21 @@ def photograph_files(page: Page) -> None:
     brief = max((DEMO / "briefs").glob("*.html"), key=lambda path: path.stat().st_size)
     for name, path in {"brief": brief, "demo": DEMO / "index.html"}.items():
         page.goto(path.resolve().as_uri())
-        page.screenshot(path=PICTURES / f"{name}.png", full_page=name == "demo")
+        page.screenshot(path=PICTURES / f"{name}.png")
 
 
 def photograph_prefect(page: Page, ui: str) -> None:
-    """What an operator sees first, the newest nurture run, and what a marketer reads there."""
+    """What an operator sees first, and what a marketer reads there."""
     page.goto(f"{ui}/runs")
-    page.wait_for_timeout(4000)
+    page.get_by_text("nurture-accounts").first.wait_for()
+    page.wait_for_timeout(2000)
     page.screenshot(path=PICTURES / "prefect-runs.png")
-    page.goto(f"{ui}/artifacts")
-    page.wait_for_timeout(3000)
-    page.screenshot(path=PICTURES / "prefect-artifacts.png")
+    for key in ("nurture-new-business", "track-new-business"):
+        page.goto(f"{ui}/artifacts/key/{key}")
+        page.locator("a[href*='/artifacts/artifact/']").first.click()
+        page.get_by_text("As of").first.wait_for()
+        page.wait_for_timeout(1000)
+        page.screenshot(path=PICTURES / f"prefect-{key.partition('-')[0]}.png")
 
 
 if __name__ == "__main__":
