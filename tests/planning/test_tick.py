@@ -8,7 +8,7 @@ from sqlalchemy import delete, event, func, insert, select, update
 
 from accounts.identity import domain_hash, email_hash
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.planning import reprieve, skip
+from accounts.ledger.planning import Look, reprieve, skip, store
 from accounts.models import (
     Account,
     Activity,
@@ -22,7 +22,7 @@ from accounts.models import (
     Touch,
     Veto,
 )
-from accounts.planning import Said, Wait
+from accounts.planning import Never, Said, Wait
 from accounts.playbook import Approvals, Play
 from accounts.tick import decide, look
 from accounts.vocabulary import Answer, Reason
@@ -95,6 +95,18 @@ def test_every_stakeholder_gets_an_answer_with_a_reason(world: World) -> None:
     assert (decided.accounts, decided.people, decided.changed, decided.new_touches) == (5, 11, 11, 2)
     assert decided.answers == {Answer.TOUCH: 2, Answer.WAIT: 5, Answer.NEVER: 4}
     assert decided.reasons[Reason.STAGGERED] == 3
+
+
+@pytest.mark.parametrize("kind", [Never, Wait])
+def test_no_reason_is_lost_on_its_way_into_the_ledger(world: World, kind: type) -> None:
+    """Promise 4: whatever planning says of somebody is what the ledger says."""
+    for reason in Reason:
+        said = Never(reason) if kind is Never else Wait(reason, None)
+        looks = [one for one in look(world.engine, small_play(), NOW) if one.read.account.id == world.accounts["acme"]]
+        with writing(world.engine) as connection:
+            store(connection, [Look(one.read, [said] * len(one.answers)) for one in looks], small_play(), NOW)
+        stored = [row for row in decisions(world).values() if row.account_id == world.accounts["acme"]]
+        assert [(row.answer, row.reason) for row in stored] == [(said.answer, reason)] * 6
 
 
 def test_a_touch_carries_all_that_sending_needs(world: World) -> None:
