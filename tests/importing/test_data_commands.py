@@ -9,7 +9,11 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine
 
 from accounts.errors import ContentRefused, InputRefused, NotFound
+from expectations.readiness import READINESS
+from expectations.rules import ROW_IS_WHOLE, VALUES_CAN_BE_READ
 from flows.cli import tandem
+from flows.importing.datasets import DATASETS
+from flows.importing.mapping import Reading
 from tests.cast import NOW
 from tests.importing.files import crm, person, stored, write
 
@@ -90,3 +94,15 @@ def test_what_cannot_be_done_is_refused(say: Say, tmp_path: Path) -> None:
 def test_the_manual_ends_with_a_command_one_can_paste(words: list[str]) -> None:
     said = CliRunner().invoke(tandem, [*words, "--help"]).output
     assert f"Example: tandem {' '.join(words)}" in said
+
+
+def test_the_manual_names_every_column_and_every_rule() -> None:
+    manual = (EXAMPLES.parent / "docs" / "importing.md").read_text()
+    for dataset in DATASETS.values():
+        part = manual.partition(f"### {dataset.name}.csv")[2].partition("###")[0]
+        assert [field.name for field in dataset.fields if f"| `{field.name}`" not in part] == []
+        shared = (ROW_IS_WHOLE, VALUES_CAN_BE_READ)
+        rules = [rule for rule in dataset.suite.rules if rule not in shared]
+        assert [rule.sentence for rule in rules if f"- {rule.sentence}" not in part] == []
+    assert [rule.sentence for rule in READINESS.rules if f"- {rule.sentence}" not in manual] == []
+    assert [key for key in Reading.model_fields if f"| `{key}" not in manual] == []
