@@ -102,6 +102,7 @@ def test_each_no_is_also_inside_the_update_that_claims(world: World, subtests: p
             assert connection.execute(claims._take([alice], NOW, "test")).all() == []
     with tried(world.engine) as connection:
         assert len(connection.execute(claims._take([alice], NOW, "test")).all()) == 1
+        assert connection.execute(claims._take([alice], NOW, "other")).all() == [], "compare and set: once"
 
 
 def test_a_colleague_who_said_nothing_still_gets_theirs(world: World) -> None:
