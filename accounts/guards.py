@@ -24,6 +24,9 @@ class Refusal(NamedTuple):
     until: datetime | None = None
 
 
+#: Looked up once: an enum's member costs more than the rest of a guard, and guards are asked millions of times.
+COMPLAINED, GONE, BOUNCED = EmailStatus.COMPLAINED, EmailStatus.LEFT, EmailStatus.BOUNCED
+
 PersonGuard = Callable[[Person, Account, datetime], Refusal | None]
 AccountGuard = Callable[[Account, Play, datetime], Refusal | None]
 
@@ -33,7 +36,7 @@ AccountGuard = Callable[[Account, Play, datetime], Refusal | None]
 
 def opted_out(person: Person, account: Account, now: datetime) -> Refusal | None:
     """They unsubscribed, or marked a mail as spam, which says the same."""
-    if person.email_status == EmailStatus.COMPLAINED:
+    if person.email_status == COMPLAINED:
         return Refusal(Reason.OPTED_OUT)
     return Refusal(Reason.OPTED_OUT) if person.opted_out_at is not None and person.opted_out_at <= now else None
 
@@ -46,11 +49,11 @@ def suppressed(person: Person, account: Account, now: datetime) -> Refusal | Non
 
 
 def left(person: Person, account: Account, now: datetime) -> Refusal | None:
-    return Refusal(Reason.LEFT) if person.email_status == EmailStatus.LEFT else None
+    return Refusal(Reason.LEFT) if person.email_status == GONE else None
 
 
 def bounced(person: Person, account: Account, now: datetime) -> Refusal | None:
-    return Refusal(Reason.BOUNCED) if person.email_status == EmailStatus.BOUNCED else None
+    return Refusal(Reason.BOUNCED) if person.email_status == BOUNCED else None
 
 
 def no_consent(person: Person, account: Account, now: datetime) -> Refusal | None:
@@ -85,16 +88,17 @@ def stage_not_nurtured(account: Account, play: Play, now: datetime) -> Refusal |
 
 def account_held(account: Account, play: Play, now: datetime) -> Refusal | None:
     """Somebody stopped the account: a rep, a complaint, the law."""
-    return _held(account.holds, None, HOLDS, Reason.ACCOUNT_HELD, now)
+    return _held(account.holds, None, HOLDS, Reason.ACCOUNT_HELD, now) if account.holds else None
 
 
 def paused_after_reply(account: Account, play: Play, now: datetime) -> Refusal | None:
     """Somebody of the group wrote to us: the rep has the word, with all of them."""
-    return _held(account.holds, None, (HoldCause.REPLY,), Reason.PAUSED_AFTER_REPLY, now)
+    return _held(account.holds, None, (HoldCause.REPLY,), Reason.PAUSED_AFTER_REPLY, now) if account.holds else None
 
 
 def paused_for_meeting(account: Account, play: Play, now: datetime) -> Refusal | None:
-    return _held(account.holds, None, (HoldCause.MEETING,), Reason.PAUSED_FOR_MEETING, now)
+    """Sales has just met them: so does the rep."""
+    return _held(account.holds, None, (HoldCause.MEETING,), Reason.PAUSED_FOR_MEETING, now) if account.holds else None
 
 
 def stale_crm(account: Account, play: Play, now: datetime) -> Refusal | None:
@@ -195,7 +199,7 @@ def _held(
     holds: Iterable[Hold], person_id: int | None, causes: tuple[HoldCause, ...], reason: Reason, now: datetime
 ) -> Refusal | None:
     """The refusal that ends when the last of the holds ends; without a time if one of them has no end."""
-    standing = active(holds, person_id, causes, now) if holds else []
+    standing = active(holds, person_id, causes, now)
     if not standing:
         return None
     ends = [hold.ends_at for hold in standing if hold.ends_at is not None]

@@ -113,6 +113,7 @@ class Planner:
         self._every = {stage.key: stage.cadence.every for stage in play.stages if stage.cadence}
         self._priority = _priorities(play)
         self._calendars: dict[tuple[str | None, ...], Calendar] = {}
+        self._closed: dict[Calendar, tuple[Reason, datetime | None] | None] = {}
 
     def plan(self, account: Account) -> list[Said]:
         """One answer per person, in the order of `account.people`."""
@@ -194,22 +195,29 @@ class Planner:
             return Never(Reason.CONTENT_EXPIRED, step.key)
         calendar = self.calendar_of(person, account)
         if due > now:
-            return Wait(Reason.WAITING_STEP, calendar.next_allowed(due), step.key)
+            return Wait(_WAITING_STEP, calendar.next_allowed(due), step.key)
         free = self._free_for(person, group)
         if free is not None and free > now:
             return Wait(Reason.PERSON_CAP, calendar.next_allowed(free), step.key)
         due = self._could_go_out(step, person, group, due, free)
-        opens = calendar.next_allowed(due)
-        not_after = elapse(opens or due, step.not_after, stops) if stops else (opens or due) + step.not_after
+        due = calendar.next_allowed(due) or due
+        not_after = elapse(due, step.not_after, stops)
         if now > not_after:
-            return Wait(Reason.LATE_STEP, None, step.key, not_after)
-        allowed = calendar.next_allowed(now)
-        if opens is None or allowed != now:
-            return Wait(calendar.why_closed(now), allowed, step.key)
+            return Wait(_LATE_STEP, None, step.key, not_after)
+        closed = self._closed_at(calendar)
+        if closed is not None:
+            return Wait(*closed, step.key)
         silent_since = person.last_at or _LONG_AGO
         turn = (self._priority.get(person.role, len(self._priority)), silent_since, person.id)
-        group.ready.append(_Ready(turn, person.id, step.key, opens, not_after, calendar))
+        group.ready.append(_Ready(turn, person.id, step.key, due, not_after, calendar))
         return None
+
+    def _closed_at(self, calendar: Calendar) -> tuple[Reason, datetime | None] | None:
+        """Why no mail may leave there now, and until when; None where it may."""
+        if calendar not in self._closed:
+            opens = calendar.next_allowed(self.now)
+            self._closed[calendar] = None if opens == self.now else (calendar.why_closed(self.now), opens)
+        return self._closed[calendar]
 
     def _due(
         self,
@@ -224,7 +232,7 @@ class Planner:
         begins = group.begins if previous is None or previous < group.begins else previous
         if vetoes:
             begins = max(begins, *vetoes.values())
-        due = elapse(begins, step.after, stops) if stops else begins + step.after
+        due = elapse(begins, step.after, stops)
         every = self._every.get(group.account.stage)
         if every is not None and previous is not None and previous + every > due:
             return previous + every
@@ -387,6 +395,8 @@ def _priorities(play: Play) -> dict[str, int]:
 
 _LONG_AGO = datetime.fromisoformat("0001-01-02T00:00:00+00:00")
 _NOTHING: Mapping[str | None, datetime] = MappingProxyType({})
+#: Looked up once, see guards.py.
+_WAITING_STEP, _LATE_STEP = Reason.WAITING_STEP, Reason.LATE_STEP
 _UNKNOWN_ROLE = Never(Reason.UNKNOWN_ROLE)
 _NO_CONTENT = Never(Reason.NO_CONTENT)
 _FINISHED = Never(Reason.SEQUENCE_FINISHED)
