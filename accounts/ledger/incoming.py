@@ -184,6 +184,7 @@ def _file_room(engine: Engine) -> Iterator[Engine]:
         connection.execute(f"ATTACH DATABASE ? AS {ROOM}", (str(file),))
         connection.execute(f"PRAGMA {ROOM}.journal_mode = MEMORY")
         connection.execute(f"PRAGMA {ROOM}.synchronous = OFF")
+        connection.execute("PRAGMA temp_store = FILE")  # millions of rows are sorted on disk, not in memory
 
     try:
         with seeing.connect().execution_options(schema_translate_map={None: ROOM}) as connection:
