@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, Engine, insert
 
 from accounts.models import Account, Activity, Opportunity, Rep, Stakeholder
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 PLAY = "new-business"
+
+
+#: For what only PostgreSQL can do: two writers at a time.
+on_postgresql = pytest.mark.parametrize("database", ["postgres"], indirect=True)
 
 
 @dataclass(frozen=True)

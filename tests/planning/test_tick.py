@@ -26,7 +26,7 @@ from accounts.planning import Never, Said, Wait
 from accounts.playbook import Approvals, Play
 from accounts.tick import decide, look
 from accounts.vocabulary import Answer, Reason
-from tests.cast import NOW, PLAY, World
+from tests.cast import NOW, PLAY, World, on_postgresql
 from tests.plays import STEPS, small_play, step
 
 DAY = timedelta(days=1)
@@ -358,10 +358,9 @@ def test_a_late_step_may_be_let_go_and_one_may_be_left_out(world: World) -> None
 # What may go wrong.
 
 
+@on_postgresql
 def test_a_mark_set_while_the_tick_runs_is_not_lost(world: World) -> None:
     """Whoever changes a fact marks the account; the tick may only clear marks it has seen."""
-    if world.engine.dialect.name == "sqlite":
-        pytest.skip("one writer at a time")
     decide(world.engine, small_play(), NOW)
     from accounts.ledger import planning
 

@@ -21,7 +21,7 @@ from accounts.models import Hold, Signal
 from flows import intake
 from flows.intake import collect, inbox_of
 from flows.settings import Settings
-from tests.cast import NOW, World, address_of
+from tests.cast import NOW, World, address_of, on_postgresql
 from tests.signals.post import RULES, person, play, send, signal
 
 PEOPLE = [("alice", "acme"), ("bob", "acme"), ("gina", "globex"), ("judy", "initech")]
@@ -109,10 +109,9 @@ def test_four_collectors_at_once_apply_each_signal_once(
     assert found["scores"] == pytest.approx(anew(world.engine))
 
 
+@on_postgresql
 def test_an_opt_out_on_the_web_need_not_wait_for_a_collection_to_finish(world: World) -> None:
     """On PostgreSQL it does not wait at all; SQLite has one writer, and each of our transactions is short."""
-    if world.engine.dialect.name == "sqlite":
-        pytest.skip("one writer at a time is what SQLite promises")
     with writing(world.engine) as connection:
         touch = send(connection, world, "alice")
         record(connection, [signal("clicked", "bob@acme.example")], NOW)
