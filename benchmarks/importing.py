@@ -2,8 +2,8 @@
 
     python -m benchmarks.importing [--accounts 100000] [--repeat 3]
 
-Limit on SQLite: the standard library's sqlite3, `executemany` of ready tuples with ON CONFLICT DO UPDATE WHERE the hash
-differs, one transaction a table. Limit on PostgreSQL: COPY of ready tuples into temporary tables, then INSERT … SELECT …
+Limit on SQLite: the standard library's sqlite3, `executemany` of ready tuples with ON CONFLICT DO UPDATE WHERE the
+hash differs, one transaction a table. Limit on PostgreSQL: COPY of ready tuples into temporary tables, then INSERT … SELECT …
 ON CONFLICT. Both write tables with the same columns and only the unique key; and, as the second figure, the ledger's
 own tables with all their indexes and foreign keys, which is what the import has to write as well.
 The import reads CSV files, applies all rules, lets Great Expectations judge, and writes.
@@ -13,7 +13,6 @@ import argparse
 import csv
 import os
 import random
-import resource
 import shutil
 import sqlite3
 import statistics
@@ -180,7 +179,13 @@ def _child(url: str, folder: Path, now: datetime) -> None:
     imported = import_paths(engine, [folder], now=now, play=small_play())
     seconds = time.perf_counter() - start
     assert imported.quarantined == 0, imported.reasons
-    print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, imported.written)
+    print(seconds, _peak_memory(), imported.written)
+
+
+def _peak_memory() -> int:
+    """MiB of this process at its largest; getrusage would count the parent's memory too."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
 # Measuring
@@ -205,7 +210,8 @@ def measure(name: str, url: Callable[[int], str], folder: Path, rows: Any, repea
         note("bare again", timed(lambda limit=limit: limit("bare_")))
         engine.dispose()
         engine = _fresh(url(turn), reps=True)
-        note("ledger", timed(lambda limit=_limit_of(engine, rows): limit("")))
+        ledger = _limit_of(engine, rows)
+        note("ledger", timed(lambda ledger=ledger: ledger("")))
         engine.dispose()
         _fresh(url(turn)).dispose()
         seconds, memory, written = run_import(url(turn), folder, NOW)
