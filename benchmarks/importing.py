@@ -3,9 +3,10 @@
     python -m benchmarks.importing [--accounts 100000] [--repeat 3]
 
 Limit on SQLite: the standard library's sqlite3, `executemany` of ready tuples with ON CONFLICT DO UPDATE WHERE the
-hash differs, one transaction a table. Limit on PostgreSQL: COPY of ready tuples into temporary tables, then INSERT … SELECT …
-ON CONFLICT. Both write tables with the same columns and only the unique key; and, as the second figure, the ledger's
-own tables with all their indexes and foreign keys, which is what the import has to write as well.
+hash differs, one transaction a table. Limit on PostgreSQL: COPY of ready tuples into temporary tables, then
+INSERT … SELECT … ON CONFLICT. Both write tables with the same columns and only the unique key; and, as the second
+figure, the ledger's own tables with all their indexes and foreign keys, which is what the import has to write as well.
+
 The import reads CSV files, applies all rules, lets Great Expectations judge, and writes.
 """
 
