@@ -9,16 +9,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import TypeVar
+from enum import Enum
 from zoneinfo import ZoneInfo
 
 from accounts.playbook import Play
 from accounts.stages import StageNames
 from flows.importing.datasets import Dataset, Kind
 
-Value = str | int | bool | None
+
+class Mark(Enum):
+    """Stands for a value that cannot be read, until its row has its defect."""
+
+    UNREADABLE = "unreadable"
+
+
+BAD = Mark.UNREADABLE
+Value = str | int | bool | Mark | None
 Column = list[Value]
-T = TypeVar("T")
 
 TRUE = {"true", "t", "yes", "y", "1"}
 FALSE = {"false", "f", "no", "n", "0"}
@@ -33,9 +40,6 @@ _MONEY = re.compile(r"-?\d{1,12}(?:\.\d+)?").fullmatch
 _BLANKS = re.compile(r"\s+")
 #: Control characters, and the mark of a character that was lost on the way.
 _SPOILT = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd]").search
-
-#: Stands for a value that cannot be read.
-_BAD = object()
 
 
 @dataclass(slots=True)
@@ -57,7 +61,7 @@ class Cleaner:
         cleaned = Cleaned({})
         for spec in self._fields:
             values = self._read[spec.kind](columns[spec.name])
-            for row in _places(values, _BAD):
+            for row in _places(values, BAD):
                 cleaned.defects.setdefault(row, []).append(spec.name)
                 # an address that is none stays, so that the rules about addresses can say what is wrong with it
                 values[row] = columns[spec.name][row].strip()[:320] if spec.kind is Kind.EMAIL else None
@@ -67,7 +71,7 @@ class Cleaner:
 
 def _readers(play: Play) -> dict[Kind, Callable[[Sequence[str]], Column]]:
     stages = StageNames(play)
-    readers: dict[Kind, Callable[[Sequence[str]], Column]] = {
+    return {
         Kind.LINE: lambda values: _texts(values, LONGEST_LINE),
         Kind.KEY: lambda values: _texts(values, WIDTHS[Kind.KEY]),
         Kind.WORD: lambda values: _texts(values, WIDTHS[Kind.WORD]),
@@ -81,9 +85,8 @@ def _readers(play: Play) -> dict[Kind, Callable[[Sequence[str]], Column]]:
         Kind.MONEY: _remembering(_money),
         Kind.TRUTH: _remembering(_truth),
         Kind.ZONE: _remembering(_zone),
-        Kind.STAGE: _remembering(lambda value: stages.find(value) or _BAD),
+        Kind.STAGE: _remembering(lambda value: stages.find(value) or BAD),
     }
-    return readers
 
 
 def _places(values: Sequence[object], wanted: object) -> list[int]:
@@ -92,41 +95,40 @@ def _places(values: Sequence[object], wanted: object) -> list[int]:
 
 
 def _texts(values: Sequence[str], width: int) -> Column:
-    texts: list = [value.strip() or None for value in values]  # type: ignore[type-arg]
-    longest = max(map(len, values), default=0)
+    texts = [value.strip() for value in values]
     together = "".join(values)
-    if longest > width or not together.isprintable() or "\ufffd" in together:  # rare: most pieces need no second look
-        texts = [value and _line(value, width) for value in texts]
-    return texts
+    if max(map(len, values), default=0) <= width and together.isprintable() and "\ufffd" not in together:
+        return [text or None for text in texts]  # as most pieces are
+    return [_line(text, width) if text else None for text in texts]
 
 
-def _line(value: str, width: int) -> object:
+def _line(value: str, width: int) -> str | Mark:
     """Blanks of every kind become one space; lost and control characters are no text."""
     line = _BLANKS.sub(" ", value)
-    return _BAD if len(line) > width or _SPOILT(line) else line
+    return BAD if len(line) > width or _SPOILT(line) else line
 
 
 def _emails(values: Sequence[str]) -> Column:
-    addresses: list = [value.strip().lower() or None for value in values]  # type: ignore[type-arg]
+    addresses = [value.strip().lower() for value in values]
     return [
-        address if address is None or (_ADDRESS(address) and len(address) <= 320) else _address(address)  # type: ignore[misc]
+        (address if _ADDRESS(address) and len(address) <= 320 else _address(address)) if address else None
         for address in addresses
     ]
 
 
-def _address(address: str) -> object:
+def _address(address: str) -> str | Mark:
     """A domain with letters beyond ASCII is written as mail servers know it: ``xn--…``."""
     local, _, domain = address.rpartition("@")
     try:
         ascii_form = f"{local}@{domain.encode('idna').decode()}"
     except UnicodeError:
-        return _BAD
-    return ascii_form if _ADDRESS(ascii_form) and len(ascii_form) <= 320 else _BAD
+        return BAD
+    return ascii_form if _ADDRESS(ascii_form) and len(ascii_form) <= 320 else BAD
 
 
-def _remembering(read: Callable[[str], object]) -> Callable[[Sequence[str]], Column]:
+def _remembering(read: Callable[[str], Value]) -> Callable[[Sequence[str]], Column]:
     """Reads each distinct value once: columns of days, zones and countries have few."""
-    known: dict[str, object] = {"": None}
+    known: dict[str, Value] = {"": None}
 
     def column(values: Sequence[str]) -> Column:
         if len(known) > 50_000:
@@ -136,28 +138,28 @@ def _remembering(read: Callable[[str], object]) -> Callable[[Sequence[str]], Col
             if value not in known:
                 text = value.strip()
                 known[value] = read(text) if text else None
-        return [known[value] for value in values]  # type: ignore[misc]
+        return [known[value] for value in values]
 
     return column
 
 
-def _fitting(value: str, kind: Kind) -> object:
+def _fitting(value: str, kind: Kind) -> Value:
     return _line(value, WIDTHS[kind])
 
 
-def _domain(value: str) -> object:
+def _domain(value: str) -> Value:
     """``https://www.acme.example/de`` is the domain acme.example."""
     found = _SITE.fullmatch(value.lower())
-    return _line(found[1], LONGEST_LINE) if found and found[1] else _BAD
+    return _line(found[1], LONGEST_LINE) if found and found[1] else BAD
 
 
-def _when(value: str) -> object:
+def _when(value: str) -> Value:
     try:
         moment = datetime.fromisoformat(value)
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return in_ledger(moment)
     except (ValueError, OverflowError):
-        return _BAD
+        return BAD
 
 
 def in_ledger(moment: datetime) -> str:
@@ -165,29 +167,29 @@ def in_ledger(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
 
 
-def _day(value: str) -> object:
+def _day(value: str) -> Value:
     try:
-        return date.fromisoformat(value[:10]).isoformat() if len(value) == 10 or value[10:11] in "T " else _BAD
+        return date.fromisoformat(value[:10]).isoformat() if len(value) == 10 or value[10:11] in "T " else BAD
     except ValueError:
-        return _BAD
+        return BAD
 
 
-def _money(value: str) -> object:
+def _money(value: str) -> Value:
     if not _MONEY(value):
-        return _BAD
+        return BAD
     try:
         return str(Decimal(value).quantize(Decimal("0.01")))
     except InvalidOperation:
-        return _BAD
+        return BAD
 
 
-def _truth(value: str) -> object:
+def _truth(value: str) -> Value:
     word = value.lower()
-    return True if word in TRUE else False if word in FALSE else _BAD
+    return True if word in TRUE else False if word in FALSE else BAD
 
 
-def _zone(value: str) -> object:
+def _zone(value: str) -> Value:
     try:
         return ZoneInfo(value).key
     except (KeyError, OSError, ValueError):
-        return _BAD
+        return BAD
