@@ -24,9 +24,11 @@ Row = tuple[Any, ...]
 class Form:
     """How a driver writes what SQL leaves open."""
 
-    #: A time of the driver to an aware UTC one, and back.
-    read: Callable[[Any], datetime | None]
+    #: A time that a query selects as `{time:column}`, never null, to an aware UTC one.
+    read: Callable[[Any], datetime]
     write: Callable[[datetime | None], Any]
+    #: How a query has to select a time so that `read` is cheap; `?` stands for the column.
+    time: str
     #: The aggregate that joins texts: f(text, separator).
     join: str
     #: The condition that a column is one of a list: bound as one value, since binding thousands costs milliseconds.
@@ -42,7 +44,8 @@ class Form:
 def rows(connection: Connection, sql: str, **values: Any) -> Iterator[Row]:
     """The rows of a query. `values`: aware datetimes, texts, and lists of ids.
 
-    In the query `{among:ids}` stands for "is one of the ids", `{join}` for the aggregate that joins texts.
+    In the query `{time:x}` selects a time, `{among:ids}` says "is one of the ids", `{join}` is the aggregate that joins
+    texts.
     """
     form = Form.of(connection)
     used = {name: value for name, value in values.items() if f":{name}" in sql}
@@ -66,20 +69,17 @@ def write_many(connection: Connection, sql: str, values: Sequence[Row]) -> None:
 def _query(sql: str, form: Form, kinds: tuple[tuple[str, bool], ...]) -> TextClause:
     """The query for a driver, with the times among its parameters named; kept, so that it is compiled once."""
     own = re.sub(r"\{among:(\w+)\}", lambda found: form.among.replace("?", f":{found[1]}"), sql)
+    own = re.sub(r"\{time:([^}]+)\}", lambda found: form.time.replace("?", found[1]), own)
     times = [bindparam(name, type_=Utc()) for name, is_time in kinds if is_time]
     return text(own.replace("{join}", form.join)).bindparams(*times)
-
-
-def _read_text(value: str | None) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(value + "+00:00")
 
 
 def _write_text(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat(" ", "microseconds")[:26]
 
 
-def _read_datetime(value: datetime | None) -> datetime | None:
-    return None if value is None else value.astimezone(UTC)
+def _read_datetime(value: datetime) -> datetime:
+    return value.astimezone(UTC)
 
 
 def _same(moment: datetime | None) -> datetime | None:
@@ -87,10 +87,11 @@ def _same(moment: datetime | None) -> datetime | None:
 
 
 SQLITE = Form(
-    read=_read_text,
+    read=datetime.fromisoformat,
     write=_write_text,
+    time="? || '+00:00'",
     join="group_concat",
     among="IN (SELECT value FROM json_each(?))",
     ids=json.dumps,
 )
-POSTGRESQL = Form(read=_read_datetime, write=_same, join="string_agg", among="= ANY(?)", ids=list)
+POSTGRESQL = Form(read=_read_datetime, write=_same, time="?", join="string_agg", among="= ANY(?)", ids=list)

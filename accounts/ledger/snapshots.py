@@ -82,11 +82,12 @@ def read_accounts(
         id, key, of_play, tier, industry, territory, zone, country, rep_zone, synced, contacted, approved, replan_at,
         stage, entered,
     ) in shard.rows(_ACCOUNTS):  # fmt: skip
-        begins, met = time(entered), time(contacted)
+        begins = entered and time(entered)
         account = Account(
-            id, key, stage, people.get(id, ()), begins, met, of_play, tier, industry, territory,
-            zone, country, rep_zone, time(synced), time(approved), _since(begins, holds.get(id, ())), mails.get(id, ()),
-            open_touches.get(id, _NONE), vetoes.get(id, _NONE), reprieves.get(id, _NONE),
+            id, key, stage, people.get(id, ()), begins, contacted and time(contacted), of_play, tier, industry,
+            territory, zone, country, rep_zone, synced and time(synced), approved and time(approved),
+            _since(begins, holds.get(id, ())), mails.get(id, ()), open_touches.get(id, _NONE), vetoes.get(id, _NONE),
+            reprieves.get(id, _NONE),
         )  # fmt: skip
         yield Read(account, decisions.get(id, ()), replan_at)
 
@@ -124,9 +125,9 @@ class _Shard:
                 until = _later(until, blocked(email.rpartition("@")[2]))
             used, last_at = history.get(id, _NEW)
             person = Person(
-                id, email, role, zone, country, basis, time(consent), status, opted_out and time(opted_out),
+                id, email, role, zone, country, basis, consent and time(consent), status, opted_out and time(opted_out),
                 paused and time(paused),
-                bool(conflict) or homes.get(email, id) != id, until, time(role_since), used, last_at,
+                bool(conflict) or homes.get(email, id) != id, until, role_since and time(role_since), used, last_at,
             )  # fmt: skip
             people[account].append(person)
             decisions[account].append(row[14:] if row[14] is not None else None)
@@ -138,7 +139,7 @@ class _Shard:
         mails: dict[int, list[Mail]] = defaultdict(list)
         time = self.form.read
         for account, person, content, at in self.rows(_MAILS):
-            mails[account].append(Mail(person, content, time(at)))  # type: ignore[arg-type]  # never null here
+            mails[account].append(Mail(person, content, time(at)))
         for of_account in mails.values():
             of_account.sort(key=_BY_TIME, reverse=True)
         return mails
@@ -148,9 +149,7 @@ class _Shard:
         found: dict[int, dict[int, OpenTouch]] = defaultdict(dict)
         time = self.form.read
         for account, person, content, due, not_after, zone, source in self.rows(_OPEN):
-            due_at = time(due)
-            if due_at is not None:
-                found[account][person] = OpenTouch(content, due_at, time(not_after), zone, source)
+            found[account][person] = OpenTouch(content, time(due), not_after and time(not_after), zone, source)
         return found
 
     def holds(self) -> dict[int, list[Hold]]:
@@ -159,13 +158,13 @@ class _Shard:
         releases: dict[int, list[datetime]] = defaultdict(list)
         time, now = self.form.read, self._now
         for account, person, cause, by, starts, ends, released in self.rows(_HOLDS):
-            ended, freed = time(ends), time(released)
+            ended, freed = ends and time(ends), released and time(released)
             if freed is not None and freed <= now:
                 ended = freed if ended is None else min(ended, freed)
                 releases[account].append(freed)
-            holds[account].append(Hold(HoldCause(cause), _sure(time(starts)), ended, person, by))
+            holds[account].append(Hold(HoldCause(cause), time(starts), ended, person, by))
         for account, kind, at in self.rows(_PAUSES):
-            holds[account].append(self._pause(kind, _sure(time(at)), releases[account]))
+            holds[account].append(self._pause(kind, time(at), releases[account]))
         return holds
 
     def _pause(self, kind: str, at: datetime, releases: list[datetime]) -> Hold:
@@ -180,14 +179,14 @@ class _Shard:
         """A rep's no by person and content."""
         found: dict[int, dict[int, dict[str | None, datetime]]] = defaultdict(lambda: defaultdict(dict))
         for account, person, content, at in self.rows(_VETOES):
-            found[account][person][content] = _sure(self.form.read(at))
+            found[account][person][content] = self.form.read(at)
         return found
 
     def reprieves(self) -> dict[int, dict[tuple[int, str], datetime]]:
         """ "Better late than never", by person and content."""
         found: dict[int, dict[tuple[int, str], datetime]] = defaultdict(dict)
         for account, person, content, at in self.rows(_REPRIEVES):
-            found[account][person, content] = _sure(self.form.read(at))
+            found[account][person, content] = self.form.read(at)
         return found
 
     def _history(self) -> dict[int, tuple[Sequence[str], datetime | None]]:
@@ -211,7 +210,7 @@ class _Shard:
     def _roles_then(self, people: list[int]) -> dict[int, tuple[str, datetime | None]]:
         then: dict[int, tuple[str, datetime | None]] = {}
         for person, before, after, at in self.rows(_ROLES, people=people):
-            changed = _sure(self.form.read(at))
+            changed = self.form.read(at)
             if changed <= self._now:
                 then[person] = (after, changed)
             else:
@@ -230,13 +229,6 @@ def _later(one: datetime | None, other: datetime | None) -> datetime | None:
     return max(one, other) if one and other else one or other
 
 
-def _sure(moment: datetime | None) -> datetime:
-    """The time of a column that is never null."""
-    if moment is None:
-        raise TypeError("a time that must be there is null")
-    return moment
-
-
 _NONE: Mapping[Any, Any] = MappingProxyType({})
 _NEW: tuple[Sequence[str], datetime | None] = ((), None)
 _BY_TIME = attrgetter("at")
@@ -244,71 +236,72 @@ _BY_TIME = attrgetter("at")
 # The queries. `:ids`: the accounts; `:now`: the moment; `:recent`: how far back mails count.
 
 _ACCOUNTS = """
-    SELECT a.id, a.key, a.play, a.tier, a.industry, a.territory, a.timezone, a.country, r.timezone, a.synced_at,
-           a.first_contacted_at, p.at, a.replan_at,
+    SELECT a.id, a.key, a.play, a.tier, a.industry, a.territory, a.timezone, a.country, r.timezone,
+           {time:a.synced_at}, {time:a.first_contacted_at}, {time:p.at}, a.replan_at,
            CASE WHEN a.stage_entered_at > :now THEN coalesce((
                SELECT c.to_stage FROM stage_change c
                WHERE c.account_id = a.id AND c.at <= :now AND c.refused_reason IS NULL
                ORDER BY c.at DESC, c.id DESC LIMIT 1
            ), 'target') ELSE a.stage END,
            CASE WHEN a.stage_entered_at > :now THEN (
-               SELECT max(c.at) FROM stage_change c
+               SELECT {time:max(c.at)} FROM stage_change c
                WHERE c.account_id = a.id AND c.at <= :now AND c.refused_reason IS NULL
-           ) ELSE a.stage_entered_at END
+           ) ELSE {time:a.stage_entered_at} END
     FROM account a LEFT JOIN rep r ON r.id = a.owner_id LEFT JOIN approval p ON p.account_id = a.id
     WHERE a.id {among:ids}
     ORDER BY a.id"""
 
 _PEOPLE = """
-    SELECT s.account_id, s.id, s.email, s.role, s.timezone, s.country, s.consent_basis, s.consent_at, s.email_status,
-           s.opted_out_at, s.paused_until, s.owner_conflict,
-           (SELECT max(coalesce(x.expires_at, :for_ever)) FROM suppression x
+    SELECT s.account_id, s.id, s.email, s.role, s.timezone, s.country, s.consent_basis, {time:s.consent_at},
+           s.email_status, {time:s.opted_out_at}, {time:s.paused_until}, s.owner_conflict,
+           (SELECT {time:max(coalesce(x.expires_at, :for_ever))} FROM suppression x
             WHERE x.email_hash = s.email_hash AND x.at <= :now),
-           (SELECT max(c.at) FROM role_change c WHERE c.stakeholder_id = s.id),
+           (SELECT {time:max(c.at)} FROM role_change c WHERE c.stakeholder_id = s.id),
            d.answer, d.reason, d.until, d.content, d.play, d.stage, d.not_after, d.timezone, d.timezone_source
     FROM stakeholder s LEFT JOIN decision d ON d.stakeholder_id = s.id
     WHERE s.account_id {among:ids}"""
 
 _ROLES = """
-    SELECT c.stakeholder_id, c.from_role, c.to_role, c.at FROM role_change c
+    SELECT c.stakeholder_id, c.from_role, c.to_role, {time:c.at} FROM role_change c
     WHERE c.stakeholder_id {among:people} ORDER BY c.at, c.id"""
 
 #: What each person had, or can no longer get.
 _HISTORY = """
-    SELECT t.stakeholder_id, {join}(t.content, :line), max(coalesce(t.sent_at, t.due_at)) FROM touch t
+    SELECT t.stakeholder_id, {join}(t.content, :line), {time:max(coalesce(t.sent_at, t.due_at))} FROM touch t
     WHERE t.account_id {among:ids} AND t.state <> 'cancelled' AND t.due_at <= :now AND t.stakeholder_id IS NOT NULL
     GROUP BY t.account_id, t.stakeholder_id"""
 
 #: What left lately, ours and the reps' own. A touch whose outcome is unknown may have arrived when it was claimed.
 _MAILS = """
-    SELECT t.account_id, t.stakeholder_id, t.content, t.sent_at FROM touch t
+    SELECT t.account_id, t.stakeholder_id, t.content, {time:t.sent_at} FROM touch t
     WHERE t.account_id {among:ids} AND t.sent_at > :recent AND t.sent_at <= :now
     UNION ALL
-    SELECT t.account_id, t.stakeholder_id, t.content, coalesce(t.claimed_at, t.due_at) FROM touch t
+    SELECT t.account_id, t.stakeholder_id, t.content, {time:coalesce(t.claimed_at, t.due_at)} FROM touch t
     WHERE t.account_id {among:ids} AND t.sent_at IS NULL AND t.state = 'unknown' AND t.due_at <= :now
     UNION ALL
-    SELECT v.account_id, v.stakeholder_id, NULL, v.occurred_at FROM activity v
+    SELECT v.account_id, v.stakeholder_id, NULL, {time:v.occurred_at} FROM activity v
     WHERE v.account_id {among:ids} AND v.kind = 'email' AND v.direction = 'outbound'
       AND v.occurred_at > :recent AND v.occurred_at <= :now"""
 
 _OPEN = """
-    SELECT t.account_id, t.stakeholder_id, t.content, t.due_at, t.not_after, t.timezone, t.timezone_source FROM touch t
+    SELECT t.account_id, t.stakeholder_id, t.content, {time:t.due_at}, {time:t.not_after}, t.timezone,
+           t.timezone_source FROM touch t
     WHERE t.account_id {among:ids} AND t.sent_at IS NULL AND t.state IN ('planned', 'certified', 'sending')
       AND t.due_at <= :now AND t.stakeholder_id IS NOT NULL"""
 
 _HOLDS = """
-    SELECT h.account_id, h.stakeholder_id, h.cause, h.by, h.starts_at, h.ends_at, h.released_at FROM hold h
-    WHERE h.account_id {among:ids} AND h.starts_at <= :now"""
+    SELECT h.account_id, h.stakeholder_id, h.cause, h.by, {time:h.starts_at}, {time:h.ends_at}, {time:h.released_at}
+    FROM hold h WHERE h.account_id {among:ids} AND h.starts_at <= :now"""
 
 _PAUSES = """
-    SELECT v.account_id, v.kind, v.occurred_at FROM activity v
+    SELECT v.account_id, v.kind, {time:v.occurred_at} FROM activity v
     WHERE v.account_id {among:ids} AND v.occurred_at > :remembered AND v.occurred_at <= :now
       AND v.is_contact AND (v.kind = 'meeting' OR v.kind = 'email')"""
 
 _VETOES = """
-    SELECT s.account_id, v.stakeholder_id, v.content, v.at FROM veto v JOIN stakeholder s ON s.id = v.stakeholder_id
-    WHERE s.account_id {among:ids} AND v.at <= :now"""
+    SELECT s.account_id, v.stakeholder_id, v.content, {time:v.at}
+    FROM veto v JOIN stakeholder s ON s.id = v.stakeholder_id WHERE s.account_id {among:ids} AND v.at <= :now"""
 
 _REPRIEVES = """
-    SELECT s.account_id, v.stakeholder_id, v.content, v.at FROM reprieve v JOIN stakeholder s ON s.id = v.stakeholder_id
-    WHERE s.account_id {among:ids} AND v.at <= :now"""
+    SELECT s.account_id, v.stakeholder_id, v.content, {time:v.at}
+    FROM reprieve v JOIN stakeholder s ON s.id = v.stakeholder_id WHERE s.account_id {among:ids} AND v.at <= :now"""
