@@ -1,5 +1,6 @@
 """How the demo ended: ten lines, and a page that links all of it."""
 
+import sys
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -53,8 +54,8 @@ class Ending:
             f"Open    {self.home / 'index.html'} (links everything below)",
             f"Brief   {self.brief or 'none: nothing changed'}",
             f"Mail    {self.home / 'outbox' / 'index.html'}",
-            f"Plan    TANDEM_HOME={self.home} tandem plan --as-of {_end():%Y-%m-%d}",
-            f"Prefect tandem up --ui-only --home {self.home}",
+            f"Plan    TANDEM_HOME={self.home} {program()} plan --as-of {_end():%Y-%m-%d}",
+            f"Prefect {program()} up --ui-only --home {self.home}",
         ]
 
     def as_json(self) -> dict[str, Any]:
@@ -88,6 +89,11 @@ def look_back(house: House, teller: Teller, *, seconds: float) -> Ending:
     )
 
 
+def program() -> str:
+    """How this program was called, so that a command can be pasted: ``.venv/bin/tandem`` or ``tandem``."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "tandem" else "tandem"
+
+
 def _end() -> datetime:
     return START + timedelta(days=DAYS)
 
@@ -100,6 +106,7 @@ def write_index(house: House, ending: Ending) -> None:
     home = house.settings.home
     page = pages.get_template("demo.html").render(
         ending=ending,
+        program=program(),
         briefs=sorted(path.relative_to(home) for path in (home / "briefs").glob("*.html")),
         ads=sorted(path.relative_to(home) for path in (home / "audiences").rglob("*.csv")),
         verdict=Markup(_verdict(house, ending.plan)),  # noqa: S704  our own sentences, rendered from Markdown
