@@ -6,9 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, insert, select
 
-from accounts.ledger.engine import reading
+from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Activity, Opportunity, Quarantine, Rep, Stakeholder
 from flows.importing import Imported, MappingFile, import_paths
 from tests.cast import NOW
@@ -70,6 +70,16 @@ def crm(folder: Path, **tables: Sequence[dict[str, Any]]) -> Path:
         if rows:
             write(folder / f"{name}.csv", rows)
     return folder
+
+
+def known_world(engine: Engine) -> None:
+    """Ravi, Acme and Globex, as an earlier import has left them."""
+    with writing(engine) as connection:
+        connection.execute(insert(Rep).values(RAVI))
+        owner = connection.scalar(select(Rep.id))
+        for row in (ACME, GLOBEX):
+            values = {"key": row["account"], "name": row["name"], "domain": row["domain"], "owner_id": owner}
+            connection.execute(insert(Account).values(**values, synced_at=NOW, replan_at=NOW))
 
 
 def take(engine: Engine, *paths: Path, mapping: MappingFile | None = None, **options: Any) -> Imported:

@@ -1,6 +1,7 @@
 """A row that breaks a rule waits with its reasons and its original values; everything else goes in; nothing is lost."""
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.importing.files import (
     broken_rules,
     crm,
     deal,
+    known_world,
     meeting,
     only,
     person,
@@ -30,7 +32,16 @@ from tests.importing.files import (
 from tests.plays import small_play
 
 GOOD = person("ann")
+#: Files beside a world that is known already.
+files = partial(crm, reps=[], accounts=[])
 TOMORROW = LATER.date().isoformat()
+
+
+@pytest.fixture
+def database(database: Engine) -> Engine:
+    """The ledger, with Ravi, Acme and Globex in it."""
+    known_world(database)
+    return database
 
 
 def retry(engine: Engine, **options: object) -> Retried:
@@ -58,7 +69,7 @@ def test_every_person_who_breaks_a_rule_waits_with_the_reason_and_all_others_go_
     database: Engine, tmp_path: Path
 ) -> None:
     rows = [GOOD, *(row for row, *_ in BAD_PEOPLE), person("zoe")]
-    imported = take(database, crm(tmp_path / "crm", stakeholders=rows))
+    imported = take(database, files(tmp_path / "crm", stakeholders=rows))
     assert [one.email for one in stored(database, "stakeholders")] == ["ann@acme.example", "zoe@acme.example"]
     assert imported.of("stakeholders").quarantined == len(BAD_PEOPLE)
     found = waiting(database)
@@ -72,7 +83,7 @@ def test_every_person_who_breaks_a_rule_waits_with_the_reason_and_all_others_go_
 
 def test_a_row_is_told_everything_that_is_wrong_with_it(database: Engine, tmp_path: Path) -> None:
     bad = person("p1", "nowhere", email="p1@", consent_basis="yes", consent_at="soon")
-    take(database, crm(tmp_path / "crm", stakeholders=[bad]))
+    take(database, files(tmp_path / "crm", stakeholders=[bad]))
     assert sorted(broken_rules(database)) == [
         "account_is_known", "consent_basis_is_known", "email_has_a_domain", "values_can_be_read",
     ]  # fmt: skip
@@ -115,7 +126,7 @@ def test_each_rule_turns_away_the_row_that_breaks_it(database: Engine, tmp_path:
         (_numbered(dataset, row, number), rule) for number, (name, row, rule) in enumerate(BAD_ROWS) if name == dataset
     ]
     first = {"reps": [RAVI], "accounts": [ACME, GLOBEX]}.get(dataset, [])
-    take(database, crm(tmp_path / "crm", **{dataset: [*first, *(row for row, _ in cases)]}))
+    take(database, files(tmp_path / "crm", **{dataset: [*first, *(row for row, _ in cases)]}))
     assert broken_rules(database) == [rule for _, rule in cases]
     assert len(stored(database, dataset)) == len(first)
 
@@ -127,11 +138,9 @@ def _numbered(dataset: str, row: dict[str, str], number: int) -> dict[str, str]:
 
 
 def test_a_row_that_is_none_waits_as_the_line_it_was(database: Engine, tmp_path: Path) -> None:
-    folder = crm(tmp_path / "crm")
-    (folder / "stakeholders.csv").write_text(
-        "account,email,first_name\nacme,a@acme.example,Ann\nacme,b@acme.example,Bo,Lee\nacme,c@acme.ex"
-    )
-    take(database, folder)
+    people = tmp_path / "stakeholders.csv"
+    people.write_text("account,email,first_name\nacme,a@acme.example,Ann\nacme,b@acme.example,Bo,Lee\nacme,c@acme.ex")
+    take(database, people)
     assert [(one.row, one.reasons[0]["sentence"]) for one in waiting(database)] == [
         ({"(line)": "acme,b@acme.example,Bo,Lee"}, "the row has 4 values where the header has 3"),
         ({"(line)": "acme,c@acme.ex"}, "the row is cut off: the file ends inside it"),
@@ -141,13 +150,15 @@ def test_a_row_that_is_none_waits_as_the_line_it_was(database: Engine, tmp_path:
 
 def test_of_three_copies_the_first_is_taken_and_two_wait(database: Engine, tmp_path: Path) -> None:
     rows = [person("ann", title="First"), person("ann", title="Second"), person("ann", title="Third")]
-    take(database, crm(tmp_path / "crm", stakeholders=rows))
+    take(database, files(tmp_path / "crm", stakeholders=rows))
     assert only(database, "stakeholders").title == "First"
     assert broken_rules(database) == ["email_stands_once"] * 2
 
 
 def test_a_copy_of_a_row_that_breaks_a_rule_is_no_copy(database: Engine, tmp_path: Path) -> None:
-    take(database, crm(tmp_path / "crm", stakeholders=[person("ann", timezone="Mars"), person("ann", title="Second")]))
+    take(
+        database, files(tmp_path / "crm", stakeholders=[person("ann", timezone="Mars"), person("ann", title="Second")])
+    )
     assert only(database, "stakeholders").title == "Second"
     assert broken_rules(database) == ["values_can_be_read"]
 
@@ -157,7 +168,7 @@ def test_a_copy_of_a_row_that_breaks_a_rule_is_no_copy(database: Engine, tmp_pat
 
 def test_a_row_goes_in_when_the_missing_account_has_come(database: Engine, tmp_path: Path) -> None:
     people = [person("kim", "hooli"), person("lee", "nowhere")]
-    take(database, crm(tmp_path / "crm", stakeholders=people, opportunities=[deal("d1", "hooli")]))
+    take(database, files(tmp_path / "crm", stakeholders=people, opportunities=[deal("d1", "hooli")]))
     assert retry(database).passed == 0
     take(database, write(tmp_path / "accounts.csv", [{"account": "hooli", "name": "Hooli"}]), now=LATER)
     retried = retry(database)
@@ -172,7 +183,7 @@ def test_a_row_goes_in_when_the_missing_account_has_come(database: Engine, tmp_p
 
 
 def test_a_row_goes_in_when_its_day_has_come(database: Engine, tmp_path: Path) -> None:
-    take(database, crm(tmp_path / "crm", activities=[meeting("m1", occurred_at=TOMORROW)]))
+    take(database, files(tmp_path / "crm", activities=[meeting("m1", occurred_at=TOMORROW)]))
     assert retry(database, now=NOW + timedelta(hours=1)).passed == 0
     assert retry(database, now=LATER).passed == 1
     assert only(database, "activities").source_id == "m1"
@@ -187,19 +198,20 @@ def test_a_row_of_a_mapped_file_is_tried_again_as_the_mapping_read_it(database: 
         "    columns: { Firm: name }\n"
         '    templates: { account: "{Firm|slug}", owner_email: "{Rep|slug}@lumenflow.example" }\n'
     )
-    firms = write(tmp_path / "firms.csv", [{"Firm": "Hooli Ltd", "Rep": "Ravi", "Colour": "red"}])
+    firms = write(tmp_path / "firms.csv", [{"Firm": "Hooli Ltd", "Rep": "Kim", "Colour": "red"}])
     take(database, firms, mapping=load_mapping(tmp_path / "mapping.yaml"))
     (entry,) = waiting(database)
-    assert entry.row == {"Firm": "Hooli Ltd", "Rep": "Ravi", "Colour": "red"}
+    assert entry.row == {"Firm": "Hooli Ltd", "Rep": "Kim", "Colour": "red"}
     assert entry.source == "oldcrm/firms.csv"
-    take(database, write(tmp_path / "reps.csv", [RAVI]))
+    kim = {"email": "kim@lumenflow.example", "name": "Kim"}
+    take(database, write(tmp_path / "reps.csv", [kim]))
     assert retry(database).passed == 1
-    hooli = only(database, "accounts")
-    assert (hooli.key, hooli.name, hooli.source, hooli.owner_id) == ("hooli-ltd", "Hooli Ltd", "oldcrm", 1)
+    hooli = stored(database, "accounts")[-1]
+    assert (hooli.key, hooli.name, hooli.source, hooli.owner_id) == ("hooli-ltd", "Hooli Ltd", "oldcrm", 2)
 
 
 def test_a_copy_does_not_pass_by_being_tried_alone(database: Engine, tmp_path: Path) -> None:
-    take(database, crm(tmp_path / "crm", stakeholders=[person("ann", title="First"), person("ann", title="Second")]))
+    take(database, files(tmp_path / "crm", stakeholders=[person("ann", title="First"), person("ann", title="Second")]))
     retried = retry(database)
     assert (retried.passed, retried.still) == (0, 1)
     assert only(database, "stakeholders").title == "First"
@@ -207,7 +219,7 @@ def test_a_copy_does_not_pass_by_being_tried_alone(database: Engine, tmp_path: P
 
 def test_only_rows_of_one_kind_are_tried_when_asked(database: Engine, tmp_path: Path) -> None:
     bad = {"stakeholders": [person("kim", "hooli")], "opportunities": [deal("d1", "hooli")]}
-    take(database, crm(tmp_path / "crm", **bad))
+    take(database, files(tmp_path / "crm", **bad))
     take(database, write(tmp_path / "accounts.csv", [{"account": "hooli", "name": "Hooli"}]))
     assert retry(database, dataset="opportunities").passed == 1
     assert [one.dataset for one in waiting(database)] == ["stakeholders"]
@@ -217,14 +229,14 @@ def test_only_rows_of_one_kind_are_tried_when_asked(database: Engine, tmp_path: 
 
 
 def test_a_corrected_row_settles_the_one_that_waits(database: Engine, tmp_path: Path) -> None:
-    take(database, crm(tmp_path / "crm", opportunities=[deal("d1", ""), deal("d2", "")]))
-    take(database, crm(tmp_path / "crm", opportunities=[deal("d1", "acme"), deal("d2", "", amount="5")]), now=LATER)
+    take(database, files(tmp_path / "crm", opportunities=[deal("d1", ""), deal("d2", "")]))
+    take(database, files(tmp_path / "crm", opportunities=[deal("d1", "acme"), deal("d2", "", amount="5")]), now=LATER)
     (left,) = waiting(database)
     assert (left.key, left.row["amount"], left.first_seen) == ("d2", "5", LATER)
 
 
 def test_the_same_bad_row_waits_once_however_often_it_comes(database: Engine, tmp_path: Path) -> None:
-    folder = crm(tmp_path / "crm", opportunities=[deal("d1", "")])
+    folder = files(tmp_path / "crm", opportunities=[deal("d1", "")])
     take(database, folder)
     take(database, folder, now=LATER)
     (left,) = waiting(database)
@@ -233,7 +245,8 @@ def test_the_same_bad_row_waits_once_however_often_it_comes(database: Engine, tm
 
 def test_two_rows_that_differ_only_in_what_cannot_be_read_are_two(database: Engine, tmp_path: Path) -> None:
     take(
-        database, crm(tmp_path / "crm", stakeholders=[person("ann", consent_at="soon"), person("ann", consent_at="x")])
+        database,
+        files(tmp_path / "crm", stakeholders=[person("ann", consent_at="soon"), person("ann", consent_at="x")]),
     )
     assert [one.row["consent_at"] for one in waiting(database)] == ["soon", "x"]
 
@@ -241,7 +254,7 @@ def test_two_rows_that_differ_only_in_what_cannot_be_read_are_two(database: Engi
 def test_a_dismissed_row_stays_readable_and_comes_back_only_if_it_is_exported_again(
     database: Engine, tmp_path: Path
 ) -> None:
-    folder = crm(tmp_path / "crm", opportunities=[deal("d1", "")])
+    folder = files(tmp_path / "crm", opportunities=[deal("d1", "")])
     take(database, folder)
     with writing(database) as connection:
         assert quarantine.dismiss(connection, [1, 99], LATER) == 1
@@ -256,7 +269,7 @@ def test_a_dismissed_row_stays_readable_and_comes_back_only_if_it_is_exported_ag
 
 def test_reasons_are_counted_by_kind_and_rule_most_frequent_first(database: Engine, tmp_path: Path) -> None:
     deals = [deal("d1", ""), deal("d2", ""), deal("d3", "", amount="x")]
-    take(database, crm(tmp_path / "crm", stakeholders=[person("kim", "hooli")], opportunities=deals))
+    take(database, files(tmp_path / "crm", stakeholders=[person("kim", "hooli")], opportunities=deals))
     with reading(database) as connection:
         groups = quarantine.group_open(connection)
         named = quarantine.read_open(connection, rule="account_is_named", most=2)
@@ -269,7 +282,7 @@ def test_reasons_are_counted_by_kind_and_rule_most_frequent_first(database: Engi
 
 
 def test_an_erasure_takes_the_person_out_of_quarantine(database: Engine, tmp_path: Path) -> None:
-    take(database, crm(tmp_path / "crm", stakeholders=[person("kim", "hooli"), person("lee", "hooli")]))
+    take(database, files(tmp_path / "crm", stakeholders=[person("kim", "hooli"), person("lee", "hooli")]))
     with writing(database) as connection:
         assert quarantine.forget_address(connection, "Kim@hooli.example") == 1
     assert [one.row["email"] for one in waiting(database)] == ["lee@hooli.example"]

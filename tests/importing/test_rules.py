@@ -42,22 +42,21 @@ def judged(engine: Engine, suite: Suite, *rows: dict[str, Any], query: str | Non
 
 
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
-def test_a_good_row_passes_and_an_empty_table_does_not(database: Engine, suite: Suite) -> None:
+def test_a_good_row_passes(database: Engine, suite: Suite) -> None:
     assert judged(database, suite, OK[suite.name]).passed
-    assert judged(database, suite) == Judgement(failed=(SOME_ROWS,))
+
+
+def test_an_empty_table_does_not_pass(database: Engine) -> None:
+    assert judged(database, ACCOUNTS) == Judgement(failed=(SOME_ROWS,))
 
 
 @pytest.mark.parametrize(
     ("suite", "bad", "rule"),
     [
-        (REPS, {"email": None}, "email_is_given"),
         (REPS, {"email": "ravi@lumenflow"}, "email_has_a_domain"),
         (ACCOUNTS, {"owner_email": "x@y.example"}, "owner_is_known"),
-        (STAKEHOLDERS, {"account_id": None}, "account_is_known"),
         (STAKEHOLDERS, {"consent_at": FUTURE}, "consent_at_is_not_in_the_future"),
-        (STAKEHOLDERS, {"defects": ",title,"}, "values_can_be_read"),
         (OPPORTUNITIES, {"amount": "-0.01"}, "amount_is_not_negative"),
-        (ACTIVITIES, {"kind": "fax"}, "kind_is_known"),
         (ACTIVITIES, {"occurred_at": FUTURE}, "occurred_at_is_not_in_the_future"),
     ],
 )
