@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, text, update
 
@@ -120,7 +120,7 @@ def _one_at_a_time(connection: Connection) -> None:
 def _read(connection: Connection, query: str, **values: Any) -> list[Said]:
     read = Form.of(connection).read
     return [
-        Said(id, kind, account, person, touch, hashed, cast(datetime, read(at)), bool(machine), _data(data))
+        Said(id, kind, account, person, touch, hashed, read(at), bool(machine), _data(data))
         for id, kind, account, person, touch, hashed, at, machine, data in rows(connection, query, **values)
     ]
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 from sqlalchemy import Connection, TextClause, bindparam, text
@@ -74,8 +74,14 @@ def _query(sql: str, form: Form, kinds: tuple[tuple[str, bool], ...]) -> TextCla
     return text(own.replace("{join}", form.join)).bindparams(*times)
 
 
+@lru_cache(4096)
 def _write_text(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat(" ", "microseconds")[:26]
+
+
+def _read_text(value: str) -> datetime:
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # selected without {time:…}
 
 
 def _read_datetime(value: datetime) -> datetime:
@@ -87,7 +93,7 @@ def _same(moment: datetime | None) -> datetime | None:
 
 
 SQLITE = Form(
-    read=datetime.fromisoformat,
+    read=_read_text,
     write=_write_text,
     time="? || '+00:00'",
     join="group_concat",

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import cast
 
 from sqlalchemy import Connection, delete, func, or_, select
 
@@ -87,7 +86,7 @@ def read_scores(
     when = Form.of(connection).read
     found = {}
     for account, group in groupby(rows(connection, query, accounts=list(accounts or ())), key=itemgetter(0)):
-        people = [(person, Mass(mass, cast(datetime, when(at))), role) for _, person, mass, at, role in group]
+        people = [(person, Mass(mass, when(at)), role) for _, person, mass, at, role in group]
         masses = {person: mass.as_of(now, rules.half_life) for person, mass, _ in people}
         found[account] = roll_up(masses, {person: Role(role) for person, _, role in people if role}, rules)
     return found
@@ -122,7 +121,7 @@ def read_told(
     query, when = _TOLD if since is None else _TOLD_SINCE, Form.of(connection).read
     told: dict[int, list[Told]] = {}
     for account, id, person, kind, at in rows(connection, query, accounts=list(accounts), kinds=listed, since=since):
-        one = Told(id, person or NOBODY, weighing[kind], cast(datetime, when(at)))
+        one = Told(id, person or NOBODY, weighing[kind], when(at))
         told.setdefault(account, []).append(one)
     return told
 

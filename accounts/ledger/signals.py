@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy import Row as ResultRow
@@ -87,9 +87,7 @@ def read_known(connection: Connection, source: str, ids: Sequence[str]) -> dict[
     names = {_name(id): id for id in ids}
     read = Form.of(connection).read
     told = rows(connection, _KNOWN, source=source, names=sorted(names))
-    return {
-        names[name]: Known(kind, cast(datetime, read(at)), cast(datetime, read(got))) for name, kind, at, got in told
-    }
+    return {names[name]: Known(kind, read(at), read(got)) for name, kind, at, got in told}
 
 
 def count_waiting(connection: Connection) -> int:
