@@ -76,6 +76,7 @@ def _query(sql: str, form: Form, kinds: tuple[tuple[str, bool], ...]) -> TextCla
 
 @lru_cache(4096)
 def _write_text(moment: datetime | None) -> str | None:
+    """Remembered, since many wait for the same opening."""
     return None if moment is None else moment.isoformat(" ", "microseconds")[:26]
 
 
