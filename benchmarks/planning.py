@@ -104,7 +104,7 @@ def compare(engine: Engine, repetitions: int) -> float:
     for _ in range(repetitions):
         with engine.connect() as connection:
             rules(connection, play)
-            seconds.setdefault("window query", []).append(timed(lambda: window_query(connection)))  # noqa: B023
+            seconds.setdefault("window query", []).append(timed(lambda: window_query(connection)))
         forget(engine)
         seconds.setdefault("all written", []).append(timed(lambda: decide(engine, play, NOW, only_due=False)))
         seconds.setdefault("nothing changed", []).append(timed(lambda: decide(engine, play, NOW, only_due=False)))
@@ -135,7 +135,8 @@ def report(engine: Engine, wall: dict[str, float], cpu: dict[str, float], marked
         f"tick, {marked:,} accounts due", wall["tick"], cpu["tick"], f"{by['tick'] / one:.1%} of a full run, limit 3 %"
     )
     print(
-        f"per stakeholder: {wall['all written'] / people * 1e6:.1f} us wall, {cpu['all written'] / people * 1e6:.1f} CPU"
+        f"per stakeholder: {wall['all written'] / people * 1e6:.1f} us wall, "
+        f"{cpu['all written'] / people * 1e6:.1f} us CPU"
     )
     url = engine.url.render_as_string(hide_password=False)
     print(
