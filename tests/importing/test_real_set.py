@@ -89,17 +89,19 @@ def test_the_mapping_mends_what_can_be_mended_and_sets_the_rest_aside(
     assert imported.of("activities").left_out == 3
 
 
-@pytest.mark.parametrize("folder", HERE, ids=lambda folder: folder.name)
-def test_the_whole_set_comes_in_with_the_numbers_it_is_known_for(
-    database: Engine, folder: Path, mapping: MappingFile
-) -> None:
-    imported = take(database, folder, mapping=mapping)
-    deals = imported.of("opportunities")
-    assert (imported.of("reps").added, imported.of("accounts").added, deals.read) == (35, 85, 8_800)
-    assert (deals.added, deals.quarantined, len(waiting(database))) == (7_375, 1_425, 1_425)
-    assert [(one.rule, one.rows) for one in imported.reasons] == [("account_is_named", 1_425)]
-    accounts = stored(database, "accounts")
-    assert all(one.owner_id for one in accounts)
-    assert "technolgy" not in {one.industry for one in accounts}
-    assert "GTXPro" not in {one.name for one in stored(database, "opportunities")}
-    assert take(database, folder, mapping=mapping).written == 0
+if HERE:  # without the set there is nothing to skip either
+
+    @pytest.mark.parametrize("folder", HERE, ids=lambda folder: folder.name)
+    def test_the_whole_set_comes_in_with_the_numbers_it_is_known_for(
+        database: Engine, folder: Path, mapping: MappingFile
+    ) -> None:
+        imported = take(database, folder, mapping=mapping)
+        deals = imported.of("opportunities")
+        assert (imported.of("reps").added, imported.of("accounts").added, deals.read) == (35, 85, 8_800)
+        assert (deals.added, deals.quarantined, len(waiting(database))) == (7_375, 1_425, 1_425)
+        assert [(one.rule, one.rows) for one in imported.reasons] == [("account_is_named", 1_425)]
+        accounts = stored(database, "accounts")
+        assert all(one.owner_id for one in accounts)
+        assert "technolgy" not in {one.industry for one in accounts}
+        assert "GTXPro" not in {one.name for one in stored(database, "opportunities")}
+        assert take(database, folder, mapping=mapping).written == 0
