@@ -1,46 +1,23 @@
-"""Where rows of an import wait to be judged: tables of their own, made for one import and dropped after it; on SQLite
-in a file beside the ledger. Filling them takes no long lock, another connection can read them, and what a killed import
-leaves behind is dropped by the next one.
+"""Rows of an import that wait to be judged: what is known of them, and what becomes of them.
 
-Columns are called as in the table they are for; beside them stand the row's place in its file, its content hash, what
-could not be read (`defects`, names between commas), and the row as it came (`raw`).
+The tables are made for one import (waiting_room.py). Their columns are called as in the table they are for; beside them
+stand the row's place in its file, its content hash, what could not be read (`defects`, names between commas), and the
+row as it came (`raw`).
 """
 
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Connection,
-    Engine,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    event,
-    func,
-    select,
-    text,
-)
-from sqlalchemy.schema import CreateTable
+from sqlalchemy import Boolean, Column, Connection, Integer, MetaData, String, Table, Text, func, select, text
 
-from accounts.errors import Refused
-from accounts.ledger.engine import open_ledger, writing
 from accounts.ledger.suppressions import FORGOTTEN
 from accounts.models import Account, Activity, Opportunity, Rep, Stakeholder, Suppression
 from accounts.types import Key
 
-STAGING = MetaData()
 #: How the staging tables' file is called on SQLite: after the ledger, and inside a connection.
 ROOM = "incoming"
-#: Key of the PostgreSQL advisory lock: any number, as long as it is ours.
-ONE_IMPORT = 7_251_601
+STAGING = MetaData()
 
 
 def _staged(name: str, model: Any, columns: Sequence[str], extra: Sequence[str] = ()) -> Table:
@@ -150,86 +127,6 @@ KEYS = {
     "opportunities": ("source_id",),
     "activities": ("source_id",),
 }
-
-
-@contextmanager
-def one_at_a_time(engine: Engine) -> Iterator[None]:
-    """Two imports at once would share these tables: the second is refused. A killed process holds nothing."""
-    lock = _lock_file(engine) if engine.dialect.name == "sqlite" else _advisory_lock(engine)
-    with lock:
-        yield
-
-
-@contextmanager
-def waiting_room(engine: Engine) -> Iterator[Engine]:
-    """Empty staging tables, gone at the end whatever happens; gives the engine whose connections see them."""
-    room = _file_room(engine) if engine.dialect.name == "sqlite" else _schema_room(engine)
-    with room as seeing:
-        yield seeing
-
-
-def room_file(engine: Engine) -> Path | None:
-    """SQLite only: the file of the staging tables. It holds nothing that matters after the import."""
-    return Path(f"{engine.url.database}-{ROOM}") if engine.dialect.name == "sqlite" else None
-
-
-@contextmanager
-def _file_room(engine: Engine) -> Iterator[Engine]:
-    """A file of its own: the ledger does not grow, and no care is taken that rows in waiting survive a power cut."""
-    file = room_file(engine)
-    _remove(file)
-    seeing = open_ledger(engine.url.render_as_string(hide_password=False))
-
-    @event.listens_for(seeing, "connect")
-    def _attach(connection: sqlite3.Connection, _record: Any) -> None:
-        connection.execute(f"ATTACH DATABASE ? AS {ROOM}", (str(file),))
-        connection.execute(f"PRAGMA {ROOM}.journal_mode = MEMORY")
-        connection.execute(f"PRAGMA {ROOM}.synchronous = OFF")
-        connection.execute("PRAGMA temp_store = FILE")  # millions of rows are sorted on disk, not in memory
-
-    try:
-        with seeing.connect().execution_options(schema_translate_map={None: ROOM}) as connection:
-            STAGING.create_all(connection, checkfirst=False)
-            connection.commit()
-        yield seeing
-    finally:
-        seeing.dispose()
-        _remove(file)
-
-
-@contextmanager
-def _schema_room(engine: Engine) -> Iterator[Engine]:
-    """Unlogged tables among the others: no care is taken of them in a crash, and the next import drops them."""
-    drop_all = text(f"DROP TABLE IF EXISTS {', '.join(STAGING.tables)}")
-    with writing(engine) as connection:
-        connection.execute(drop_all)
-        for table in STAGING.sorted_tables:
-            statement = str(CreateTable(table).compile(dialect=engine.dialect))
-            connection.execute(text(statement.replace("CREATE TABLE", "CREATE UNLOGGED TABLE", 1)))
-    try:
-        yield engine
-    finally:
-        with writing(engine) as connection:
-            connection.execute(drop_all)
-
-
-def _remove(file: Path | None) -> None:
-    for ending in ("", "-journal", "-wal", "-shm"):
-        Path(f"{file}{ending}").unlink(missing_ok=True)
-
-
-@contextmanager
-def staging(engine: Engine) -> Iterator[Connection]:
-    """A transaction on staged rows."""
-    with writing(engine) as connection:
-        prepare(connection)
-        yield connection
-
-
-def prepare(connection: Connection) -> None:
-    """For this transaction: times without a zone are UTC, as staged ones are, and sorting has room on PostgreSQL."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SET LOCAL TIME ZONE 'UTC'; SET LOCAL work_mem = '64MB'"))
 
 
 def stage(connection: Connection, dataset: str, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -372,38 +269,3 @@ def found_by(connection: Connection, dataset: str, query: str, most: int = 3) ->
         return 0, []
     first = f"SELECT {label} FROM {table} WHERE entry IN ({query}) ORDER BY entry LIMIT {most}"
     return found, [str(value) for value in connection.scalars(text(first))]
-
-
-@contextmanager
-def _lock_file(engine: Engine) -> Iterator[None]:
-    """SQLite's own lock on a small database beside the ledger: the system releases it when the process ends."""
-    path = engine.url.database
-    if not path or path == ":memory:":
-        yield
-        return
-    lock = sqlite3.connect(f"{path}-import", timeout=0, isolation_level=None)
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError:
-        lock.close()
-        raise _busy() from None
-    try:
-        yield
-    finally:
-        lock.close()
-
-
-@contextmanager
-def _advisory_lock(engine: Engine) -> Iterator[None]:
-    with engine.connect() as connection:
-        if not connection.scalar(select(func.pg_try_advisory_lock(ONE_IMPORT))):
-            raise _busy()
-        connection.commit()
-        try:
-            yield
-        finally:
-            connection.scalar(select(func.pg_advisory_unlock(ONE_IMPORT)))
-
-
-def _busy() -> Refused:
-    return Refused("another import is running on this database", cure="wait for it to end, then try again")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
 
-from accounts.ledger import facts, incoming
+from accounts.ledger import facts, incoming, waiting_room
 from expectations.readiness import READINESS
 from expectations.rules import Rule, filled
 from flows.importing.answers import SetAside, Taken, Warned
@@ -16,7 +16,7 @@ from flows.importing.staging import Staged
 def sum_up(job: Job, dataset: Dataset, staged: Staged, differing: tuple[int, int], files: Sequence[str]) -> Taken:
     """What became of one data set; `differing`: new and changed rows, `files`: names by number."""
     name, (added, changed) = dataset.name, differing
-    with incoming.staging(job.engine) as connection:
+    with waiting_room.staging(job.engine) as connection:
         rejected = incoming.count_rejected(connection, name)
         reasons = tuple(_reasons(connection, dataset, files))
         warned = [_warning(connection, job, rule, name, incoming.accepted(name)) for rule in dataset.suite.warnings]
@@ -37,7 +37,7 @@ def sum_up(job: Job, dataset: Dataset, staged: Staged, differing: tuple[int, int
 
 def ready_or_not(job: Job) -> tuple[Warned, ...]:
     """What the accounts of this import still lack before somebody in them can be nurtured well."""
-    with incoming.staging(job.engine) as connection:
+    with waiting_room.staging(job.engine) as connection:
         facts.count_groups(connection, job.now)
         group = incoming.GROUP.name
         return tuple(filter(None, (_warning(connection, job, rule, "group", group) for rule in READINESS.warnings)))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 from accounts.errors import InputRefused
-from accounts.ledger import facts, incoming
+from accounts.ledger import facts, incoming, waiting_room
 from expectations.judging import judge
 from expectations.rules import Rule, any_broken
 from flows.importing.datasets import Dataset
@@ -18,7 +18,7 @@ def set_rows_aside(job: Job, dataset: Dataset) -> None:
     """First the rules about single rows, then those about what is left: of two equal rows the good one is taken."""
     name, suite = dataset.name, dataset.suite
     job.tell(f"checking {name}", 0, None)
-    with incoming.staging(job.engine) as connection:
+    with waiting_room.staging(job.engine) as connection:
         if incoming.suspect(connection, name, any_broken(suite.about_rows, job.values)):
             _note(connection, job, dataset, suite.about_rows, incoming.suspects(name))
         _note(connection, job, dataset, suite.about_all, incoming.accepted(name))
@@ -32,7 +32,7 @@ def _note(connection: Connection, job: Job, dataset: Dataset, rules: Sequence[Ru
 
 def compare(job: Job, dataset: Dataset) -> tuple[int, int]:
     """(new, changed): how many accepted rows the ledger does not have as they are."""
-    with incoming.staging(job.engine) as connection:
+    with waiting_room.staging(job.engine) as connection:
         return facts.compare(connection, dataset.name)
 
 
@@ -46,7 +46,7 @@ def judged(job: Job, dataset: Dataset, differing: tuple[int, int]) -> Iterator[N
     if not any(differing):
         yield
         return
-    place = incoming.room_file(job.engine) or job.engine
+    place = waiting_room.room_file(job.engine) or job.engine
     with ThreadPoolExecutor(1) as beside:
         verdict = beside.submit(judge, place, incoming.accepted_rows(dataset.name), dataset.suite, job.values)
         yield

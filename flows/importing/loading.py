@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from accounts.ledger import facts, incoming, quarantine
+from accounts.ledger import facts, incoming, quarantine, waiting_room
 from accounts.playbook import Play
 from flows.importing.answers import Imported, Taken
 from flows.importing.counting import ready_or_not, sum_up
@@ -42,7 +42,7 @@ def import_paths(
     """
     found = find(paths, mapping)
     source = mapping.source if mapping else "csv"
-    with incoming.one_at_a_time(engine), incoming.waiting_room(engine) as seeing:
+    with waiting_room.one_at_a_time(engine), waiting_room.opened(engine) as seeing:
         job = Job(seeing, play, now, source, progress or silence, Names(is_rehearsal=dry_run))
         taken = [_take(job, dataset, found) for dataset in DATASETS.values() if found.of(dataset.name)]
         if mapping and mapping.owners == "latest opportunity":
@@ -61,7 +61,7 @@ def _take(job: Job, dataset: Dataset, found: Found) -> Taken:
         with judged(job, dataset, differing):
             pass
     else:
-        with incoming.staging(job.engine) as connection, judged(job, dataset, differing):
+        with waiting_room.staging(job.engine) as connection, judged(job, dataset, differing):
             _put_aside(connection, job, dataset, arrivals)
             write_facts(connection, job, dataset, staged)
     return sum_up(job, dataset, staged, differing, [arrival.sheet.name for arrival in arrivals])
@@ -77,7 +77,7 @@ def _put_aside(connection: Connection, job: Job, dataset: Dataset, arrivals: Seq
 
 def _give_owners(job: Job, found: Found) -> None:
     if found.of("opportunities") and not job.is_rehearsal:
-        with incoming.staging(job.engine) as connection:
+        with waiting_room.staging(job.engine) as connection:
             facts.adopt_owners(connection, job.now)
 
 

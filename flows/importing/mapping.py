@@ -17,9 +17,7 @@ Without a mapping file the columns are called as our fields are.
 
 import codecs
 import re
-import unicodedata
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated, Literal
@@ -28,7 +26,8 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from accounts.textfiles import Marked, nearest, read_yaml, validated
-from flows.importing.datasets import DATASETS, Dataset, Kind
+from flows.importing.datasets import DATASETS, Dataset
+from flows.importing.templating import CHANGES, PLACE
 
 
 def _as_text(value: object) -> object:
@@ -85,7 +84,7 @@ class Reading(_Frozen):
     @property
     def wanted(self) -> frozenset[str]:
         """The columns that must be in the file."""
-        in_templates = {column for text in self.templates.values() for column, _ in _PLACE.findall(text)}
+        in_templates = {column for text in self.templates.values() for column, _ in PLACE.findall(text)}
         return frozenset({*self.columns, *in_templates, *self.when})
 
 
@@ -97,18 +96,6 @@ class MappingFile(_Frozen):
     def readings_of(self, file: str) -> tuple[Reading, ...]:
         """How a file of this name is read; a file may hold several datasets."""
         return tuple(reading for reading in self.read if fnmatch(file.lower(), reading.file.lower()))
-
-
-_PLACE = re.compile(r"\{([^{}|]+)(?:\|([^{}|]*))?\}")
-
-
-def slug(words: str) -> str:
-    """``Zoë O'Brien`` as ``zoe-o-brien``: accents fall off, everything else that is no letter becomes a dash."""
-    plain = unicodedata.normalize("NFKD", words.replace("ß", "ss")).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
-
-
-_CHANGES: dict[str, Callable[[str], str]] = {"slug": slug, "lower": str.lower, "upper": str.upper, "": str}
 
 
 def load_mapping(path: Path) -> MappingFile:
@@ -169,10 +156,10 @@ def _check_once(marked: Marked, number: int, reading: Reading) -> None:
 def _check_formats(marked: Marked, number: int, reading: Reading) -> None:
     place = ("read", number)
     for field, text in reading.templates.items():
-        for _, change in _PLACE.findall(text):
-            if change not in _CHANGES:
+        for _, change in PLACE.findall(text):
+            if change not in CHANGES:
                 marked.refuse(
-                    f"there is no change {change!r}", *place, "templates", field, cure=nearest(change, _CHANGES)
+                    f"there is no change {change!r}", *place, "templates", field, cure=nearest(change, CHANGES)
                 )
     for pattern in reading.dates:
         if "%" not in pattern:
@@ -196,83 +183,3 @@ def _is_encoding(name: str) -> bool:
         return bool(codecs.lookup(name))
     except LookupError:
         return False
-
-
-class Translator:
-    """Turns rows of a file into columns of our fields, all values still text as the CSV contract writes it."""
-
-    def __init__(self, reading: Reading, header: Sequence[str]) -> None:
-        self.reading = reading
-        self._place = {name.casefold(): number for number, name in enumerate(header)}
-        self._days: dict[str, str] = {}
-
-    def wanted_rows(self, rows: Sequence[Sequence[str]]) -> list[int]:
-        """Numbers of the rows in which all columns named by `when` are filled."""
-        needed = [self._place[column.casefold()] for column in self.reading.when]
-        return [number for number, row in enumerate(rows) if all(row[column].strip() for column in needed)]
-
-    def columns(self, rows: Sequence[Sequence[str]]) -> dict[str, Sequence[str]]:
-        """Field -> its value in each row. `rows` must not be empty."""
-        by_column = list(zip(*rows, strict=True))
-        return {field: self._translated(field, self._raw(field, by_column)) for field in self.reading.fields}
-
-    def _raw(self, field: str, by_column: Sequence[Sequence[str]]) -> Sequence[str]:
-        reading = self.reading
-        if field in reading.constants:
-            return [reading.constants[field]] * len(by_column[0])
-        if field in reading.templates:
-            return self._filled(reading.templates[field], by_column)
-        return by_column[self._place[reading.source_of[field].casefold()]]
-
-    def _filled(self, text: str, by_column: Sequence[Sequence[str]]) -> list[str]:
-        """A template for each row; empty where one of its columns is."""
-        columns = [by_column[self._place[column.strip().casefold()]] for column, _ in _PLACE.findall(text)]
-        changes = [_CHANGES[change] for _, change in _PLACE.findall(text)]
-        pattern = _PLACE.sub("\0", text).replace("%", "%%").replace("\0", "%s")
-        known: dict[tuple[str, ...], str] = {}
-        filled = []
-        for values in zip(*columns, strict=True):
-            if values not in known:
-                parts = tuple(change(value.strip()) for change, value in zip(changes, values, strict=True))
-                known[values] = pattern % parts if all(parts) else ""
-            filled.append(known[values])
-        return filled
-
-    def _translated(self, field: str, values: Sequence[str]) -> Sequence[str]:
-        reading = self.reading
-        if field in reading.values:
-            words = reading.values[field]
-            other = words.get("*")
-            values = [words.get(key, key if other is None else other) for key in map(str.strip, values)]
-        kind = DATASETS[reading.dataset].field(field).kind
-        if kind in (Kind.WHEN, Kind.DAY) and (reading.dates or reading.timezone):
-            return [self._day(value.strip()) for value in values]
-        if kind is Kind.MONEY and reading.decimal == ",":
-            return [value.replace(".", "").replace(",", ".") for value in values]
-        return values
-
-    def _day(self, value: str) -> str:
-        """A day or time as the contract writes it; what fits no format is left as it is, to be reported."""
-        found = self._days.get(value)
-        if found is None:
-            if len(self._days) > 100_000:
-                self._days.clear()
-            found = self._days[value] = self._read_day(value)
-        return found
-
-    def _read_day(self, value: str) -> str:
-        for pattern in self.reading.dates or (None,):
-            try:
-                moment = datetime.strptime(value, pattern) if pattern else datetime.fromisoformat(value)  # noqa: DTZ007
-            except ValueError:
-                continue
-            if not (re.search(r"%[HIcXf]", pattern) if pattern else len(value) > len("2026-11-22")):
-                return moment.date().isoformat()
-            zone = ZoneInfo(self.reading.timezone or "UTC")
-            return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).isoformat()
-        return value
-
-
-def translate_one(reading: Reading, header: Sequence[str], row: Sequence[str]) -> dict[str, str]:
-    """One row as fields, for rows that are set aside."""
-    return {field: values[0] for field, values in Translator(reading, header).columns([list(row)]).items()}

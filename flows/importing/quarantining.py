@@ -14,8 +14,8 @@ from accounts.ledger.suppressions import forgotten_among
 from expectations.rules import ROW_IS_WHOLE, VALUES_CAN_BE_READ
 from flows.importing.datasets import DATASETS, Dataset, Kind
 from flows.importing.finding import Arrival
-from flows.importing.mapping import translate_one
-from flows.importing.reading import UNIT
+from flows.importing.looking import UNIT
+from flows.importing.translating import translate_one
 
 #: Stands among the defects of a row that is none; what is wrong with it follows.
 WHOLE_ROW = "(row)"

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
-from accounts.ledger import facts, incoming, quarantine
+from accounts.ledger import facts, incoming, quarantine, waiting_room
 from accounts.ledger.engine import reading
 from accounts.ledger.quarantine import Entry
 from accounts.playbook import Play
@@ -32,7 +32,7 @@ def retry_quarantine(
 ) -> Retried:
     """Judge every open row again, or those of one data set. Raises Refused while an import runs."""
     chosen = [one for one in DATASETS.values() if dataset in (None, one.name)]
-    with incoming.one_at_a_time(engine), incoming.waiting_room(engine) as seeing:
+    with waiting_room.one_at_a_time(engine), waiting_room.opened(engine) as seeing:
         job = Job(seeing, play, now, "", progress or silence)
         taken = [taken for one in chosen if (taken := _retry(job, one))]
     passed = sum(one.added + one.changed + one.unchanged for one in taken)
@@ -85,7 +85,7 @@ def _retry(job: Job, dataset: Dataset) -> Taken | None:
     finish_staging(job, dataset, staged)
     set_rows_aside(job, dataset)
     differing = compare(job, dataset)
-    with incoming.staging(job.engine) as connection, judged(job, dataset, differing):
+    with waiting_room.staging(job.engine) as connection, judged(job, dataset, differing):
         _settle(connection, job, dataset)
         for source, numbers in files.of_export().items():
             job.source = source
@@ -97,7 +97,7 @@ def _retry(job: Job, dataset: Dataset) -> Taken | None:
 def _stage_waiting(job: Job, dataset: Dataset, staged: Staged, files: _Files) -> None:
     stager, last = Stager(job, dataset, staged), 0
     while True:
-        with incoming.staging(job.engine) as connection:
+        with waiting_room.staging(job.engine) as connection:
             entries = quarantine.read_open(connection, dataset=dataset.name, after=last)
             if not entries:
                 return

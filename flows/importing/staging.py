@@ -7,15 +7,16 @@ from itertools import islice
 
 from sqlalchemy import Connection
 
-from accounts.ledger import incoming
+from accounts.ledger import incoming, waiting_room
 from flows.importing.cleaning import Cleaner, Column
 from flows.importing.datasets import Dataset
 from flows.importing.finding import Arrival
 from flows.importing.job import Job
-from flows.importing.mapping import Translator
+from flows.importing.looking import UNIT
 from flows.importing.quarantining import broken_row, note_defects
-from flows.importing.reading import UNIT, Rows
+from flows.importing.reading import Rows
 from flows.importing.shaping import Shaper, hashed_columns, hashes
+from flows.importing.translating import Translator
 
 #: Pieces of a file staged in one transaction.
 AT_ONCE = 5
@@ -63,7 +64,7 @@ def stage_files(job: Job, dataset: Dataset, arrivals: Sequence[Arrival]) -> Stag
 
 def finish_staging(job: Job, dataset: Dataset, staged: Staged) -> None:
     """After the last row: the index, and nothing of people who asked to be forgotten."""
-    with incoming.staging(job.engine) as connection:
+    with waiting_room.staging(job.engine) as connection:
         incoming.index(connection, dataset.name)
         if dataset.name == "stakeholders":
             staged.forgotten = incoming.leave_out_forgotten(connection)
@@ -73,7 +74,7 @@ def _stage_file(job: Job, stager: "Stager", number: int, arrival: Arrival) -> No
     sheet, before, short = arrival.sheet, stager.staged.entries + stager.staged.left_out, 0
     translator, pieces = Translator(arrival.reading, sheet.header), sheet.rows()
     while batch := list(islice(pieces, AT_ONCE)):
-        with incoming.staging(job.engine) as connection:
+        with waiting_room.staging(job.engine) as connection:
             for some in batch:
                 stager.stage(connection, _piece(number, arrival, translator, some, stager.staged))
                 stager.stage_broken(connection, number, some)

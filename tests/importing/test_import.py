@@ -9,7 +9,7 @@ from sqlalchemy import Engine, select, text, update
 
 from accounts.errors import InputRefused, NotFound, Refused
 from accounts.identity import email_hash
-from accounts.ledger import facts, incoming
+from accounts.ledger import facts, waiting_room
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.suppressions import FORGOTTEN, suppress
 from accounts.models import Account, Quarantine, Stakeholder
@@ -390,7 +390,7 @@ def test_other_files_in_a_folder_are_left_alone_and_named(database: Engine, expo
 
 
 def test_two_imports_at_once_are_refused(database: Engine, export: Path) -> None:
-    with incoming.one_at_a_time(database), pytest.raises(Refused, match="another import is running"):
+    with waiting_room.one_at_a_time(database), pytest.raises(Refused, match="another import is running"):
         take(database, crm(export))
     assert take(database, export).written == 3
 

@@ -6,7 +6,8 @@ import pytest
 
 from accounts.errors import ContentRefused
 from flows.importing import load_mapping
-from flows.importing.mapping import Translator, slug
+from flows.importing.templating import slug
+from flows.importing.translating import Translator
 
 GOOD = """\
 source: oldcrm

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from accounts.ledger import incoming
+from accounts.ledger import incoming, waiting_room
 from expectations.accounts import ACCOUNTS
 from expectations.activities import ACTIVITIES
 from expectations.judging import SOME_ROWS, Judgement, conclude, judge
@@ -32,12 +32,12 @@ OK: dict[str, dict[str, Any]] = {
 
 def judged(engine: Engine, suite: Suite, *rows: dict[str, Any], query: str | None = None) -> Judgement:
     """Great Expectations' word on these rows in the staging table of the suite."""
-    with incoming.waiting_room(engine) as seeing:
+    with waiting_room.opened(engine) as seeing:
         for number, row in enumerate(rows):
             place = {"entry": number, "file": 0, "line": number, "row_hash": "x", "raw": "", "defects": None}
-            with incoming.staging(seeing) as connection:
+            with waiting_room.staging(seeing) as connection:
                 incoming.stage(connection, suite.name, {name: [value] for name, value in {**place, **row}.items()})
-        place = incoming.room_file(seeing) or seeing
+        place = waiting_room.room_file(seeing) or seeing
         return judge(place, query or incoming.accepted_rows(suite.name), suite, VALUES)
 
 
@@ -92,13 +92,13 @@ def test_a_table_that_is_not_there_passes_nothing(database: Engine) -> None:
 
 def test_the_judge_cannot_write(database: Engine) -> None:
     evil = replace(ACCOUNTS.rules[2], broken_when="", sql="DELETE FROM incoming_accounts RETURNING entry")
-    with incoming.waiting_room(database) as seeing:
+    with waiting_room.opened(database) as seeing:
         place = {"entry": [0], "file": [0], "line": [0], "row_hash": ["x"], "raw": [""]}
-        with incoming.staging(seeing) as connection:
+        with waiting_room.staging(seeing) as connection:
             incoming.stage(connection, "accounts", {**place, "key": ["acme"], "name": ["Acme"]})
-        where = incoming.room_file(seeing) or seeing
+        where = waiting_room.room_file(seeing) or seeing
         verdict = judge(where, incoming.accepted_rows("accounts"), Suite("accounts", (evil,)), VALUES)
-        with incoming.staging(seeing) as connection:
+        with waiting_room.staging(seeing) as connection:
             left = connection.scalar(text("SELECT COUNT(*) FROM incoming_accounts"))
     assert not verdict.passed
     assert left == 1
