@@ -79,7 +79,7 @@ SELECT id, row_number() OVER (PARTITION BY email_hash ORDER BY id) AS copy,
 #: Each content of the plan: what the play says of it today, and whether anybody ever had these words.
 _CONTENTS = """
 SELECT d.content, d.content_digest, d.stage, step.column2 AS play_stage,
-       coalesce(step.column3 = d.content_digest, 1 = 0) AS same_words, step.column4 AS expires,
+       step.column3 AS play_digest, step.column4 AS expires,
        CAST(coalesce(share.column2, '0') AS REAL) AS usual_share,
        EXISTS (SELECT 1 FROM touch e WHERE e.content = d.content AND e.state = 'sent'
                AND e.content_digest = d.content_digest) AS sent_before
@@ -123,28 +123,39 @@ SELECT noes.id,
 #: Each mail to an account of the plan in the last seven days that left, may have left, or may leave any moment.
 _MAILS = """
 SELECT o.account_id, o.stakeholder_id FROM touch o
- WHERE o.account_id IN (SELECT account_id FROM plan_touches) AND o.sent_at > {week_ago}
+ WHERE o.account_id IN (SELECT account_id FROM plan_touches) AND o.sent_at > {week_ago} AND o.channel = 'email'
 UNION ALL
 SELECT o.account_id, o.stakeholder_id FROM touch o
- WHERE o.state IN ('certified', 'sending') OR o.state = 'unknown' AND o.claimed_at > {week_ago}
+ WHERE (o.state IN ('certified', 'sending') OR o.state = 'unknown' AND o.claimed_at > {week_ago})
+   AND o.channel = 'email'
 UNION ALL
 SELECT v.account_id, v.stakeholder_id FROM activity v
  WHERE v.account_id IN (SELECT account_id FROM plan_touches)
    AND v.occurred_at > {week_ago} AND v.occurred_at <= {now} AND {counted}
 """
 
+#: One row per touch: facts, none of them null. A fact that is not known is never one that lets somebody through.
 _ROWS = """
-SELECT t.id AS touch_id, t.address, {well_formed} AS well_formed, t.content, t.stage, t.due_at, t.not_after,
-       {now} AS judged_at, {today} AS judged_on,
-       s.email AS current_address, s.consent_basis, s.consent_at, s.paused_until, s.owner_conflict,
-       a.stage AS account_stage, a.first_contacted_at, coalesce(a.stage IN ({nurtured}), 1 = 0) AS nurtured,
-       r.email AS rep_email, c.play_stage, c.same_words, c.expires, c.usual_share, c.sent_before,
+SELECT t.id AS touch_id, t.content, t.stage,
+       coalesce(s.email = t.address, 1 = 0) AS same_address,
+       {well_formed} AS well_formed,
+       s.consent_basis IS NOT NULL AND coalesce(s.consent_at <= {now}, 1 = 1) AS consented,
+       coalesce(s.paused_until > {now}, 1 = 0) AS away,
+       coalesce(s.owner_conflict, 1 = 1) AS owner_conflict,
        coalesce(n.opted_out, 0) = 1 AS opted_out, coalesce(n.suppressed, 0) = 1 AS suppressed,
        coalesce(n.gone, 0) = 1 AS gone, coalesce(n.bounced, 0) = 1 AS bounced, coalesce(n.held, 0) = 1 AS held,
        coalesce(n.vetoed, 0) = 1 AS vetoed,
+       coalesce(a.first_contacted_at <= {now}, 1 = 0) AS contacted,
+       coalesce(a.stage IN ({nurtured}), 1 = 0) AS nurtured,
+       coalesce(a.stage = t.stage, 1 = 0) AS same_stage,
+       r.id IS NOT NULL AS signed,
+       coalesce(c.play_digest = t.content_digest AND c.play_stage = t.stage, 1 = 0) AS same_words,
+       coalesce(c.expires < {today}, 1 = 0) AS expired,
+       coalesce(c.sent_before, 1 = 0) AS sent_before, coalesce(c.usual_share, 0.0) AS usual_share,
+       t.due_at <= {now} AND coalesce(t.not_after >= {now}, 1 = 1) AS due,
        coalesce(to_person.mails, 0) AS person_mails, coalesce(to_account.mails, 0) AS account_mails,
-       {person_cap} AS person_cap, {account_cap} AS account_cap, place.copy, place.place_in_account,
-       whole.plan_size
+       {person_cap} AS person_cap, {account_cap} AS account_cap,
+       place.copy, place.place_in_account, whole.plan_size
   FROM plan_touches t
   CROSS JOIN (SELECT count(*) AS plan_size FROM plan_touches) AS whole
   JOIN plan_places place ON place.id = t.id
