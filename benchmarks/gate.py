@@ -4,8 +4,9 @@
     python -m benchmarks.gate --rows 2000 --sends 500
 
 Gate: `judge` from the call to the verdict, warm; beside it the limit, the same rules counted by one hand-written
-statement over the same facts. Lock: the send stage (claim, compose, a channel that keeps the messages, outcomes) with the triggers
-and without them, in turns; and the claiming UPDATE alone, which is where the lock works. Medians of wall time.
+statement over the same facts. Lock: the send stage (claim, compose, a channel that keeps the messages, outcomes) with
+the triggers and without them, in turns; and the claiming UPDATE alone, which is where the lock works. Medians of wall
+time.
 """
 
 import argparse
