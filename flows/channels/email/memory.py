@@ -4,13 +4,13 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from flows.channels.email import Outgoing, Sent
+from flows.channels.email import OneByOne, Outgoing, Sent
 
 #: Asked before a message is kept; raises NotSent or OutcomeUnknown to play a difficult server.
 Temper = Callable[[Outgoing], None]
 
 
-class Memory:
+class Memory(OneByOne):
     """Keeps what was sent in `sent`, in order. A message that comes again replaces itself, as at a careful provider."""
 
     name = "memory"

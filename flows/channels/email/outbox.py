@@ -18,13 +18,13 @@ from types import TracebackType
 from typing import Self
 
 from accounts.errors import Unreachable
-from flows.channels.email import Outgoing, Sent
+from flows.channels.email import OneByOne, Outgoing, Sent
 
 #: What index.html shows of a message: when, to, from, subject.
 Shown = list[str]
 
 
-class Outbox:
+class Outbox(OneByOne):
     """Writes into `folder`, which is made when it is missing. The pages are brought up to date on leaving."""
 
     name = "outbox"

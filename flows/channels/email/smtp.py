@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Self
 
 from accounts.errors import NotSent, OutcomeUnknown, SettingsRefused, Unreachable
-from flows.channels.email import Outgoing, Sent
+from flows.channels.email import OneByOne, Outgoing, Sent
 from flows.masking import mask
 from flows.settings import Smtp as SmtpSettings
 
@@ -33,7 +33,7 @@ FAREWELL = 2.0
 _BROKEN = (OSError, smtplib.SMTPException)
 
 
-class Smtp:
+class Smtp(OneByOne):
     """At most `settings.connections` connections, opened when needed; `send` may be called from that many threads.
 
     domain: what we call ourselves in EHLO.
