@@ -63,18 +63,27 @@ class ChannelError(TandemError):
 
 
 class NotSent(ChannelError):
-    """Not accepted, for certain. `permanent`: trying this message again makes no sense."""
+    """Not accepted, for certain. `permanent`: trying this message again makes no sense.
 
-    def __init__(self, what: str, *, permanent: bool, where: str | None = None, cure: str | None = None) -> None:
+    reason: a word of `accounts.touch_states.Refusal` that says what it failed by, where the channel knows.
+    """
+
+    def __init__(
+        self, what: str, *, permanent: bool, where: str | None = None, cure: str | None = None,
+        reason: str | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(what, where=where, cure=cure)
         self.permanent = permanent
+        self.reason = reason
 
 
 class Unreachable(NotSent):
     """The provider does not answer or lets nobody in. Other messages would fare the same: stop and come back."""
 
-    def __init__(self, what: str, *, where: str | None = None, cure: str | None = None) -> None:
-        super().__init__(what, permanent=False, where=where, cure=cure)
+    def __init__(
+        self, what: str, *, where: str | None = None, cure: str | None = None, reason: str | None = None
+    ) -> None:
+        super().__init__(what, permanent=False, where=where, cure=cure, reason=reason)
 
 
 class OutcomeUnknown(ChannelError):
