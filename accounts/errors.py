@@ -13,6 +13,8 @@ TandemError                 anything we refuse or fail at, said in one line: wha
     └── OutcomeUnknown      bytes left, no answer came: may have been delivered; never resent blindly
 """
 
+from datetime import timedelta
+
 
 class TandemError(Exception):
     """One line for a person.
@@ -66,15 +68,17 @@ class NotSent(ChannelError):
     """Not accepted, for certain. `permanent`: trying this message again makes no sense.
 
     reason: a word of `accounts.touch_states.Refusal` that says what it failed by, where the channel knows.
+    retry_after: how long the provider asks us to wait, if it does.
     """
 
     def __init__(
         self, what: str, *, permanent: bool, where: str | None = None, cure: str | None = None,
-        reason: str | None = None,
+        reason: str | None = None, retry_after: timedelta | None = None,
     ) -> None:  # fmt: skip
         super().__init__(what, where=where, cure=cure)
         self.permanent = permanent
         self.reason = reason
+        self.retry_after = retry_after
 
 
 class Unreachable(NotSent):
