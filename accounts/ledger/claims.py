@@ -32,6 +32,7 @@ from sqlalchemy.orm import aliased
 
 from accounts.calendar import Calendar, place_of
 from accounts.ledger.brakes import brakes_touch
+from accounts.ledger.bulk import chunks
 from accounts.ledger.touches import move, replan_accounts_of
 from accounts.models import Account, Hold, PlanMember, Stakeholder, Suppression, Touch, Veto
 from accounts.playbook import Window
@@ -138,12 +139,31 @@ def record(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -
     replan_accounts_of(connection, [outcome.touch_id for outcome in outcomes], now)
 
 
-def retry_at(attempts: int, now: datetime, not_after: datetime | None) -> datetime | None:
-    """When to try again after this many attempts: later each time, a last time at the deadline; None: no more."""
+def still_allowed(
+    connection: Connection, touch_ids: Sequence[int], now: datetime, *, by: str | None = None
+) -> dict[int, str | None]:
+    """Touch id -> why a claimed touch must not begin any more, or None: every "no" and every brake, asked once more.
+
+    `braked`: nobody said no, so it may be certified again. `not_ours`: it has left `sending` without us, or (`by`) is
+    somebody else's by now; nothing is left to be recorded. Any other reason is one to cancel it for. Takes no lock.
+    """
+    answers: dict[int, str | None] = dict.fromkeys(touch_ids, Refusal.NOT_OURS)
+    for ids in chunks(touch_ids):
+        answers.update(connection.execute(_reconsidered(ids, now, by)).tuples())
+    return answers
+
+
+def retry_at(
+    attempts: int, now: datetime, not_after: datetime | None, asked: timedelta | None = None
+) -> datetime | None:
+    """When to try again after this many attempts: later each time, a last time at the deadline; None: no more.
+
+    asked: how long the provider wants us to stay away; never less than that, unless the deadline comes first.
+    """
     if attempts >= MOST_ATTEMPTS or (not_after is not None and now >= not_after):
         return None
     wait: timedelta = FIRST_RETRY * 2 ** (attempts - 1)
-    again = now + min(wait, LONGEST_RETRY)
+    again = now + max(min(wait, LONGEST_RETRY), asked or timedelta(0))
     return again if not_after is None else min(again, not_after)
 
 
@@ -190,6 +210,18 @@ def _look(connection: Connection, plan_id: int, now: datetime, limit: int) -> Se
         .limit(limit)
     )  # fmt: skip
     return rows.with_for_update(of=Touch, skip_locked=True) if connection.dialect.name == "postgresql" else rows
+
+
+def _reconsidered(touch_ids: Sequence[int], now: datetime, by: str | None) -> Select[Any]:
+    """Claimed touches with what speaks against them now; those that are ours no longer do not come back."""
+    against = case((brakes_touch(), _said(Refusal.BRAKED)), else_=refusal_of(now))
+    ours = [Touch.id.in_(touch_ids), Touch.state == TouchState.SENDING, *([Touch.claimed_by == by] if by else [])]
+    return (
+        select(Touch.id, against)
+        .outerjoin(Stakeholder, Stakeholder.id == Touch.stakeholder_id)
+        .outerjoin(Account, Account.id == Touch.account_id)
+        .where(*ours)
+    )
 
 
 def _take(touch_ids: Sequence[int], now: datetime, by: str) -> Any:
