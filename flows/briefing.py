@@ -33,6 +33,7 @@ from flows import tokens
 from flows.brief_pages import brief_pages
 from flows.channels.email import EmailChannel, Outgoing
 from flows.channels.email.compose import Composer, Envelope, Mailbox
+from flows.channels.email.letters import write_letter
 from flows.channels.email.registry import open_channel
 from flows.masking import mask
 from flows.settings import Settings
@@ -40,7 +41,7 @@ from flows.settings import Settings
 #: Briefs written to the ledger in one transaction.
 BRIEFS_AT_ONCE = 100
 
-_COMPOSER = Composer((("Auto-Submitted", "auto-generated"),))
+_COMPOSER = Composer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ def _deliver(
     """Saves, claims, sends and settles one brief; None when another run has it."""
     brief = from_payload(written.payload)
     try:
-        page, outgoing = _compose(brief, settings, vendor, written.id, now)
+        page, outgoing = _compose(brief, settings, vendor, written.id, now, as_letter=channel.letters)
     except Refused as error:
         with writing(engine) as connection:
             ledger.refuse_brief(connection, written.id, str(error))
@@ -204,22 +205,27 @@ def _send(
 
 
 def _compose(
-    brief: Brief, settings: Settings, vendor: Vendor, brief_id: int, now: datetime
+    brief: Brief, settings: Settings, vendor: Vendor, brief_id: int, now: datetime, *, as_letter: bool
 ) -> tuple[_Page, Outgoing]:  # fmt: skip
     """The message, from the vendor's Tandem address. Raises InputRefused for a rep nobody can write to."""
     pages = brief_pages(settings.templates)
     page = _Page(f"Brief: {brief.subject}", pages.html(brief), pages.text(brief))
     tandem = Mailbox(f"Tandem at {vendor.name}", f"tandem@{settings.sending_domain}")
-    token = tokens.sign("brief", brief_id, settings.secret_key.get_secret_value())
+    secret = settings.secret_key.get_secret_value()
+    token = tokens.sign("brief", brief_id, secret)
     envelope = Envelope(
         sender=tandem,
         recipient=Mailbox(brief.rep_name, brief.rep_email),
         reply_to=tandem,
+        return_path=tokens.return_path("brief", brief_id, secret, settings.return_domain),
         message_id=f"<tandem-brief.{token}@{settings.sending_domain}>",
         date=now,
+        headers=(("Auto-Submitted", "auto-generated"),),
     )
-    content = _COMPOSER.fill(envelope, page)
-    return page, Outgoing(envelope.message_id, tandem.address, brief.rep_email, content)
+    letter = write_letter(envelope, page) if as_letter else None
+    content = b"" if as_letter else _COMPOSER.fill(envelope, page)
+    key = f"brief-{brief_id}"
+    return page, Outgoing(envelope.message_id, envelope.return_path, brief.rep_email, content, letter, key)
 
 
 def save_page(folder: Path, brief: Brief, html: str) -> Path:

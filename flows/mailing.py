@@ -2,6 +2,7 @@
 
 room = open_mailroom(settings, play)                       # once per process
 mail = compose_touch(room, recipient, now)                 # ~0.1 ms; mail.raw is what a channel delivers
+mail = letter_touch(room, recipient, now)                  # mail.letter, for a provider that writes it down itself
 """
 
 from dataclasses import dataclass, field
@@ -12,8 +13,10 @@ from accounts.errors import ContentRefused, InputRefused
 from accounts.ledger.recipients import Recipient
 from accounts.playbook import Play
 from flows import tokens
+from flows.channels.email import Letter
 from flows.channels.email.compose import Composer, Envelope, Mailbox
-from flows.render import Compiled, Facts, Message, compile_play
+from flows.channels.email.letters import write_letter
+from flows.render import Compiled, Content, Facts, Message, compile_play
 from flows.settings import Settings
 from flows.variables import MISSING
 
@@ -27,6 +30,8 @@ class Mailroom:
     #: Public address of the web app, without a slash at its end.
     base_url: str
     sending_domain: str
+    #: Where bounces come back to.
+    return_domain: str
     secret: str = field(repr=False)
 
 
@@ -36,8 +41,9 @@ class Mail:
 
     touch_id: int
     envelope: Envelope
-    #: RFC 5322, CRLF line ends, ASCII.
+    #: RFC 5322, CRLF line ends, ASCII; empty where `letter` speaks.
     raw: bytes
+    letter: Letter | None = None
 
 
 def open_mailroom(settings: Settings, play: Play, *, only: str | None = None) -> Mailroom:
@@ -47,8 +53,15 @@ def open_mailroom(settings: Settings, play: Play, *, only: str | None = None) ->
         Composer(),
         settings.base_url.rstrip("/"),
         settings.sending_domain,
+        settings.return_domain,
         settings.secret_key.get_secret_value(),
     )
+
+
+def marks(settings: Settings) -> tuple[str, ...]:
+    """What of the settings shows in a mail: while this stays the same, so does a mailroom."""
+    secret = settings.secret_key.get_secret_value()
+    return settings.base_url, settings.sending_domain, settings.return_domain, secret, str(settings.templates)
 
 
 def compose_touch(room: Mailroom, recipient: Recipient, now: datetime) -> Mail:
@@ -57,13 +70,18 @@ def compose_touch(room: Mailroom, recipient: Recipient, now: datetime) -> Mail:
     Raises a Refused for this mail only: NotFound (content gone), ContentRefused (changed since it was certified, or a
     fact is missing), InputRefused (no rep to write as, an address or name that no header can hold).
     """
-    content = room.compiled.content(recipient.content)
-    if recipient.content_digest not in (None, content.step.digest):
-        cure = "plan again: what leaves must be what was certified"
-        raise ContentRefused("the text has changed since it was certified", where=recipient.content, cure=cure)
+    content = _certified(room, recipient)
     envelope = _envelope(room, recipient, now)
     quoted = room.compiled.quote(recipient.content, _facts(room, recipient, envelope, len(content.links)))
     return Mail(recipient.touch_id, envelope, room.composer.write(envelope, *quoted))
+
+
+def letter_touch(room: Mailroom, recipient: Recipient, now: datetime) -> Mail:
+    """The same mail for a provider that writes the message down itself. Raises as `compose_touch` does."""
+    content = _certified(room, recipient)
+    envelope = _envelope(room, recipient, now)
+    message = room.compiled.render(recipient.content, _facts(room, recipient, envelope, len(content.links)))
+    return Mail(recipient.touch_id, envelope, b"", write_letter(envelope, message))
 
 
 def read_touch(room: Mailroom, recipient: Recipient, now: datetime) -> Message:
@@ -80,6 +98,15 @@ def next_quarter(now: datetime) -> str:
     return f"Q{quarter + 1} {today.year + years}"
 
 
+def _certified(room: Mailroom, recipient: Recipient) -> Content:
+    """The content of a touch, as it was when the touch was certified."""
+    content = room.compiled.content(recipient.content)
+    if recipient.content_digest not in (None, content.step.digest):
+        cure = "plan again: what leaves must be what was certified"
+        raise ContentRefused("the text has changed since it was certified", where=recipient.content, cure=cure)
+    return content
+
+
 def _envelope(room: Mailroom, recipient: Recipient, now: datetime) -> Envelope:
     """From the owning rep through the sending domain; answers go to the rep's own mailbox."""
     if not recipient.rep_name or not recipient.rep_email:
@@ -90,6 +117,7 @@ def _envelope(room: Mailroom, recipient: Recipient, now: datetime) -> Envelope:
         sender=_sender(recipient.rep_name, recipient.rep_email, room.sending_domain),
         recipient=Mailbox(name, recipient.address),
         reply_to=_reader(recipient.rep_name, recipient.rep_email),
+        return_path=tokens.return_path("touch", recipient.touch_id, room.secret, room.return_domain),
         message_id=tokens.message_id(recipient.touch_id, room.secret, room.sending_domain),
         date=now,
         unsubscribe_url=f"{room.base_url}/u/{tokens.sign(tokens.UNSUBSCRIBE, recipient.touch_id, room.secret)}",

@@ -28,7 +28,7 @@ from accounts.playbook import Play
 from accounts.touch_states import Refusal
 from accounts.vocabulary import TouchState
 from flows.channels.email import EmailChannel, Outgoing
-from flows.mailing import Mailroom, compose_touch, open_mailroom
+from flows.mailing import Mailroom, compose_touch, marks, open_mailroom
 from flows.settings import Settings
 from flows.tokens import message_id
 
@@ -81,8 +81,7 @@ def mailroom_of(settings: Settings, play: Play) -> Mailroom:
     """
     layout = sorted((settings.templates / "layout").iterdir())
     edition = (
-        play.key, play.version, *(f"{file.name} {file.stat().st_mtime_ns}" for file in layout), settings.base_url,
-        settings.sending_domain, settings.secret_key.get_secret_value(), str(settings.templates),
+        play.key, play.version, *(f"{file.name} {file.stat().st_mtime_ns}" for file in layout), *marks(settings)
     )  # fmt: skip
     return _compiled(_Edition(edition, settings, play))
 
@@ -190,7 +189,7 @@ class _Van:
             return Outcome(touch.id, T.FAILED, Refusal.NOT_COMPOSED, str(error))
         except Exception as error:  # whatever is odd about this one person, the next one gets theirs
             return Outcome(touch.id, T.FAILED, Refusal.NOT_COMPOSED, type(error).__name__)
-        return Outgoing(mail.envelope.message_id, mail.envelope.sender.address, touch.address, mail.raw)
+        return Outgoing(mail.envelope.message_id, mail.envelope.return_path, touch.address, mail.raw)
 
     def _hand_over(self, touch: Claimed, message: Outgoing) -> Outcome:
         try:
@@ -208,7 +207,8 @@ class _Van:
         return Outcome(touch.id, T.SENT, provider=sent.provider, provider_id=sent.provider_id)
 
     def _not_sent(self, touch: Claimed, error: NotSent) -> Outcome:
-        again = None if error.permanent else claims.retry_at(touch.attempts, self._now, touch.not_after)
+        asked = error.retry_after
+        again = None if error.permanent else claims.retry_at(touch.attempts, self._now, touch.not_after, asked)
         if again is None:
             return Outcome(touch.id, T.FAILED, Refusal.REFUSED_BY_SERVER, error.what, self._channel.name)
         return Outcome(touch.id, T.CERTIFIED, error=error.what, retry_at=again)

@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     ads: Literal["file", "memory"] = "file"
     #: Mail leaves from the owning rep's name at this domain; replies go to the rep's own address.
     sending_domain: str = "mail.example"
+    #: Where bounces come back to; the sending domain if not set.
+    bounce_domain: str | None = None
     #: Public address of the web app: unsubscribe and tracked links start with it.
     base_url: str = "http://127.0.0.1:8088"
     #: Signs links. The default is for the demo on loopback; `tandem doctor` complains about it elsewhere.
@@ -66,6 +68,11 @@ class Settings(BaseSettings):
     def ledger_url(self) -> str:
         """The database, by default a SQLite file in `home`."""
         return self.database_url or f"sqlite:///{self.home / 'tandem.db'}"
+
+    @property
+    def return_domain(self) -> str:
+        """The domain of envelope senders."""
+        return self.bounce_domain or self.sending_domain
 
     @property
     def outbox(self) -> Path:

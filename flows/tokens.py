@@ -5,13 +5,17 @@ nothing from it, and who guesses one is right once in 2^96.
 """
 
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import NamedTuple
+from base64 import b32decode, b32encode, urlsafe_b64decode, urlsafe_b64encode
+from typing import Literal, NamedTuple
 
 _MAC_BYTES = 12
 UNSUBSCRIBE = "unsubscribe"
 CLICK = "click"
 MESSAGE_ID = "message-id"
+#: What a bounce can be about; each has return paths of its own.
+Bounceable = Literal["touch", "brief"]
+_BOUNCEABLE: tuple[Bounceable, ...] = ("touch", "brief")
+_BOUNCES_TO = "bounce"
 
 
 class Clicked(NamedTuple):
@@ -19,6 +23,13 @@ class Clicked(NamedTuple):
 
     touch_id: int
     link: int
+
+
+class Returned(NamedTuple):
+    """Which mail a bounce is about."""
+
+    about: Bounceable
+    id: int
 
 
 def sign(purpose: str, id: int, secret: str) -> str:
@@ -57,6 +68,34 @@ def touch_of(message_id: str, secret: str) -> int | None:
         return None
     right = _mac(MESSAGE_ID, str(int(number)).encode(), secret).hex()[:16]
     return int(number) if hmac.compare_digest(mark.encode(), right.encode()) else None
+
+
+def return_path(about: Bounceable, id: int, secret: str, domain: str) -> str:
+    """``bounce+{token}@domain``, an envelope sender of its own for each mail (VERP): whatever a bounce looks like, the
+    address it comes back to says which mail it is about.
+
+    The local part has 28 to 39 octets (64 are allowed) and means the same in capitals, which some servers make of it.
+    """
+    raw = id.to_bytes(max(1, (id.bit_length() + 7) // 8), "big")
+    token = b32encode(_mac(f"return-{about}", raw, secret)[:_MAC_BYTES] + raw).rstrip(b"=").decode().lower()
+    return f"{_BOUNCES_TO}+{token}@{domain}"
+
+
+def returned(address: str, secret: str) -> Returned | None:
+    """Which mail came back, by the address it came back to (with or without angle brackets); None for any other."""
+    mailbox, _, token = address.strip(" \t\r\n<>").rpartition("@")[0].lower().partition("+")
+    if mailbox != _BOUNCES_TO:
+        return None
+    try:
+        raw = b32decode(token.upper().encode() + b"=" * (-len(token) % 8))
+    except ValueError:
+        return None
+    id = int.from_bytes(raw[_MAC_BYTES:], "big")
+    for about in _BOUNCEABLE:
+        genuine = return_path(about, id, secret, "")
+        if hmac.compare_digest(genuine.encode(), f"{mailbox}+{token}@".encode()):
+            return Returned(about, id)
+    return None
 
 
 def _mac(purpose: str, payload: bytes, secret: str) -> bytes:

@@ -19,6 +19,7 @@ from flows.briefing import Briefed, brief_reps, deliver_briefs, write_briefs
 from flows.channels.email import Outgoing
 from flows.channels.email.memory import Memory
 from flows.settings import Settings
+from flows.tokens import Returned, returned
 from tests.briefs.conftest import Add
 from tests.cast import NOW, World
 
@@ -84,6 +85,30 @@ class TestDelivery:
         assert html is not None
         assert "Alice Example replied, Tue 06:12" in text.get_content()
         assert f'data-evidence="signal:{reply}"' in html.get_content()
+
+    def test_a_bounced_brief_comes_back_to_an_address_that_names_it(
+        self, run: Run, reply: int, world: World, settings: Settings
+    ) -> None:
+        channel = Memory()
+        run(channel=channel)
+        with reading(world.engine) as connection:
+            id = connection.scalars(select(Brief.id)).one()
+        mail = channel.sent[0]
+        assert returned(mail.sender, settings.secret_key.get_secret_value()) == Returned("brief", id)
+        assert mail.key == f"brief-{id}"
+
+    def test_a_provider_that_writes_messages_itself_is_told_the_same(self, run: Run, reply: int, world: World) -> None:
+        finished, told = Memory(), Memory()
+        told.letters = True
+        run(channel=finished)
+        with writing(world.engine) as connection:
+            connection.execute(update(Brief).values(state=BriefState.PLANNED))
+        run(channel=told)
+        [letter], mail = [sent.letter for sent in told.sent], message(finished.sent[0])
+        assert letter is not None
+        assert (letter.subject, letter.headers["Message-ID"]) == (mail["Subject"], mail["Message-ID"])
+        assert letter.headers["Auto-Submitted"] == "auto-generated"
+        assert told.sent[0].content == b""
 
     def test_running_twice_delivers_once(self, run: Run, reply: int, world: World) -> None:
         channel = Memory()

@@ -16,10 +16,10 @@ from accounts.ledger.links import destination, remember_links
 from accounts.ledger.recipients import NO_TOUCH, Recipient, read_readers, read_recipients
 from accounts.models import Account, Rep, Stakeholder, Touch
 from accounts.playbook import load_play
-from flows.mailing import Mail, Mailroom, compose_touch, next_quarter, open_mailroom, read_touch
+from flows.mailing import Mail, Mailroom, compose_touch, letter_touch, next_quarter, open_mailroom, read_touch
 from flows.preview import preview
 from flows.settings import Settings
-from flows.tokens import Clicked, touch_of, verify, verify_click
+from flows.tokens import Clicked, Returned, returned, touch_of, verify, verify_click
 from tests.cast import NOW, PLAY, World
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -31,8 +31,9 @@ SECRET = "a secret of the house"
 @pytest.fixture(scope="module")
 def settings() -> Settings:
     return Settings(
-        templates=TEMPLATES, base_url="https://t.example/", sending_domain="mail.example", secret_key=SECRET
-    )
+        templates=TEMPLATES, base_url="https://t.example/", sending_domain="mail.example", secret_key=SECRET,
+        bounce_domain="bounces.mail.example",
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +163,62 @@ def test_composing_again_gives_the_same_bytes(world: World, room: Mailroom, sett
     again = open_mailroom(settings, load_play(TEMPLATES / "plays" / PLAY))
     first = compose_touch(room, recipient(world, id), NOW).raw
     assert first == compose_touch(again, recipient(world, id), NOW).raw
+
+
+def test_a_bounce_comes_back_to_an_address_that_names_the_touch_and_nobody(world: World, room: Mailroom) -> None:
+    id = touch(world, "alice", "acme", WHY_NOW, room)
+    address = compose_touch(room, recipient(world, id), NOW).envelope.return_path
+    assert address.endswith("@bounces.mail.example")
+    assert returned(address, SECRET) == Returned("touch", id)
+    assert not any(name in address for name in ("alice", "acme"))
+
+
+@pytest.mark.parametrize("names", [("Alice", "Example"), ("Zoë", 'Ørsted, "the" Great'), ("  Žofie ", None)])
+@pytest.mark.parametrize("address", ["alice@acme.example", "alice@bücher.example"])
+def test_a_letter_says_what_the_finished_message_says(
+    world: World, room: Mailroom, names: tuple[str, str | None], address: str
+) -> None:
+    id = touch(world, "alice", "acme", WHY_NOW, room, address=address)
+    change(world, Stakeholder, world.people["alice"], first_name=names[0], last_name=names[1])
+    person = recipient(world, id)
+    mail, message = letter_touch(room, person, NOW), read(compose_touch(room, person, NOW))
+    letter = mail.letter
+    assert letter is not None
+    assert (mail.raw, mail.touch_id) == (b"", id)
+    assert mail.envelope == compose_touch(room, person, NOW).envelope
+    for name, box in (("From", letter.sender), ("To", letter.recipient), ("Reply-To", letter.reply_to)):
+        [written] = message[name].addresses
+        assert (written.display_name, written.addr_spec) == (box.name, box.address)
+    assert letter.subject == message["Subject"]
+    assert letter.text == said(compose_touch(room, person, NOW), "plain")
+    assert letter.html == said(compose_touch(room, person, NOW), "html")
+    furniture = {"From", "To", "Reply-To", "Subject", "Date", "MIME-Version", "Content-Type"}
+    assert letter.headers == {name: value for name, value in message.items() if name not in furniture}
+    assert {"Message-ID", "List-Unsubscribe", "List-Unsubscribe-Post"} <= set(letter.headers)
+
+
+@pytest.mark.parametrize(
+    ("table", "of", "values"),
+    [(Stakeholder, "alice", {"first_name": "A\r\nBcc: eve@evil.example"}), (Account, "acme", {"name": "Acme\nBcc: x"}),
+     (Account, "acme", {"owner_id": None})],
+)  # fmt: skip
+def test_a_letter_is_refused_as_the_finished_message_is(
+    world: World, room: Mailroom, table: type[Any], of: str, values: dict[str, Any]
+) -> None:
+    id = touch(world, "alice", "acme", WHY_NOW, room)
+    change(world, table, (world.people | world.accounts)[of], **values)
+    refusals = []
+    for write in (compose_touch, letter_touch):
+        with pytest.raises(InputRefused) as caught:
+            write(room, recipient(world, id), NOW)
+        refusals.append(str(caught.value))
+    assert refusals[0] == refusals[1]
+
+
+def test_a_letter_whose_text_changed_since_it_was_certified_does_not_leave(world: World, room: Mailroom) -> None:
+    id = touch(world, "alice", "acme", WHY_NOW, room, content_digest="0" * 64)
+    with pytest.raises(ContentRefused, match=r"why-now: the text has changed .*plan again"):
+        letter_touch(room, recipient(world, id), NOW)
 
 
 def test_preview_equals_sent(world: World, room: Mailroom, settings: Settings) -> None:

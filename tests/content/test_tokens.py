@@ -1,11 +1,23 @@
 """Tokens: whoever has one can do the one thing it was made for, and nobody can make one."""
 
 from base64 import urlsafe_b64decode
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.tokens import Clicked, message_id, sign, sign_click, touch_of, verify, verify_click
+from flows.tokens import (
+    Clicked,
+    Returned,
+    message_id,
+    return_path,
+    returned,
+    sign,
+    sign_click,
+    touch_of,
+    verify,
+    verify_click,
+)  # fmt: skip
 
 SECRET = "a secret of the house"
 ids = st.integers(0, 2**63 - 1)
@@ -61,3 +73,24 @@ def test_a_message_id_leads_back_to_its_touch(id: int) -> None:
     assert touch_of(f" {ours}\t", SECRET) == id
     assert touch_of(ours.replace(f".{id}.", f".{id + 1}."), SECRET) is None
     assert touch_of(ours, "another house") is None
+
+
+@given(ids, st.sampled_from(["touch", "brief"]))
+def test_a_return_path_says_which_mail_came_back(id: int, about: Any) -> None:
+    ours = return_path(about, id, SECRET, "mail.example")
+    assert returned(ours, SECRET) == Returned(about, id)
+    assert returned(f"<{ours.upper()}>", SECRET) == Returned(about, id), "some servers write capitals"
+    assert len(ours.partition("@")[0]) <= 64
+    assert ours.partition("@")[0].replace("+", "").isalnum()
+    assert returned(ours, "another house") is None
+
+
+@given(ids, st.integers(0, 200), st.characters(), st.text(max_size=60))
+def test_a_return_path_that_is_not_ours_says_nothing(id: int, at: int, letter: str, text: str) -> None:
+    ours = return_path("touch", id, SECRET, "mail.example")
+    at %= ours.index("@")
+    changed = ours[:at] + letter + ours[at + 1 :]
+    assert returned(changed, SECRET) == (Returned("touch", id) if changed.lower() == ours else None)
+    assert returned(f"bounce+{text}@mail.example", SECRET) is None
+    assert returned(text, SECRET) is None
+    assert returned(f"bounce+{sign('return-touch', id, SECRET)}@mail.example", SECRET) is None

@@ -21,6 +21,7 @@ from flows.channels.email import Outgoing
 from flows.channels.email.memory import Memory
 from flows.nurturing import Nurtured
 from flows.settings import TEMPLATES, Settings
+from flows.tokens import Returned, returned
 from tests.cast import NOW, World
 from tests.sending.desk import DAY, change, rows, states, touch_of
 
@@ -52,7 +53,9 @@ def test_who_is_due_gets_their_mail_from_the_rep_through_the_sending_domain(worl
     letters = {letter.recipient: letter for letter in memory.sent}
     assert letters.keys() == {"alice@acme.example", "ivan@initech.example"}
     alice = letters["alice@acme.example"]
-    assert alice.sender == "ravi@mail.example"
+    assert b"From: Ravi Menon <ravi@mail.example>" in alice.content
+    secret = Settings().secret_key.get_secret_value()
+    assert returned(alice.sender, secret) == Returned("touch", touch_of(world, "alice")), "bounces name their touch"
     assert b"Reply-To: Ravi Menon <ravi@lumenflow.example>" in alice.content
     assert alice.message_id.encode() in alice.content
     assert (done.sent, done.failed, done.unknown, done.held, done.stopped) == (2, 0, 0, (), ())

@@ -27,6 +27,9 @@ _BOUNDARY = "=_tandem"
 _PART = 'Content-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
 _NEXT = f"\r\n--{_BOUNDARY}\r\n"
 _END = f"\r\n--{_BOUNDARY}--\r\n"
+_FURNITURE = (
+    f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="{_BOUNDARY}"\r\n\r\n--{_BOUNDARY}\r\n'
+)
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*")
@@ -58,11 +61,13 @@ class Mailbox:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Everything around a message. `sender` writes, `reply_to` reads the answers."""
+    """Everything around a message. `sender` writes, `reply_to` reads the answers, `return_path` gets the bounces."""
 
     sender: Mailbox
     recipient: Mailbox
     reply_to: Mailbox
+    #: A bare address; it stands in no header of ours, the receiving server writes it down.
+    return_path: str
     #: With its angle brackets.
     message_id: str
     date: datetime
@@ -73,14 +78,7 @@ class Envelope:
 
 
 class Composer:
-    """Writes messages. `headers`: what every message of this composer carries besides its envelope."""
-
-    def __init__(self, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        self._furniture = (
-            "".join(header(name, value) for name, value in headers)
-            + f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="{_BOUNDARY}"\r\n\r\n'
-            + f"--{_BOUNDARY}\r\n"
-        )
+    """Writes messages."""
 
     def fill(self, envelope: Envelope, message: Readable) -> bytes:
         """The whole message: ASCII, CRLF line ends, no line longer than 998 octets.
@@ -92,22 +90,28 @@ class Composer:
 
     def write(self, envelope: Envelope, subject: str, text: str, html: str) -> bytes:
         """As `fill`, with both parts as quoted-printable already."""
-        unsubscribe = more = ""
-        if envelope.unsubscribe_url is not None:
-            url = _token("List-Unsubscribe", envelope.unsubscribe_url)
-            unsubscribe = f"List-Unsubscribe: <{url}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
-        for name, value in envelope.headers:
-            more += header(name, value)
+        more = "".join([header(name, value) for name, value in headers_of(envelope)])
         return (
             f"From: {_known_mailbox(envelope.sender)}\r\n"
             f"To: {mailbox(envelope.recipient)}\r\n"
             f"Reply-To: {_known_mailbox(envelope.reply_to)}\r\n"
             f"Subject: {unstructured('Subject', subject)}\r\n"
             f"Date: {_date(envelope.date)}\r\n"
-            f"Message-ID: {_token('Message-ID', envelope.message_id)}\r\n"
-            f"{unsubscribe}{more}{self._furniture}"
+            f"{more}{_FURNITURE}"
             f"{_PART % 'plain'}{text}{_NEXT}{_PART % 'html'}{html}{_END}"
         ).encode("ascii")
+
+
+def headers_of(envelope: Envelope) -> list[tuple[str, str]]:
+    """What stands in the head besides From, To, Reply-To, Subject and Date; names with their values, not folded yet.
+
+    Raises InputRefused for a Message-ID or address on the web that is not one plain word.
+    """
+    headers = [("Message-ID", _token("Message-ID", envelope.message_id))]
+    if envelope.unsubscribe_url is not None:
+        url = _token("List-Unsubscribe", envelope.unsubscribe_url)
+        headers += [("List-Unsubscribe", f"<{url}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")]
+    return [*headers, *envelope.headers]
 
 
 def header(name: str, value: str) -> str:
