@@ -6,9 +6,9 @@ refuses the rest (ledger/locks.py is written from these tables).
                  ┌───────────── retry ─────────────┐
     planned ─▶ certified ─▶ sending ─▶ sent        │
        ▲          │            ├─▶ failed          │
-       │          │            ├─▶ unknown ─▶ sent, cancelled
+       │          │            ├─▶ unknown ─▶ sent, failed, cancelled
        │          ▼            └───────────────────┘
-       └──── cancelled ◀── expired ◀── planned, certified;   vetoed ◀── planned, certified
+       └──── cancelled ─▶ sent;   cancelled ◀── expired ◀── planned, certified;   vetoed ◀── planned, certified
 """
 
 from enum import StrEnum
@@ -32,9 +32,11 @@ TOUCH_EDGES: dict[tuple[TouchState, TouchState], str] = {
     (T.SENDING, T.UNKNOWN): "bytes left and no answer came, or the sender died: it may have arrived, so never again",
     (T.SENDING, T.CERTIFIED): "for certain not accepted: the server said later, or nothing had left yet",
     (T.SENDING, T.CANCELLED): "what was claimed is not what was certified; nothing left",
-    (T.UNKNOWN, T.SENT): "a later event of the provider, or a person, says it arrived",
-    (T.UNKNOWN, T.CANCELLED): "a person says it never arrived; planning may choose it again",
+    (T.UNKNOWN, T.SENT): "a later event of the provider, or a person, says it left",
+    (T.UNKNOWN, T.FAILED): "a later event of the provider says that it took it and will not deliver it",
+    (T.UNKNOWN, T.CANCELLED): "a person says it never left; planning may choose it again",
     (T.EXPIRED, T.CANCELLED): "a person says better late than never; planning may choose it again",
+    (T.CANCELLED, T.SENT): "an event of the provider proves that it had left, whatever a person said of it",
     (T.CANCELLED, T.PLANNED): "the reason is gone: the row is used again, since a person gets a content once, ever",
 }
 
@@ -69,8 +71,32 @@ class Refusal(StrEnum):
     PLAN_LAPSED = "plan_lapsed"
     NOT_COMPOSED = "not_composed"
     TOO_LATE = "too_late"
+    BRAKED = "braked"
+    PACED = "paced"
+    NOT_OURS = "not_ours"
+    LEFT_OUT = "left_out"
+    HAD_LEFT = "had_left"
     NO_ANSWER = "no_answer"
     REFUSED_BY_SERVER = "refused_by_server"
+    # What a mail server or provider refused it for. The reader's address:
+    NO_SUCH_MAILBOX = "no_such_mailbox"
+    NO_SUCH_DOMAIN = "no_such_domain"
+    MAILBOX_DISABLED = "mailbox_disabled"
+    MAILBOX_FULL = "mailbox_full"
+    # their server, for now:
+    GREYLISTED = "greylisted"
+    SERVER_BUSY = "server_busy"
+    TOO_MANY = "too_many"
+    # this message:
+    TOO_LARGE = "too_large"
+    REFUSED_AS_SPAM = "refused_as_spam"
+    REFUSED_BY_POLICY = "refused_by_policy"
+    # us: other messages would fare the same.
+    SENDER_REFUSED = "sender_refused"
+    SENDER_BLOCKLISTED = "sender_blocklisted"
+    NOT_AUTHENTICATED = "not_authenticated"
+    LOGIN_REFUSED = "login_refused"
+    DROPPED_BY_PROVIDER = "dropped_by_provider"
 
 
 def may_move(start: TouchState, end: TouchState) -> bool:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     case,
     cast,
     exists,
+    func,
     null,
     or_,
     select,
@@ -149,7 +150,7 @@ def still_allowed(
     """
     answers: dict[int, str | None] = dict.fromkeys(touch_ids, Refusal.NOT_OURS)
     for ids in chunks(touch_ids):
-        answers.update(connection.execute(_reconsidered(ids, now, by)).tuples())
+        answers |= dict(connection.execute(_reconsidered(ids, now, by)).tuples().all())
     return answers
 
 
@@ -214,10 +215,10 @@ def _look(connection: Connection, plan_id: int, now: datetime, limit: int) -> Se
 
 def _reconsidered(touch_ids: Sequence[int], now: datetime, by: str | None) -> Select[Any]:
     """Claimed touches with what speaks against them now; those that are ours no longer do not come back."""
-    against = case((brakes_touch(), _said(Refusal.BRAKED)), else_=refusal_of(now))
+    against = case((brakes_touch(), _said(Refusal.BRAKED)), else_=null())
     ours = [Touch.id.in_(touch_ids), Touch.state == TouchState.SENDING, *([Touch.claimed_by == by] if by else [])]
     return (
-        select(Touch.id, against)
+        select(Touch.id, func.coalesce(refusal_of(now), against))
         .outerjoin(Stakeholder, Stakeholder.id == Touch.stakeholder_id)
         .outerjoin(Account, Account.id == Touch.account_id)
         .where(*ours)

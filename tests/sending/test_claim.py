@@ -106,6 +106,43 @@ def test_each_no_is_also_inside_the_update_that_claims(world: World, subtests: p
         assert connection.execute(claims._take([alice], NOW, "other")).all() == [], "compare and set: once"
 
 
+def test_every_no_said_after_the_claim_is_heard_before_the_message_begins(
+    world: World, subtests: pytest.Subtests
+) -> None:
+    """Promise 3, on the last metre: a worker asks again for what it has claimed and not begun."""
+    plan_id = certified(world, ALICE)
+    (alice,) = (touch.id for touch in claim(world, plan_id).touches)
+    with reading(world.engine) as connection:
+        assert claims.still_allowed(connection, [alice], NOW, by="test") == {alice: None}
+    for happened, reason in NOES:
+        with subtests.test(reason), tried(world.engine) as connection:
+            connection.execute(happened(world))
+            assert claims.still_allowed(connection, [alice], NOW) == {alice: reason}
+
+
+def test_a_brake_keeps_what_is_claimed_and_not_begun_and_a_no_outranks_it(world: World) -> None:
+    plan_id = certified(world)
+    claimed = [touch.id for touch in claim(world, plan_id).touches]
+    ivan = touch_of(world, "ivan")
+    change(world, "alice", opted_out_at=NOW)
+    with writing(world.engine) as connection:
+        _pull(connection, BrakeScope.ACCOUNT, "acme")
+        allowed = claims.still_allowed(connection, claimed, NOW)
+    alice, bob = touch_of(world, "alice"), touch_of(world, "bob")
+    assert allowed == {alice: Reason.OPTED_OUT, bob: Refusal.BRAKED, ivan: None}
+
+
+def test_a_claim_that_is_over_or_somebody_elses_must_not_begin(world: World) -> None:
+    """A worker that slept through its lease: by now a person may have had it planned again."""
+    plan_id = certified(world, ALICE)
+    (alice,) = (touch.id for touch in claim(world, plan_id).touches)
+    with reading(world.engine) as connection:
+        assert claims.still_allowed(connection, [alice], NOW, by="other") == {alice: Refusal.NOT_OURS}
+    with writing(world.engine) as connection:
+        touches.give_up_leases(connection, NOW + 2 * HOUR)
+        assert claims.still_allowed(connection, [alice], NOW, by="test") == {alice: Refusal.NOT_OURS}
+
+
 def test_a_colleague_who_said_nothing_still_gets_theirs(world: World) -> None:
     plan_id = certified(world)
     change(world, "alice", opted_out_at=NOW)
