@@ -81,7 +81,7 @@ ROWS: list[tuple[Moment, str, Refusal, bool]] = [
     (M.DOT, "552 5.2.3 Message length exceeds administrative limit", R.TOO_LARGE, GOOD),
     (M.DOT, "552 Message too big for system", R.TOO_LARGE, GOOD),
     (M.MAIL, "552 no", R.TOO_LARGE, GOOD),
-    (M.DOT, "550-5.7.1 We think this message is unsolicited.\n550 5.7.1 To reduce spam, it has been blocked.", R.REFUSED_AS_SPAM, GOOD),
+    (M.DOT, "550-5.7.1 We think this message is unsolicited.\n550 5.7.1 It has been blocked.", R.REFUSED_AS_SPAM, GOOD),
     (M.DOT, "554 5.7.1 Spam message rejected", R.REFUSED_AS_SPAM, GOOD),
     (M.DOT, "421 4.7.0 This message is suspicious due to the nature of the content or the links within.",
      R.REFUSED_AS_SPAM, LATER),

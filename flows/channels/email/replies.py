@@ -150,7 +150,8 @@ BY_WORDS: tuple[tuple[re.Pattern[str], Refusal], ...] = (
     (_words(r"dmarc|dkim|\bspf\b|reverse dns|\bptr\b|rdns|unauthenticated e?mail"
             r"|cannot find your (reverse )?hostname"), R.NOT_AUTHENTICATED),
     (_words(r"spamhaus|spamcop|sorbs|barracuda|black-?list|block-?list|\b[dr]n?s?bl\b|blocked using"
-            r"|(low|bad|poor) reputation of the send|(ip|sender|domain)\b.*\breputation|banned|listed (at|in|by|on)\b"), R.SENDER_BLOCKLISTED),
+            r"|(low|bad|poor) reputation of the send|(ip|sender|domain)\b.*\breputation|banned"
+            r"|listed (at|in|by|on)\b"), R.SENDER_BLOCKLISTED),
     (_words(r"sender (\w+ )?(address )?(rejected|denied|refused|invalid)|sender verify|invalid sender"),
      R.SENDER_REFUSED),
     (_words(r"over ?quota|quota (is )?exceeded|exceed\w* (\w+ ){0,3}(storage|quota)"
@@ -196,6 +197,9 @@ BY_DIGITS: Mapping[tuple[int, Moment | None], Refusal] = {
     (554, Moment.MAIL): R.SENDER_REFUSED,
 }
 
+#: Characters of a reply that are read; nobody has said anything new after that.
+MOST_WORDS = 1_000
+
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:[ :]+|$)")
 
 
@@ -204,7 +208,7 @@ def read_reply(code: int, lines: list[str]) -> Reply:
     found = _ENHANCED.match(lines[0]) if lines else None
     enhanced = found[1] if found else None
     words = " ".join(" ".join(_ENHANCED.sub("", line, count=1) if enhanced else line for line in lines).split())
-    return Reply(code, words, enhanced)
+    return Reply(code, words[:MOST_WORDS], enhanced)
 
 
 def meaning_of(moment: Moment, reply: Reply) -> Meaning:
