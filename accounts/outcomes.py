@@ -77,10 +77,17 @@ class HoldAccount:
 
 @dataclass(frozen=True, slots=True)
 class SettleTouch:
-    """Proof that the message arrived: a touch with unknown outcome was sent."""
+    """Proof that the message left: a touch with unknown outcome was sent."""
 
 
-Effect = OptOut | Suppress | MarkBounced | MarkComplained | MarkLeft | PausePerson | HoldAccount | SettleTouch
+@dataclass(frozen=True, slots=True)
+class FailTouch:
+    """Proof that the message will never arrive: a touch with unknown outcome failed."""
+
+
+Effect = (
+    OptOut | Suppress | MarkBounced | MarkComplained | MarkLeft | PausePerson | HoldAccount | SettleTouch | FailTouch
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,14 @@ def effects_of(happening: Happening, pauses: Pauses) -> tuple[Effect, ...]:
 
 def _arrived(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
     return (SettleTouch(),)
+
+
+def _taken(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
+    return (SettleTouch(),)
+
+
+def _dropped(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
+    return (FailTouch(),)
 
 
 def _unsubscribed(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
@@ -176,6 +191,8 @@ TABLE: Mapping[SignalKind, Rule] = {
     SignalKind.DELIVERED: _arrived,
     SignalKind.OPENED: _arrived,  # a machine that opens or clicks for the reader proves just as well that it arrived
     SignalKind.CLICKED: _arrived,
+    SignalKind.DEFERRED: _taken,  # the provider has it and goes on trying
+    SignalKind.DROPPED: _dropped,  # the person's address is not at fault: the provider's own list or filter may be
     SignalKind.BOUNCED: _bounced,  # "sent" as well: it left us, and must not leave a second time
     SignalKind.COMPLAINED: _complained,  # the only one that waits for a person: colleagues are next to complain
     SignalKind.UNSUBSCRIBED: _unsubscribed,  # no hold: one person's no never closes the group
@@ -185,8 +202,8 @@ TABLE: Mapping[SignalKind, Rule] = {
     SignalKind.MEETING_BOOKED: _meeting_booked,  # from the booking on, until some days after the meeting
     SignalKind.MEETING_HELD: _meeting_held,
 }
-"""Kinds without a row: `deferred` (the provider goes on trying); visits, downloads, forms, webinars and ads (they weigh
-something, see engagement.py); `unknown`."""
+"""Kinds without a row: visits, downloads, forms, webinars and ads (they weigh something, see engagement.py);
+`unknown`."""
 
 #: Kinds that say no more than that a message arrived.
 ARRIVALS: frozenset[SignalKind] = frozenset(kind for kind, rule in TABLE.items() if rule is _arrived)
@@ -197,8 +214,9 @@ READ_DATA: frozenset[SignalKind] = frozenset({SignalKind.BOUNCED, SignalKind.OUT
 #: Kinds that prove that a message arrived, or at least left for good.
 SETTLING: frozenset[SignalKind] = frozenset(
     {
-        SignalKind.DELIVERED, SignalKind.OPENED, SignalKind.CLICKED, SignalKind.BOUNCED, SignalKind.COMPLAINED,
-        SignalKind.UNSUBSCRIBED, SignalKind.REPLIED, SignalKind.OUT_OF_OFFICE, SignalKind.LEFT_COMPANY,
+        SignalKind.DELIVERED, SignalKind.DEFERRED, SignalKind.OPENED, SignalKind.CLICKED, SignalKind.BOUNCED,
+        SignalKind.COMPLAINED, SignalKind.UNSUBSCRIBED, SignalKind.REPLIED, SignalKind.OUT_OF_OFFICE,
+        SignalKind.LEFT_COMPANY,
     }
 )  # fmt: skip
 

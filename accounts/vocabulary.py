@@ -166,6 +166,8 @@ class SignalKind(StrEnum):
 
     DELIVERED = "delivered"
     DEFERRED = "deferred"
+    #: A provider took the message and will not deliver it: its own list of dead addresses, or its spam filter.
+    DROPPED = "dropped"
     BOUNCED = "bounced"
     COMPLAINED = "complained"
     OPENED = "opened"

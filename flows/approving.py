@@ -1,15 +1,16 @@
 """A person's word about plans and touches: let a held plan go, reject it, settle what nobody knows."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Engine
 
 from accounts.errors import PlanRefused
-from accounts.ledger import audit, plans, touches
+from accounts.ledger import audit, plans, settling
 from accounts.ledger.engine import reading, writing
 from accounts.playbook import load_play
 from accounts.touch_states import Refusal, explain
-from accounts.vocabulary import PlanState, TouchState
+from accounts.vocabulary import PlanState
 from expectations import gate
 from expectations.gate import Verdict, Word
 from flows.house import play_folder
@@ -63,8 +64,12 @@ def reject(engine: Engine, plan_id: int, *, by: str, now: datetime) -> int:
     return stopped
 
 
-def settle(engine: Engine, touch_id: int, to: TouchState, *, by: str, now: datetime) -> None:
-    """A person's word about a touch whose outcome is unknown, or that came too late; see ledger/touches.py."""
+def settle(engine: Engine, touch_ids: Sequence[int], *, arrived: bool, by: str, now: datetime) -> None:
+    """A person's word about touches whose outcome is unknown: all of them, or none.
+
+    Raises NotFound; Refused for one that there is nothing to settle about.
+    """
     with writing(engine) as connection:
-        touches.settle(connection, touch_id, to, by=by, now=now)
-        audit.append(connection, actor=by, action="settle", subject=f"touch:{touch_id}", at=now, after={"to": to})
+        for touch_id in touch_ids:
+            to = settling.settle(connection, touch_id, arrived=arrived, by=by, now=now)
+            audit.append(connection, actor=by, action="settle", subject=f"touch:{touch_id}", at=now, after={"to": to})

@@ -18,8 +18,9 @@ from sqlalchemy import Connection, Engine
 from accounts.errors import InputRefused, NotFound
 from accounts.ledger import quarantine, scores
 from accounts.ledger.applying import Applied, apply_waiting
-from accounts.ledger.effects import replan, settle_by_evidence
+from accounts.ledger.effects import replan
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.settling import settle_by_evidence
 from accounts.ledger.signals import Incoming, Recorded, record
 from accounts.ledger.subjects import account_keys
 from accounts.ledger.whose import find_owners

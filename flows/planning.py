@@ -13,6 +13,7 @@ from accounts.errors import Refused
 from accounts.ledger import audit
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.planning import Late, late_steps, reprieve, skip
+from accounts.ledger.settling import leave_out, let_go
 from accounts.ledger.why import account_named, find, read_background, read_who
 from accounts.planning import Said, Touch, Wait
 from accounts.playbook import Play
@@ -118,8 +119,15 @@ def settle_late(engine: Engine, late: Sequence[tuple[Who, Late]], *, send: bool,
     if not late:
         raise Refused("nothing late to decide", cure="tandem late lists what is")
     pairs = [(step.person_id, step.content) for _, step in late]
+    waiting = [(step.person_id, step.content) for _, step in late if step.touch_id is None]
+    expired = [step.touch_id for _, step in late if step.touch_id is not None]
     with writing(engine) as connection:
-        (reprieve if send else skip)(connection, pairs, by=by, at=now)
+        if send:
+            reprieve(connection, waiting, by=by, at=now)
+            let_go(connection, expired, by=by, now=now)
+        else:
+            skip(connection, waiting, by=by, at=now)
+            leave_out(connection, expired)
         action = "send_late" if send else "skip_late"
         after = {"steps": [f"stakeholder:{person} {content}" for person, content in pairs]}
         audit.append(connection, actor=by, action=action, subject=f"late:{len(pairs)}", at=now, after=after)

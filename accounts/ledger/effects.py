@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, bindparam, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, Update, bindparam, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from accounts.ledger.bulk import among
 from accounts.ledger.holds import SignalHold, hold_for_signals
+from accounts.ledger.settling import prove_dropped, prove_sent
 from accounts.ledger.suppressions import suppress
-from accounts.models import Account, Signal, Stakeholder, Touch
+from accounts.models import Account, Stakeholder
 from accounts.outcomes import (
     GRAVITY,
-    SETTLING,
     Effect,
+    FailTouch,
     HoldAccount,
     MarkBounced,
     MarkComplained,
@@ -26,7 +27,7 @@ from accounts.outcomes import (
     SettleTouch,
     Suppress,
 )
-from accounts.vocabulary import EmailStatus, TouchState
+from accounts.vocabulary import EmailStatus
 
 STATUS: Mapping[type[Effect], EmailStatus] = {
     MarkBounced: EmailStatus.BOUNCED,
@@ -63,9 +64,9 @@ def perform(connection: Connection, caused: Sequence[Caused], now: datetime) -> 
     changed, vacancies = people.change()
     suppress(connection, people.suppressions())
     held = hold_for_signals(connection, list(_holds(caused)))
-    settled = settle(
-        connection, [one.touch_id for one in caused if isinstance(one.effect, SettleTouch) and one.touch_id]
-    )
+    settled = [
+        *prove_sent(connection, _touches(caused, SettleTouch)), *prove_dropped(connection, _touches(caused, FailTouch))
+    ]  # fmt: skip
     accounts = changed | held | set(settled)
     replan(connection, accounts, now)
     return Performed(frozenset(accounts), tuple(vacancies), len(settled))
@@ -77,23 +78,8 @@ def replan(connection: Connection, accounts: Iterable[int], now: datetime) -> No
         connection.execute(update(Account).where(among(connection, Account.id, ids)).values(replan_at=now))
 
 
-def settle(connection: Connection, touches: Sequence[int]) -> list[int]:
-    """Touches of unknown outcome that are proven to have arrived become `sent`; the accounts they belong to."""
-    if not touches:
-        return []
-    proven = _proven_sent().where(among(connection, Touch.id, sorted(set(touches))))
-    return list(connection.scalars(proven.returning(Touch.account_id)))
-
-
-def settle_by_evidence(connection: Connection) -> list[int]:
-    """Like `settle`, for touches that became `unknown` only after the proof was in; the accounts they belong to."""
-    proof = select(Signal.id).where(Signal.touch_id == Touch.id, Signal.kind.in_(sorted(SETTLING)))
-    return list(connection.scalars(_proven_sent().where(exists(proof)).returning(Touch.account_id)))
-
-
-def _proven_sent() -> Update:
-    sent_at = func.coalesce(Touch.sent_at, Touch.claimed_at, Touch.due_at)
-    return update(Touch).where(Touch.state == TouchState.UNKNOWN).values(state=TouchState.SENT, sent_at=sent_at)
+def _touches(caused: Iterable[Caused], effect: type[Effect]) -> list[int]:
+    return [one.touch_id for one in caused if isinstance(one.effect, effect) and one.touch_id]
 
 
 def _holds(caused: Iterable[Caused]) -> Iterator[SignalHold]:
@@ -106,7 +92,7 @@ class _People:
     """The rows a batch of effects is about, read once: of a person, and of everybody with the same address."""
 
     def __init__(self, connection: Connection, caused: Iterable[Caused]) -> None:
-        about = [one for one in caused if not isinstance(one.effect, HoldAccount | SettleTouch)]
+        about = [one for one in caused if not isinstance(one.effect, HoldAccount | SettleTouch | FailTouch)]
         self.connection, self.about = connection, about
         self.by_id = _read(connection, Stakeholder.id, {one.stakeholder_id for one in about})
         hashes = {one.email_hash for one in about} | {row.email_hash for row in self.by_id.values()}

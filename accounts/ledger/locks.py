@@ -1,6 +1,6 @@
 """The lock: database triggers that refuse what no code path may do, whoever wrote it.
 
-1. A touch moves along the edges of touch_states.py only; what was sent stays sent.
+1. Touches and send plans move along the edges of touch_states.py only; what was sent stays sent.
 2. A touch enters `sending` only with a live certificate for its plan, and only when nobody said no: judged by the
    rows of that moment and the touch's own `claimed_at`, so that virtual time works.
 3. What was certified cannot be altered, and a certified plan takes no new members.
@@ -10,13 +10,14 @@ the claim is not repeated here. It does not cover somebody who may drop triggers
 may not. Recreating the table `touch` (Alembic's batch mode on SQLite does) drops triggers: run `install` again.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
 from sqlalchemy import Connection, MetaData, event, text
 
 from accounts.models import Base
-from accounts.touch_states import TOUCH_EDGES
+from accounts.touch_states import PLAN_EDGES, TOUCH_EDGES
 
 #: The touch comes in as NEW. A row comes out when its certificate is live: this plan, this digest, this member, now.
 _LIVE_CERTIFICATE = """
@@ -65,7 +66,13 @@ LOCK: tuple[tuple[str, str], ...] = (
     ("held", f"EXISTS ({_HELD})"),
 )
 
-_EDGES = " OR ".join(f"(OLD.state = '{start}' AND NEW.state = '{end}')" for start, end in TOUCH_EDGES)
+
+def _no_edge(edges: Iterable[tuple[str, str]]) -> str:
+    """The condition of a move that is on no edge."""
+    along = " OR ".join(f"(OLD.state = '{start}' AND NEW.state = '{end}')" for start, end in edges)
+    return f"OLD.state <> NEW.state AND NOT ({along})"
+
+
 _SEALED = ("plan_id", "account_id", "stakeholder_id", "channel", "address", "content", "content_digest", "stage",
            "play_version")  # fmt: skip
 _ALTERED = " OR ".join(f"OLD.{column} <> NEW.{column} OR NEW.{column} IS NULL" for column in _SEALED)
@@ -89,8 +96,12 @@ class Trigger:
 
 TRIGGERS: tuple[Trigger, ...] = (
     Trigger(
-        "touch_moves_along_edges", "touch", "BEFORE UPDATE OF state", f"OLD.state <> NEW.state AND NOT ({_EDGES})",
+        "touch_moves_along_edges", "touch", "BEFORE UPDATE OF state", _no_edge(TOUCH_EDGES),
         (("not a move a touch can make", "TRUE"),),
+    ),
+    Trigger(
+        "send_plan_moves_along_edges", "send_plan", "BEFORE UPDATE OF state", _no_edge(PLAN_EDGES),
+        (("not a move a send plan can make", "TRUE"),),
     ),
     Trigger("touch_is_born_locked", "touch", "BEFORE INSERT", "NEW.state = 'sending'", LOCK),
     Trigger(

@@ -4,15 +4,18 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
+from accounts.guards import FOR_EVER
 from accounts.ledger.bulk import chunks, insert_into
 from accounts.ledger.driver import Form, Row, write_many
 from accounts.ledger.snapshots import Read
-from accounts.models import Account, ContentSeen, Decision, PlaySeen, Reprieve, Stakeholder, Veto
-from accounts.planning import Said, Touch, Wait
+from accounts.models import Account, ContentSeen, Decision, PlaySeen, Reprieve, Stakeholder, Touch, Veto
+from accounts.planning import Said, Wait
+from accounts.planning import Touch as Due
 from accounts.playbook import Play
-from accounts.vocabulary import Reason
+from accounts.touch_states import Refusal
+from accounts.vocabulary import Reason, TouchState
 
 #: Facts whose change marks no account (the CRM only confirms what we knew): look again after this time.
 LOOK_AGAIN = timedelta(days=1)
@@ -31,6 +34,8 @@ class Late(NamedTuple):
     person_id: int
     content: str
     since: datetime | None
+    #: Of a step that was in a send plan already and expired there.
+    touch_id: int | None = None
 
 
 def accounts_of(connection: Connection, play: Play, *, due_by: datetime | None = None) -> list[int]:
@@ -77,7 +82,7 @@ def look_again_at(answers: Iterable[Said], now: datetime) -> datetime | None:
     """The earliest moment at which an answer of the group may change; a touch stays due until it has left."""
     times = []
     for answer in answers:
-        if isinstance(answer, Touch):
+        if isinstance(answer, Due):
             times.append(answer.due)
         elif isinstance(answer, Wait):
             if answer.until is not None:
@@ -88,12 +93,24 @@ def look_again_at(answers: Iterable[Said], now: datetime) -> datetime | None:
 
 
 def late_steps(connection: Connection, *, account: int | None = None) -> list[Late]:
-    """The late steps that wait for somebody's decision, the longest-standing first."""
+    """The late steps that wait for somebody's decision, the longest-standing first.
+
+    Those planning did not take up, and those that expired in a send plan while their account is still at that stage.
+    """
     late = select(Decision.stakeholder_id, Decision.content, Decision.not_after).where(
         Decision.reason == Reason.LATE_STEP, *([] if account is None else [Decision.account_id == account])
     )
-    rows = connection.execute(late.order_by(Decision.not_after, Decision.stakeholder_id))
-    return [Late(person, content, since) for person, content, since in rows if content is not None]
+    expired = (
+        select(Touch.stakeholder_id, Touch.content, Touch.not_after, Touch.id)
+        .join(Account, Account.id == Touch.account_id)
+        .where(
+            Touch.state == TouchState.EXPIRED, func.coalesce(Touch.reason, "") != Refusal.LEFT_OUT,
+            Touch.stakeholder_id.is_not(None), Touch.stage == Account.stage,
+            *([] if account is None else [Touch.account_id == account]),
+        )
+    )  # fmt: skip
+    found = [Late(*row) for query in (late, expired) for row in connection.execute(query) if row.content is not None]
+    return sorted(found, key=lambda one: (one.since or FOR_EVER, one.person_id))
 
 
 def reprieve(connection: Connection, late: Iterable[tuple[int, str]], *, by: str, at: datetime) -> None:
@@ -139,7 +156,7 @@ def _changed(looks: Iterable[Look], play: Play, form: Form, as_of: object) -> It
 
 def _row(answer: Said, play: str, stage: str, form: Form) -> Row:
     """What `decision` says of a person, in the order in which snapshots read it."""
-    if isinstance(answer, Touch):
+    if isinstance(answer, Due):
         content, due, not_after, zone, told = answer
         source = None if told is None else str(told)
         return ("touch", None, form.write(due), content, play, stage, form.write(not_after), zone, source)

@@ -1,16 +1,14 @@
-"""Touches as they stand: moved along their edges, given up, expired, settled by a person, listed."""
+"""Touches as they stand: moved along their edges, given up, expired, listed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select, update
 
-from accounts.errors import NotFound, Refused
 from accounts.ledger.bulk import chunks
-from accounts.ledger.planning import reprieve
 from accounts.models import Account, Touch
-from accounts.touch_states import Refusal, may_move, sources_of
+from accounts.touch_states import Refusal, sources_of
 from accounts.vocabulary import TouchState
 
 #: How long a claim waits for its outcome before it counts as unknown.
@@ -46,33 +44,6 @@ def move(
             moved += connection.scalars(step.values(state=to, reason=reason, retry_at=None).returning(Touch.id))
     replan_accounts_of(connection, moved, now)
     return moved
-
-
-def settle(connection: Connection, touch_id: int, to: TouchState, *, by: str, now: datetime) -> None:
-    """A person's word about a touch: an `unknown` one arrived (`sent`) or was lost (`cancelled`: planning may choose
-    it again), an `expired` one may go out late after all (`cancelled`, and its lateness counts from now).
-
-    Raises NotFound, and Refused for a touch that nothing has to be decided about.
-    """
-    row = connection.execute(select(Touch).where(Touch.id == touch_id)).one_or_none()
-    if row is None:
-        raise NotFound(f"no touch {touch_id}", cure="tandem touches lists them")
-    state = TouchState(row.state)
-    if state not in (TouchState.UNKNOWN, TouchState.EXPIRED) or not may_move(state, to):
-        raise Refused(
-            f"touch {touch_id} is {state} and cannot become {to}", cure="tandem touches shows where it stands"
-        )
-    move(connection, {touch_id: f"settled by {by}"}, to, now=now)
-    if to is TouchState.SENT:
-        connection.execute(update(Touch).where(Touch.id == touch_id).values(sent_at=row.claimed_at or now))
-    elif state is TouchState.EXPIRED and row.stakeholder_id is not None:
-        reprieve(connection, [(row.stakeholder_id, row.content)], by=by, at=now)
-
-
-def counts_by_state(connection: Connection, plan_id: int) -> dict[TouchState, int]:
-    """How many touches of a plan stand where."""
-    query = select(Touch.state, func.count()).where(Touch.plan_id == plan_id).group_by(Touch.state)
-    return {TouchState(state): count for state, count in connection.execute(query)}
 
 
 @dataclass(frozen=True, slots=True)

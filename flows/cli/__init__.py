@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "feedback": ("reps", "feedback", "A rep's word: ripe, not yet, wrong person, bad timing."),
     "approve": ("sending", "approve", "Let a held send plan go, or reject it."),
     "touches": ("sending", "touches", "What was sent, failed, expired, or is not known."),
+    "settle": ("sending", "settle", "Say whether an unknown touch was sent or not."),
     "signal": ("signals", "signal", "Add a signal by hand, or read a file of them."),
     "forget": ("privacy", "forget", "Erase a person; the suppression stays as a hash."),
     "export": ("privacy", "export", "Everything we hold about a person, as JSON."),

@@ -1,4 +1,4 @@
-"""What leaves: `approve` a held send plan, list and settle `touches`."""
+"""What leaves: `approve` a held send plan, list `touches`, `settle` what nobody knows."""
 
 import getpass
 import sys
@@ -56,38 +56,48 @@ def approve(plan: int, rejected: bool, drop_failing: bool, by: str, as_of: datet
 @click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Only these; repeatable.")
 @click.option("--plan", type=int, default=None, help="Only this send plan.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many, newest first.")
-@click.option("--arrived", type=int, multiple=True, metavar="TOUCH", help="This unknown one did arrive.")
-@click.option("--lost", type=int, multiple=True, metavar="TOUCH", help="This unknown one never arrived; plan it again.")
-@click.option("--late", type=int, multiple=True, metavar="TOUCH", help="Better late than never: plan this expired one.")
-@by
-@as_of
 @as_json
-def touches(
-    states: tuple[str, ...], plan: int | None, limit: int, arrived: tuple[int, ...], lost: tuple[int, ...],
-    late: tuple[int, ...], by: str, as_of: datetime | None, json_: bool,
-) -> None:  # fmt: skip
+def touches(states: tuple[str, ...], plan: int | None, limit: int, json_: bool) -> None:
     """What was sent, failed, expired, or is not known.
 
-    An outcome nobody knows is never resent by itself: a later signal settles it, or you do.
+    An outcome nobody knows is never resent by itself: what comes back settles it, or you do, with `tandem settle`.
 
-    Example: tandem touches --state unknown --state expired
+    Example: tandem touches --state unknown
     """
     from accounts.ledger.engine import reading
     from accounts.ledger.touches import list_touches
-    from flows.approving import settle
 
-    words = {TouchState.SENT: arrived, TouchState.CANCELLED: (*lost, *late)}
-    with house() as (_, engine):
-        for state, numbers in words.items():
-            for number in numbers:
-                settle(engine, number, state, by=by, now=clock(as_of))
-        with reading(engine) as connection:
-            wanted = [TouchState(state) for state in states]
-            listed = list_touches(connection, states=wanted, plan_id=plan, limit=limit)
+    with house() as (_, engine), reading(engine) as connection:
+        wanted = [TouchState(state) for state in states]
+        listed = list_touches(connection, states=wanted, plan_id=plan, limit=limit)
     if json_:
         show_json([{name: getattr(one, name) for name in one.__slots__} for one in listed])
     else:
         _show(listed)
+
+
+@click.command()
+@click.argument("numbers", metavar="TOUCH...", type=int, nargs=-1, required=True)
+@click.argument("outcome", type=click.Choice(["sent", "not-sent"]))
+@by
+@as_of
+@as_json
+def settle(numbers: tuple[int, ...], outcome: str, by: str, as_of: datetime | None, json_: bool) -> None:
+    """Say what became of touches whose outcome nobody knows.
+
+    Look into the provider's log first. `sent` closes them. `not-sent` lets planning choose them again: if you are
+    mistaken, the person gets the e-mail twice.
+
+    Example: tandem settle 4711 4712 sent
+    """
+    from flows.approving import settle as say
+
+    with house() as (_, engine):
+        say(engine, numbers, arrived=outcome == "sent", by=by, now=clock(as_of))
+    answer = "sent" if outcome == "sent" else "not sent, and may be planned again"
+    named = ", ".join(map(str, numbers))
+    said = f"touch{'es' * (len(numbers) > 1)} {named}: {answer}"
+    show_json({"touches": numbers, "outcome": outcome}) if json_ else click.echo(said)
 
 
 def _show(listed: "Sequence[Listed]") -> None:

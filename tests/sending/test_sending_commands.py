@@ -1,4 +1,4 @@
-"""`tandem approve` and `tandem touches`: a person's word about plans and touches."""
+"""`tandem approve`, `touches`, `settle`, `late`: a person's word about plans and touches."""
 
 import json
 from collections.abc import Callable
@@ -41,7 +41,8 @@ def say(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Say:
     monkeypatch.setenv("TANDEM_DATABASE_URL", world.engine.url.render_as_string(hide_password=False))
 
     def typed(*words: str, at: datetime = NOW + HOUR) -> Result:
-        return CliRunner().invoke(tandem, [*words, "--by", "mia", "--as-of", at.isoformat()])
+        who_and_when = [] if words[0] == "touches" else ["--by", "mia", "--as-of", at.isoformat()]
+        return CliRunner().invoke(tandem, [*words, *who_and_when])
 
     return typed
 
@@ -142,16 +143,32 @@ def _unknown(world: World, say: Say) -> int:
     return touch_of(world, "alice")
 
 
-def test_an_unknown_outcome_is_settled_by_a_person_as_arrived(world: World, say: Say, held) -> None:
+def test_an_unknown_outcome_is_settled_by_a_person_as_sent(world: World, say: Say, held) -> None:
     alice = _unknown(world, say)
-    listed = json.loads(say("touches", "--arrived", str(alice), "--json").output)
-    assert {one["id"]: one["state"] for one in listed}[alice] == "sent"
+    assert "unknown" in say("touches", "--state", "unknown").output
+    assert say("settle", str(alice), "sent").output == f"touch {alice}: sent\n"
+    assert rows(world)["alice"] == (T.SENT, "settled by mia")
     assert "settled by mia" in say("touches", "--state", "sent").output
+    assert "alice@acme.example" not in held(NOW + 4 * HOUR), "and is never sent again"
 
 
-def test_an_unknown_outcome_is_settled_by_a_person_as_lost_and_planned_again(world: World, say: Say, held) -> None:
+def test_several_are_settled_at_once_or_none(world: World, say: Say, held) -> None:
     alice = _unknown(world, say)
-    say("touches", "--lost", str(alice))
+    ivan = touch_of(world, "ivan")
+    assert isinstance(say("settle", str(alice), "999", "sent").exception, NotFound)
+    assert states(world)["alice"] is T.UNKNOWN
+    answer = json.loads(say("settle", str(alice), str(ivan), "sent", "--json").output)
+    assert answer == {"touches": [alice, ivan], "outcome": "sent"}
+    with reading(world.engine) as connection:
+        audited = connection.execute(select(Audit.actor, Audit.action, Audit.subject).order_by(Audit.id.desc())).all()
+    assert [tuple(row) for row in audited[:2]] == [
+        ("mia", "settle", f"touch:{ivan}"), ("mia", "settle", f"touch:{alice}"),
+    ]  # fmt: skip
+
+
+def test_an_unknown_outcome_is_settled_by_a_person_as_not_sent_and_planned_again(world: World, say: Say, held) -> None:
+    alice = _unknown(world, say)
+    assert say("settle", str(alice), "not-sent").output == f"touch {alice}: not sent, and may be planned again\n"
     assert rows(world)["alice"] == (T.CANCELLED, "settled by mia")
     assert "alice@acme.example" in held(NOW + 4 * HOUR)
     assert states(world)["alice"] is T.SENT
@@ -165,18 +182,44 @@ def test_better_late_than_never_is_a_persons_word_too(world: World, say: Say, he
         connection.execute(update(Account).values(synced_at=late))
     alice = touch_of(world, "alice")
     assert "alice@acme.example" not in held(late)
-    say("touches", "--late", str(alice), at=late)
+    listed = json.loads(say("late", "--json").output)["late"]
+    assert "alice@acme.example" in {one["email"] for one in listed}
+    say("late", "alice@acme.example", "--send", at=late)
+    assert rows(world)["alice"] == (T.CANCELLED, "late, let go by mia")
     assert "alice@acme.example" in held(late + HOUR)
+    assert touch_of(world, "alice") == alice, "the same touch"
     assert states(world)["alice"] is T.SENT
+
+
+def test_who_is_left_out_is_not_asked_about_again(world: World, say: Say, held) -> None:
+    late = NOW + 21 * DAY
+    with writing(world.engine) as connection:
+        touches.expire(connection, late)
+        connection.execute(update(Account).values(synced_at=late))
+    say("late", "--account", "acme", "--skip", at=late)
+    assert rows(world)["alice"] == (T.EXPIRED, Refusal.LEFT_OUT)
+    assert "acme" not in say("late").output
+    assert "alice@acme.example" not in held(late + HOUR)
+
+
+def test_what_expired_at_a_stage_the_account_has_left_is_no_question_any_more(world: World, say: Say, held) -> None:
+    with writing(world.engine) as connection:
+        touches.expire(connection, NOW + 21 * DAY)
+        connection.execute(update(Account).where(Account.key == "acme").values(stage="won"))
+    assert {one["account"] for one in json.loads(say("late", "--json").output)["late"]} == {"initech-north"}
 
 
 def test_what_is_not_open_to_a_word_is_refused(world: World, say: Say, held) -> None:
     alice = touch_of(world, "alice")
-    assert "is planned and cannot become sent" in str(say("touches", "--arrived", str(alice)).exception)
-    assert isinstance(say("touches", "--lost", "999").exception, NotFound)
-    assert isinstance(say("touches", "--late", str(alice)).exception, Refused)
+    refused = say("settle", str(alice), "sent").exception
+    assert isinstance(refused, Refused)
+    assert f"touch {alice} is planned: nothing to settle" in str(refused)
+    assert isinstance(say("settle", "999", "not-sent").exception, NotFound)
+    assert isinstance(say("late", "alice@acme.example", "--send").exception, Refused)
+    assert say("settle", "sent").exit_code == 2
+    assert say("settle", str(alice), "maybe").exit_code == 2
 
 
-@pytest.mark.parametrize("command", ["approve", "touches"])
+@pytest.mark.parametrize("command", ["approve", "touches", "settle"])
 def test_the_help_ends_with_a_command_one_can_paste(command: str) -> None:
     assert f"Example: tandem {command}" in CliRunner().invoke(tandem, [command, "--help"]).output

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from accounts.ledger import locks, plans, touches
 from accounts.ledger.engine import reading, writing
-from accounts.models import Touch
+from accounts.models import SendPlan, Touch
 from accounts.touch_states import FINAL, PLAN_EDGES, TOUCH_EDGES, explain, may_move
 from accounts.vocabulary import PlanState, Reason, TouchState
 from tests.cast import NOW, World
@@ -61,6 +61,27 @@ def test_the_database_takes_every_move_that_is_an_edge(world: World) -> None:
         assert states(world) == {"alice": end}
 
 
+def test_the_database_refuses_every_move_of_a_plan_that_is_no_edge(world: World) -> None:
+    decide(world, ALICE)
+    freeze(world)
+    for start, end in product(PlanState, PlanState):
+        if start is not end and (start, end) not in PLAN_EDGES:
+            _force_plan(world, start)
+            with pytest.raises(IntegrityError, match="not a move a send plan can make"):  # noqa: SIM117
+                with writing(world.engine) as connection:
+                    connection.execute(update(SendPlan).values(state=end))
+
+
+def test_the_database_takes_every_move_of_a_plan_that_is_an_edge(world: World) -> None:
+    decide(world, ALICE)
+    freeze(world)
+    for start, end in PLAN_EDGES:
+        _force_plan(world, start)
+        with writing(world.engine) as connection:
+            connection.execute(update(SendPlan).values(state=end))
+            assert connection.scalar(select(SendPlan.state)) == end
+
+
 def test_the_ledger_moves_only_what_may_move_and_says_what_did(world: World) -> None:
     decide(world)
     freeze(world)
@@ -106,6 +127,14 @@ def _force(world: World, state: TouchState) -> None:
         locks.install(connection)
 
 
-def _drop(connection: object, trigger: str) -> None:
-    on_table = " ON touch" if connection.dialect.name == "postgresql" else ""  # type: ignore[attr-defined]
+def _force_plan(world: World, state: PlanState) -> None:
+    """The same for the only plan."""
+    with writing(world.engine) as connection:
+        _drop(connection, "send_plan_moves_along_edges", "send_plan")
+        connection.execute(update(SendPlan).values(state=state))
+        locks.install(connection)
+
+
+def _drop(connection: object, trigger: str, table: str = "touch") -> None:
+    on_table = f" ON {table}" if connection.dialect.name == "postgresql" else ""  # type: ignore[attr-defined]
     connection.execute(text(f"DROP TRIGGER {trigger}{on_table}"))  # type: ignore[attr-defined]

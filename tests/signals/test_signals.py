@@ -241,20 +241,13 @@ def test_a_reply_from_before_a_reps_release_does_not_hold_again_and_one_from_aft
         assert connection.scalar(select(func.count()).where(Hold.released_at.is_(None))) == 1
 
 
-@pytest.mark.parametrize("kind", ["delivered", "opened", "clicked", "bounced", "replied"])
+@pytest.mark.parametrize("kind", ["delivered", "deferred", "opened", "clicked", "bounced", "replied"])
 def test_a_message_of_unknown_outcome_that_is_heard_of_was_sent(world: World, kind: str) -> None:
     with writing(world.engine) as connection:
         touch = send(connection, world, "alice", state="unknown", sent_at=None)
     assert tell(world.engine, signal(kind, touch_id=touch)).settled == 1
     assert state_of(world, touch) == ("sent", NOW - timedelta(hours=1))
     assert account(world, "acme").replan_at == NOW
-
-
-def test_a_deferral_settles_nothing(world: World) -> None:
-    with writing(world.engine) as connection:
-        touch = send(connection, world, "alice", state="unknown", sent_at=None)
-    assert tell(world.engine, signal("deferred", touch_id=touch)).settled == 0
-    assert state_of(world, touch).state == "unknown"
 
 
 def test_nothing_about_an_erased_person_is_stored_again(world: World) -> None:
