@@ -26,7 +26,7 @@ def approve(
     drop_failing: leave out rows that must not leave by now. Raises NotFound; PlanRefused when the plan is not held,
     when rows fail and `drop_failing` was not said, or when nothing in it may leave any more (it is rejected then).
     """
-    tidy(engine, now)
+    tidy(engine, settings, now)
     with reading(engine) as connection:
         plan = plans.read_plan(connection, plan_id)
     if plan.state is not PlanState.HELD:

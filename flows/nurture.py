@@ -34,7 +34,7 @@ def nurture_accounts(play: str = "new-business", as_of: datetime | None = None) 
     decided = decide(play, now)
     plan_id = freeze_plan(play, now, runtime.flow_run.id)
     verdicts = judge_drafts(play, now)
-    despatches = send_certified(play, now)
+    despatches = send_certified(play, now, as_of is None)
     nurtured = add_up(Nurtured(play, now, decided, plan_id, verdicts, despatches, held=held_plans(play), tidied=tidied))
     show(nurtured)
     return {**counts_of(nurtured), "due": decided.new_touches, "looked_at": decided.people}
@@ -43,7 +43,7 @@ def nurture_accounts(play: str = "new-business", as_of: datetime | None = None) 
 @task(name="take up what earlier runs left", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
 def tidy_up(play: str, now: datetime) -> Tidied:
     with open_house(play) as house:
-        return nurturing.tidy(house.engine, now)
+        return nurturing.tidy(house.engine, house.settings, now)
 
 
 @task(name="decide about everybody who is due", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
@@ -67,11 +67,11 @@ def judge_drafts(play: str, now: datetime) -> tuple[Verdict, ...]:
 
 
 @task(name="send what is certified", retries=2, retry_delay_seconds=[15, 60], cache_policy=NO_CACHE)
-def send_certified(play: str, now: datetime) -> tuple[Despatch, ...]:
-    """Safe to repeat: what was claimed is never claimed again."""
+def send_certified(play: str, now: datetime, live: bool) -> tuple[Despatch, ...]:
+    """Safe to repeat: what was claimed is never claimed again. live: `now` is the present, and time goes on."""
     with open_house(play) as house:
         certified = nurturing.plans_of(house.engine, house.play, PlanState.CERTIFIED)
-        return tuple(nurturing.send(house.engine, house.settings, house.play, certified, now))
+        return tuple(nurturing.send(house.engine, house.settings, house.play, certified, now, live=live))
 
 
 def held_plans(play: str) -> tuple[int, ...]:

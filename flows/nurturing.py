@@ -2,8 +2,9 @@
 
     tidy  ->  decide  ->  freeze  ->  judge  ->  send
 
-What a killed run left behind is taken up by the next: claims whose lease is over become `unknown`, drafts are judged,
-certified plans are sent. The same facts and the same clock change nothing the second time.
+What a killed run left behind is taken up by the next: its journal says what had left, claims without one become
+`unknown` when their lease is over, drafts are judged, certified plans are sent. The same facts and the same clock
+change nothing the second time.
 """
 
 from collections import Counter
@@ -25,6 +26,9 @@ from expectations.audience import Limits
 from expectations.gate import Verdict, Word
 from flows.channels.email import EmailChannel
 from flows.channels.email.registry import open_channel
+from flows.clock import running, standing
+from flows.journal import Journal
+from flows.recovering import recover
 from flows.sending import Despatch, despatch, mailroom_of
 from flows.settings import Settings
 
@@ -42,6 +46,10 @@ class Tidied:
 
     #: Touches whose claim never got an outcome: they may have arrived.
     unknown: tuple[int, ...] = ()
+    #: Touches that were claimed and had not begun to leave: they go with the next claim.
+    again: tuple[int, ...] = ()
+    #: Outcomes a killed run had got and could not keep, by state.
+    answered: Mapping[TouchState, int] = field(default_factory=dict)
     #: Touches that came too late.
     expired: tuple[int, ...] = ()
     #: Plans that waited too long; planning decides anew about everybody in them.
@@ -82,32 +90,36 @@ class Nurtured:
 
 def nurture(
     engine: Engine, settings: Settings, play: Play, now: datetime, *,
-    channel: EmailChannel | None = None, flow_run: str | None = None, limits: Limits | None = None,
+    channel: EmailChannel | None = None, flow_run: str | None = None, limits: Limits | None = None, live: bool = False,
 ) -> Nurtured:  # fmt: skip
     """Everybody who is due gets what was certified for them, after what earlier runs left behind was taken up.
 
     channel: instead of the one the settings name. limits: from when on a plan looks odd enough to ask a person.
-    Raises ContentRefused when the play cannot be compiled; nothing is claimed then.
+    live: see `send`. Raises ContentRefused when the play cannot be compiled; nothing is claimed then.
     """
-    tidied = tidy(engine, now)
+    tidied = tidy(engine, settings, now)
     decided = decide(engine, play, now)
     plan_id = freeze(engine, play, now, flow_run)
     verdicts = [judge(engine, play, draft, now, limits=limits) for draft in plans_of(engine, play, PlanState.DRAFT)]
-    despatches = send(engine, settings, play, plans_of(engine, play, PlanState.CERTIFIED), now, channel=channel)
+    despatches = send(
+        engine, settings, play, plans_of(engine, play, PlanState.CERTIFIED), now, channel=channel, live=live
+    )
     held = tuple(plans_of(engine, play, PlanState.HELD))
     summary = Nurtured(play.key, now, decided, plan_id, tuple(verdicts), tuple(despatches), held=held, tidied=tidied)
     return add_up(summary)
 
 
-def tidy(engine: Engine, now: datetime) -> Tidied:
-    """Give up claims without an outcome, let expire what is too late, drop plans that waited too long."""
+def tidy(engine: Engine, settings: Settings, now: datetime) -> Tidied:
+    """Take up what killed senders left, give up claims without an outcome, let expire what is too late, drop plans
+    that waited too long."""
+    left = recover(engine, settings.journal, now)
     with writing(engine) as connection:
         unknown = touches.give_up_leases(connection, now)
         expired = touches.expire(connection, now)
         lapsed = plans.lapse(connection, now, drafts_before=now - DRAFT_KEEPS)
         for plan in plans.plans_in(connection, PlanState.CERTIFIED):
             plans.finish(connection, plan.id)
-    return Tidied(tuple(unknown), tuple(expired), tuple(lapsed))
+    return Tidied((*left.unknown, *unknown), left.again, left.answered, tuple(expired), tuple(lapsed))
 
 
 def freeze(engine: Engine, play: Play, now: datetime, flow_run: str | None = None) -> int | None:
@@ -143,18 +155,22 @@ def carry_out(engine: Engine, verdict: Verdict, now: datetime, *, approved_by: s
 
 def send(
     engine: Engine, settings: Settings, play: Play, plan_ids: Sequence[int], now: datetime, *,
-    channel: EmailChannel | None = None,
+    channel: EmailChannel | None = None, live: bool = False,
 ) -> list[Despatch]:  # fmt: skip
     """Send certified plans, oldest first, over one channel. One that cannot be reached claims nothing.
 
+    live: `now` is the present, so time goes on while mails leave; otherwise it stands still.
     Raises ContentRefused when the play cannot be compiled, SettingsRefused when the channel cannot work.
     """
     if not plan_ids:
         return []
     room = mailroom_of(settings, play)
+    clock = running(now) if live else standing(now)
     try:
-        with channel or open_channel(settings) as opened:
-            return [despatch(engine, room, plan_id, now, opened) for plan_id in plan_ids]
+        with channel or open_channel(settings) as opened, Journal.open(settings.journal, engine) as journal:
+            return [
+                despatch(engine, room, plan_id, clock(), opened, journal=journal, clock=clock) for plan_id in plan_ids
+            ]
     except Unreachable as error:
         return [Despatch(plan_id, stopped=str(error)) for plan_id in plan_ids]
 

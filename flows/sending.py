@@ -1,34 +1,38 @@
-"""How a certified plan leaves: claimed in batches, composed, handed to a channel, each outcome kept.
+"""How a certified plan leaves: claimed in batches, carried to a channel, each outcome kept.
 
-    claim (durable)  ->  compose  ->  the channel  ->  outcomes of the batch in one commit
+    claim (durable)  ->  carry (carrying.py)  ->  outcomes of the batch in one commit
 
-One bad recipient never fails a batch. Whatever kills the process leaves rows in `sending`; their lease turns them into
-`unknown`, and they are never sent again by themselves.
+One bad recipient never fails a batch. A killed process leaves rows in `sending` and a journal that says what had begun
+to leave (journal.py); without the journal they become `unknown` when their lease is over, and never leave again by
+themselves.
 """
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from threading import Event
+from time import monotonic, perf_counter
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
-from accounts.errors import NotSent, OutcomeUnknown, PlanRefused, TandemError, Unreachable
+from accounts.errors import PlanRefused
 from accounts.ledger import claims, plans
 from accounts.ledger.claims import Claimed, Outcome
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.recipients import Recipient, read_recipients
+from accounts.ledger.recipients import read_recipients
 from accounts.playbook import Play
 from accounts.touch_states import Refusal
 from accounts.vocabulary import TouchState
-from flows.channels.email import EmailChannel, Outgoing
-from flows.mailing import Mailroom, compose_touch, marks, open_mailroom
+from flows.carrying import Batch, Crossing, Route, Stages
+from flows.channels.email import EmailChannel
+from flows.clock import Clock, standing
+from flows.journal import Journal
+from flows.mailing import Mailroom, marks, open_mailroom
 from flows.settings import Settings
 from flows.tokens import message_id
 
@@ -48,24 +52,31 @@ class Despatch:
     postponed: int = 0
     #: Why it ended before the plan was through; None when it was.
     stopped: str | None = None
+    #: Where the time went.
+    stages: Stages = field(default_factory=Stages, compare=False)
 
 
 def despatch(
-    engine: Engine, room: Mailroom, plan_id: int, now: datetime, channel: EmailChannel, *, batch: int = claims.BATCH
-) -> Despatch:
+    engine: Engine, room: Mailroom, plan_id: int, now: datetime, channel: EmailChannel, *,
+    batch: int | None = None, journal: Journal | None = None, clock: Clock | None = None,
+) -> Despatch:  # fmt: skip
     """Send what a certified plan still holds, as far as every "no", brake and window allows at this moment.
 
-    The channel must be open. A plan that is not what was certified is rejected, and nothing of it leaves.
+    The channel must be open. batch: touches claimed at once. journal: open, where a killed process shall leave word.
+    clock: how time goes on from `now`; it stands still by default. A plan that is not what was certified is rejected,
+    and nothing of it leaves.
     """
     tally = _Tally(plan_id)
     try:
         with reading(engine) as connection:
             seals = plans.live_seals(connection, plan_id, now)
         with ExitStack() as lanes:
-            van = _Van(engine, room, channel, lanes, now)
-            while tally.stopped is None and (load := van.load(plan_id, seals, batch)).looked:
-                tally.refuse(load)
-                van.deliver(load.touches, tally)
+            by = journal.worker if journal else f"pid {os.getpid()}"
+            van = _Van(Route(engine, room, channel, clock or standing(now), by, journal), lanes, tally.stages)
+            limit = batch or max(claims.BATCH, channel.most * channel.lanes)
+            while tally.stopped is None and (load := van.load(plan_id, seals, limit)).claim.looked:
+                tally.refuse(load.claim)
+                van.deliver(load, tally)
         with writing(engine) as connection:
             plans.finish(connection, plan_id)
     except (PlanRefused, IntegrityError) as error:
@@ -107,111 +118,65 @@ class _Tally:
         self.refused: Counter[str] = Counter()
         self.postponed = 0
         self.stopped: str | None = None
+        self.stages = Stages()
 
     def refuse(self, claim: claims.Claim) -> None:
         self.refused.update(claim.refused.values())
         self.postponed += claim.postponed
 
     def despatch(self) -> Despatch:
-        return Despatch(self.plan_id, dict(self.outcomes), dict(self.refused), self.postponed, self.stopped)
+        return Despatch(
+            self.plan_id, dict(self.outcomes), dict(self.refused), self.postponed, self.stopped, self.stages
+        )
 
 
 class _Van:
     """Carries batches of one plan from the ledger to the channel and brings the outcomes back."""
 
-    def __init__(self, engine: Engine, room: Mailroom, channel: EmailChannel, lanes: ExitStack, now: datetime) -> None:
-        self._engine, self._room, self._channel, self._now = engine, room, channel, now
-        self._digests = {step.key: step.digest for step in _play(room).steps}
-        self._recipients: Mapping[int, Recipient] = {}
-        self._pool = lanes.enter_context(ThreadPoolExecutor(channel.lanes)) if channel.lanes > 1 else None
-        self._halt = Event()
-        self._why: str | None = None
+    def __init__(self, route: Route, lanes: ExitStack, stages: Stages) -> None:
+        self._route, self._stages = route, stages
+        count = route.channel.lanes
+        self._lanes = lanes.enter_context(ThreadPoolExecutor(count, "lane")) if count > 1 else None
 
-    def load(self, plan_id: int, seals: Mapping[int, str], limit: int) -> claims.Claim:
+    def load(self, plan_id: int, seals: Mapping[int, str], limit: int) -> Batch:
         """Claim the next batch and gather what its mails need. Raises PlanRefused, and claims nothing, when a claimed
         row is not the one that was certified."""
-        with writing(self._engine) as connection:
-            window = _play(self._room).window
-            claim = claims.claim(connection, plan_id, self._now, by=f"pid {os.getpid()}", window=window, limit=limit)
+        begun, asked_at, at, route = perf_counter(), monotonic(), self._route.clock(), self._route
+        with writing(route.engine) as connection:
+            window = _play(route.room).window
+            claim = claims.claim(connection, plan_id, at, by=route.by, window=window, limit=limit)
             for touch in claim.touches:
                 if seals.get(touch.id) != touch.seal:
                     raise PlanRefused("a touch was altered after it was certified", where=f"plan {plan_id}")
             names = {touch.id: self._name(touch) for touch in claim.touches}
             claims.name_messages(connection, names)
-            self._recipients = read_recipients(connection, list(names))
-        return claim
+            recipients = read_recipients(connection, list(names))
+        self._stages.claim += perf_counter() - begun
+        return Batch(claim, recipients, at, asked_at)
 
     def _name(self, touch: Claimed) -> str:
-        return message_id(touch.id, self._room.secret, self._room.sending_domain)
+        return message_id(touch.id, self._route.room.secret, self._route.room.sending_domain)
 
-    def deliver(self, batch: Sequence[Claimed], tally: _Tally) -> None:
-        """Every touch of the batch gets an outcome, and the outcomes are kept whatever interrupts the sending."""
-        outcomes: dict[int, Outcome] = {}
+    def deliver(self, batch: Batch, tally: _Tally) -> None:
+        """The outcomes are kept whatever interrupts the sending."""
+        crossing = Crossing(self._route, batch, self._stages)
         try:
-            if self._pool is None:
-                for touch in batch:
-                    self._send(touch, outcomes)
-            else:
-                list(self._pool.map(lambda touch: self._send(touch, outcomes), batch))
-        except BaseException:  # Ctrl-C: what is on its way comes to its end, nothing else begins
-            self._halt.set()
-            if self._pool is not None:
-                self._pool.shutdown(cancel_futures=True)
-            raise
+            crossing.run(self._lanes)
         finally:
-            self._keep(batch, outcomes, tally)
-        tally.stopped = self._why
+            self._keep(batch, crossing, tally)
+        tally.stopped = crossing.stopped
 
-    def _keep(self, batch: Sequence[Claimed], outcomes: Mapping[int, Outcome], tally: _Tally) -> None:
-        """Those without an outcome were not begun: nothing of them had left."""
-        kept = [outcomes.get(touch.id) or Outcome(touch.id, T.CERTIFIED) for touch in batch]
-        with writing(self._engine) as connection:
-            claims.record(connection, kept, self._now)
-        tally.outcomes.update(outcome.state for outcome in kept)
-
-    def _send(self, touch: Claimed, outcomes: dict[int, Outcome]) -> None:
-        """One touch. Interrupted while its bytes leave, its outcome is unknown."""
-        if self._halt.is_set():
-            return
-        prepared = self._compose(touch)
-        if isinstance(prepared, Outcome):
-            outcomes[touch.id] = prepared
-            return
-        outcomes[touch.id] = Outcome(touch.id, T.UNKNOWN, Refusal.NO_ANSWER, "interrupted while it was handed over")
-        outcomes[touch.id] = self._hand_over(touch, prepared)
-
-    def _compose(self, touch: Claimed) -> Outgoing | Outcome:
-        if self._digests.get(touch.content) != touch.content_digest:
-            return Outcome(touch.id, T.CANCELLED, Refusal.CONTENT_CHANGED)
-        try:
-            mail = compose_touch(self._room, self._recipients[touch.id], self._now)
-        except TandemError as error:
-            return Outcome(touch.id, T.FAILED, Refusal.NOT_COMPOSED, str(error))
-        except Exception as error:  # whatever is odd about this one person, the next one gets theirs
-            return Outcome(touch.id, T.FAILED, Refusal.NOT_COMPOSED, type(error).__name__)
-        return Outgoing(mail.envelope.message_id, mail.envelope.return_path, touch.address, mail.raw)
-
-    def _hand_over(self, touch: Claimed, message: Outgoing) -> Outcome:
-        try:
-            sent = self._channel.send(message)
-        except Unreachable as error:
-            self._why = str(error)
-            self._halt.set()
-            return Outcome(touch.id, T.CERTIFIED, error=error.what)
-        except NotSent as error:
-            return self._not_sent(touch, error)
-        except OutcomeUnknown as error:
-            return Outcome(touch.id, T.UNKNOWN, Refusal.NO_ANSWER, error.what, self._channel.name)
-        except Exception as error:  # a channel with a mistake in it: the bytes may have left
-            return Outcome(touch.id, T.UNKNOWN, Refusal.NO_ANSWER, type(error).__name__, self._channel.name)
-        return Outcome(touch.id, T.SENT, provider=sent.provider, provider_id=sent.provider_id)
-
-    def _not_sent(self, touch: Claimed, error: NotSent) -> Outcome:
-        asked = error.retry_after
-        again = None if error.permanent else claims.retry_at(touch.attempts, self._now, touch.not_after, asked)
-        if again is None:
-            return Outcome(touch.id, T.FAILED, Refusal.REFUSED_BY_SERVER, error.what, self._channel.name)
-        return Outcome(touch.id, T.CERTIFIED, error=error.what, retry_at=again)
+    def _keep(self, batch: Batch, crossing: Crossing, tally: _Tally) -> None:
+        """Those without an outcome were not begun: nothing of them had left, and they may be claimed again."""
+        begun = perf_counter()
+        outcomes = crossing.outcomes
+        waiting = [touch.id for touch in batch.claim.touches if touch.id not in outcomes]
+        back = [Outcome(touch_id, T.CERTIFIED) for touch_id in waiting if touch_id not in crossing.gone]
+        with writing(self._route.engine) as connection:
+            claims.record(connection, [*outcomes.values(), *back], self._route.clock())
+        tally.outcomes.update(outcome.state for outcome in outcomes.values())
+        tally.outcomes.update(T.CERTIFIED for touch_id in waiting if touch_id not in crossing.recalled)
+        self._stages.record += perf_counter() - begun
 
 
 def _play(room: Mailroom) -> Play:

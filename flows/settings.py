@@ -30,6 +30,26 @@ class Smtp(BaseModel):
     timeout_seconds: float = Field(30, gt=0)
 
 
+class Dkim(BaseModel):
+    """What finished messages are signed with: either key, or both. PEM text, or a file that holds it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: The d= of signatures; the sending domain if not set.
+    domain: str | None = None
+    rsa_selector: str = "tandem"
+    rsa_key: SecretStr | None = None
+    rsa_key_file: Path | None = None
+    ed25519_selector: str = "tandem-ed25519"
+    ed25519_key: SecretStr | None = None
+    ed25519_key_file: Path | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is a key at all."""
+        return any((self.rsa_key, self.rsa_key_file, self.ed25519_key, self.ed25519_key_file))
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="TANDEM_", env_nested_delimiter="__", toml_file="tandem.toml", frozen=True, extra="forbid"
@@ -41,6 +61,7 @@ class Settings(BaseSettings):
     templates: Path = TEMPLATES
     channel: Literal["outbox", "memory", "smtp"] = "outbox"
     smtp: Smtp = Smtp()
+    dkim: Dkim = Dkim()
     #: Where ad audiences go: CSV files to upload by hand, or nowhere but memory (rehearsals).
     ads: Literal["file", "memory"] = "file"
     #: Mail leaves from the owning rep's name at this domain; replies go to the rep's own address.
@@ -77,6 +98,11 @@ class Settings(BaseSettings):
     @property
     def outbox(self) -> Path:
         return self.home / "outbox"
+
+    @property
+    def journal(self) -> Path:
+        """What sending processes note, in case they are killed: one file each, gone when they end well."""
+        return self.home / "journal"
 
     @property
     def briefs(self) -> Path:

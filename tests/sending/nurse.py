@@ -1,10 +1,12 @@
 """A sender in a process of its own, to be killed: despatches a certified plan to a mail server on loopback."""
 
 from datetime import datetime
+from pathlib import Path
 
 from accounts.ledger.engine import open_ledger
 from accounts.playbook import load_play
 from flows.channels.email.smtp import Smtp
+from flows.journal import Journal
 from flows.mailing import Mailroom, open_mailroom
 from flows.sending import despatch
 from flows.settings import TEMPLATES, Settings
@@ -21,10 +23,10 @@ def mailroom() -> Mailroom:
     return open_mailroom(Settings(), play, only=CONTENT)
 
 
-def send(url: str, port: int, plan_id: int, now: datetime, lanes: int = 1) -> None:
+def send(url: str, port: int, plan_id: int, now: datetime, home: Path, lanes: int = 1) -> None:
     """What the process does: batches of ten, until the plan is through or the process is dead."""
     engine = open_ledger(url)
     settings = SmtpSettings(host="127.0.0.1", port=port, security="none", timeout_seconds=5, connections=lanes)
-    with Smtp(settings, "mail.example") as smtp:
-        despatch(engine, mailroom(), plan_id, now, smtp, batch=10)
+    with Smtp(settings, "mail.example") as smtp, Journal.open(home / "journal", engine) as journal:
+        despatch(engine, mailroom(), plan_id, now, smtp, batch=10, journal=journal)
     engine.dispose()

@@ -229,7 +229,7 @@ def test_a_kill_switch_pulled_while_sending_stops_the_next_batch(world: World, n
         with writing(world.engine) as connection:
             brakes.pull(connection, BrakeScope.GLOBAL, "", by="ravi", now=NOW)
 
-    monkeypatch.setattr(nurturing.despatch, "__kwdefaults__", {"batch": 1})
+    monkeypatch.setitem(nurturing.despatch.__kwdefaults__, "batch", 1)
     _, memory = nurture(temper=pull)
     assert len(memory.sent) == 1
     assert sorted(states(world).values()) == [T.CERTIFIED, T.SENT]

@@ -1,0 +1,226 @@
+"""One batch on its way: each claimed touch is composed, noted in the journal, handed to the channel, and answered.
+
+    compose  ->  may it still leave?  ->  journal: begun  ->  the channel  ->  journal: what became of it
+
+A batch crosses on as many lanes as the channel has; a lane makes one call of the channel after the other.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor, wait
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from threading import Lock
+from time import monotonic, perf_counter
+
+from sqlalchemy import Engine
+
+from accounts.errors import NotSent, OutcomeUnknown, TandemError, Unreachable
+from accounts.ledger import claims
+from accounts.ledger.claims import Claim, Claimed, Outcome
+from accounts.ledger.engine import reading
+from accounts.ledger.recipients import Recipient
+from accounts.touch_states import Refusal
+from accounts.vocabulary import TouchState
+from flows.channels.email import Answer, EmailChannel, Outgoing, Sent
+from flows.clock import Clock
+from flows.journal import Journal
+from flows.mailing import Mailroom, compose_touch, letter_touch
+
+T = TouchState
+
+#: How old the ledger's word that a touch may leave can be when its mail begins to leave, in seconds.
+HEARD_FOR = 2.0
+#: How long after its claim a batch may begin mails, in seconds: far inside the lease (ledger/touches.py). Later ones
+#: are claimed anew.
+BEGINS_FOR = 600.0
+
+
+@dataclass(slots=True)
+class Stages:
+    """Where the time of a run went, in seconds; compose and send are added up over the lanes."""
+
+    claim: float = 0.0
+    compose: float = 0.0
+    send: float = 0.0
+    record: float = 0.0
+
+
+@dataclass(frozen=True)
+class Route:
+    """What every batch of a run has in common. by: who claims. journal: None where nothing outlives the process."""
+
+    engine: Engine
+    room: Mailroom
+    channel: EmailChannel
+    clock: Clock
+    by: str
+    journal: Journal | None = None
+
+    @cached_property
+    def digests(self) -> Mapping[str, str]:
+        """Content -> the digest of its text as this process has it."""
+        return {step.key: step.digest for step in self.room.compiled.play.steps}
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A claim with what its mails need."""
+
+    claim: Claim
+    recipients: Mapping[int, Recipient]
+    #: Of the claim, and of the mails.
+    at: datetime
+    #: The same moment by `time.monotonic`.
+    asked_at: float
+
+
+class Crossing:
+    """A batch on its way over the lanes of a channel."""
+
+    def __init__(self, route: Route, batch: Batch, stages: Stages) -> None:
+        #: Of those that were begun or given up. A touch that is missing here at the end was not begun.
+        self.outcomes: dict[int, Outcome] = {}
+        #: Those that somebody has stopped since the claim; the next claim says what becomes of them.
+        self.recalled: set[int] = set()
+        #: Those that left `sending` without us: nothing is to be recorded about them.
+        self.gone: set[int] = set()
+        #: Why nothing more begins; None when nothing is in the way.
+        self.stopped: str | None = None
+        self._route, self._batch, self._stages = route, batch, stages
+        self._waiting = deque(batch.claim.touches)
+        self._begun: set[int] = set()
+        self._halted = False
+        self._ask_again_at = batch.asked_at + HEARD_FOR
+        self._one_asks = Lock()
+
+    def run(self, lanes: Executor | None) -> None:
+        """Over all lanes, or in this thread. Interrupted, what is on its way comes to its end and nothing else begins;
+        what was being handed over in this very thread is unknown."""
+        running = [lanes.submit(self._lane) for _ in range(self._route.channel.lanes)] if lanes else []
+        try:
+            if not lanes:
+                self._lane()
+            for lane in running:
+                lane.result()
+        finally:
+            self._halted = True
+            wait(running)
+            for touch_id in self._begun - self.outcomes.keys():
+                self.outcomes[touch_id] = self._unanswered(touch_id, "interrupted while it was handed over")
+
+    def _lane(self) -> None:
+        while not self._halted and (call := self._next_call()):
+            begun = perf_counter()
+            ready = [(touch, mail) for touch in call if (mail := self._composed(touch)) is not None]
+            composed = perf_counter()
+            ready = self._still_allowed(ready)
+            if ready:
+                self._hand_over([touch for touch, _ in ready], [mail for _, mail in ready])
+            self._stages.compose += composed - begun
+            self._stages.send += perf_counter() - composed
+
+    def _next_call(self) -> list[Claimed]:
+        """As many touches as one call of the channel takes; none when the batch is through."""
+        call: list[Claimed] = []
+        try:
+            while len(call) < self._route.channel.most:
+                call.append(self._waiting.popleft())
+        except IndexError:
+            pass
+        return call
+
+    def _composed(self, touch: Claimed) -> Outgoing | None:
+        """The mail, or None for one that cannot be written; that is its outcome then."""
+        route = self._route
+        if route.digests.get(touch.content) != touch.content_digest:
+            self.outcomes[touch.id] = Outcome(touch.id, T.CANCELLED, Refusal.CONTENT_CHANGED)
+            return None
+        write = letter_touch if route.channel.letters else compose_touch
+        try:
+            mail = write(route.room, self._batch.recipients[touch.id], self._batch.at)
+        except TandemError as error:
+            self.outcomes[touch.id] = Outcome(touch.id, T.FAILED, Refusal.NOT_COMPOSED, str(error))
+            return None
+        except Exception as error:  # whatever is odd about this one person, the next one gets theirs
+            self.outcomes[touch.id] = Outcome(touch.id, T.FAILED, Refusal.NOT_COMPOSED, type(error).__name__)
+            return None
+        envelope = mail.envelope
+        return Outgoing(
+            envelope.message_id, envelope.return_path, touch.address, mail.raw, mail.letter, f"touch-{touch.id}"
+        )
+
+    def _still_allowed(self, ready: list[tuple[Claimed, Outgoing]]) -> list[tuple[Claimed, Outgoing]]:
+        """Without those that are recalled, by a word of the ledger that is fresh enough."""
+        if monotonic() >= self._ask_again_at:
+            with self._one_asks:
+                if monotonic() >= self._ask_again_at:
+                    self._ask()
+        return [one for one in ready if one[0].id not in self.recalled] if self.recalled else ready
+
+    def _ask(self) -> None:
+        """Which of those that have not begun may still leave."""
+        asked_at = monotonic()
+        open_ = [touch.id for touch in self._batch.claim.touches if touch.id not in self._begun]
+        if asked_at - self._batch.asked_at > BEGINS_FOR:
+            self.recalled.update(open_)
+        else:
+            with reading(self._route.engine) as connection:
+                against = claims.still_allowed(connection, open_, self._route.clock(), by=self._route.by)
+            self.recalled.update(touch_id for touch_id, reason in against.items() if reason is not None)
+            self.gone.update(touch_id for touch_id, reason in against.items() if reason == Refusal.NOT_OURS)
+        self._ask_again_at = asked_at + HEARD_FOR
+
+    def _hand_over(self, touches: Sequence[Claimed], mails: Sequence[Outgoing]) -> None:
+        """One call of the channel. What its journal cannot be told of does not leave."""
+        journal = self._route.journal
+        answers: Iterable[Answer]
+        if self._halted:
+            return
+        self._begun.update(touch.id for touch in touches)
+        try:
+            if journal is not None:
+                journal.begin(touch.id for touch in touches)
+        except Unreachable as error:
+            answers = [error] * len(touches)
+        else:
+            answers = self._answers(mails)
+        for touch, answer in zip(touches, answers, strict=True):
+            outcome = self._outcome(touch, answer)
+            self.outcomes[touch.id] = outcome
+            if journal is not None:
+                journal.end(outcome)
+
+    def _answers(self, mails: Sequence[Outgoing]) -> list[Answer]:
+        """One for each mail, whatever the channel does."""
+        try:
+            answers = self._route.channel.send_many(mails)
+        except (NotSent, OutcomeUnknown) as error:
+            return [error] * len(mails)
+        except Exception as error:  # a channel with a mistake in it: the bytes may have left
+            return [OutcomeUnknown(type(error).__name__)] * len(mails)
+        missing = len(mails) - len(answers)
+        return answers if missing == 0 else [OutcomeUnknown("the channel gave answers for other mails")] * len(mails)
+
+    def _outcome(self, touch: Claimed, answer: Answer) -> Outcome:
+        if isinstance(answer, Sent):
+            return Outcome(touch.id, T.SENT, provider=answer.provider, provider_id=answer.provider_id)
+        if isinstance(answer, Unreachable):
+            self._halted, self.stopped = True, str(answer)
+            return Outcome(touch.id, T.CERTIFIED, error=answer.what)
+        if isinstance(answer, NotSent):
+            return self._not_sent(touch, answer)
+        return self._unanswered(touch.id, answer.what)
+
+    def _not_sent(self, touch: Claimed, error: NotSent) -> Outcome:
+        again = None
+        if not error.permanent:
+            again = claims.retry_at(touch.attempts, self._route.clock(), touch.not_after, error.retry_after)
+        if again is None:
+            reason = error.reason or Refusal.REFUSED_BY_SERVER
+            return Outcome(touch.id, T.FAILED, reason, error.what, self._route.channel.name)
+        return Outcome(touch.id, T.CERTIFIED, error=error.what, retry_at=again)
+
+    def _unanswered(self, touch_id: int, why: str) -> Outcome:
+        return Outcome(touch_id, T.UNKNOWN, Refusal.NO_ANSWER, why, self._route.channel.name)
