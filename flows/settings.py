@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from accounts.errors import SettingsRefused
+from flows.providers import Mailgun, Postmark, Resend, SendGrid, Ses
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 
@@ -59,8 +60,13 @@ class Settings(BaseSettings):
     home: Path = Path(".tandem")
     database_url: str | None = None
     templates: Path = TEMPLATES
-    channel: Literal["outbox", "memory", "smtp"] = "outbox"
+    channel: Literal["outbox", "memory", "smtp", "sendgrid", "postmark", "mailgun", "ses", "resend"] = "outbox"
     smtp: Smtp = Smtp()
+    sendgrid: SendGrid = SendGrid()
+    postmark: Postmark = Postmark()
+    mailgun: Mailgun = Mailgun()
+    ses: Ses = Ses()
+    resend: Resend = Resend()
     dkim: Dkim = Dkim()
     #: Where ad audiences go: CSV files to upload by hand, or nowhere but memory (rehearsals).
     ads: Literal["file", "memory"] = "file"

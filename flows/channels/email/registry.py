@@ -24,9 +24,53 @@ def _smtp(settings: Settings) -> EmailChannel:
     return Smtp(settings.smtp, settings.sending_domain)
 
 
-CHANNELS: dict[str, Callable[[Settings], EmailChannel]] = {"memory": _memory, "outbox": _outbox, "smtp": _smtp}
+def _sendgrid(settings: Settings) -> EmailChannel:
+    from flows.channels.email.sendgrid import SendGrid
+
+    return SendGrid(settings.sendgrid)
+
+
+def _postmark(settings: Settings) -> EmailChannel:
+    from flows.channels.email.postmark import Postmark
+
+    return Postmark(settings.postmark)
+
+
+def _mailgun(settings: Settings) -> EmailChannel:
+    from flows.channels.email.mailgun import Mailgun
+
+    return Mailgun(settings.mailgun, settings.sending_domain)
+
+
+def _ses(settings: Settings) -> EmailChannel:
+    from flows.channels.email.ses import Ses
+
+    return Ses(settings.ses)
+
+
+def _resend(settings: Settings) -> EmailChannel:
+    from flows.channels.email.resend import Resend
+
+    return Resend(settings.resend)
+
+
+CHANNELS: dict[str, Callable[[Settings], EmailChannel]] = {
+    "memory": _memory,
+    "outbox": _outbox,
+    "smtp": _smtp,
+    "sendgrid": _sendgrid,
+    "postmark": _postmark,
+    "mailgun": _mailgun,
+    "ses": _ses,
+    "resend": _resend,
+}
+#: Those that write nobody: everything happens but the post.
+STAY_HERE = frozenset({"memory", "outbox"})
 
 
 def open_channel(settings: Settings) -> EmailChannel:
-    """The channel of `settings.channel`, not entered yet: use it in a ``with``."""
+    """The channel of `settings.channel`, not entered yet: use it in a ``with``.
+
+    Raises SettingsRefused naming the setting that the channel cannot do without.
+    """
     return CHANNELS[settings.channel](settings)

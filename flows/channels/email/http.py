@@ -1,0 +1,379 @@
+"""What the providers over HTTP share: the line to them, and what it means when it breaks or says no.
+
+    no connection, no TLS, nothing of the message left yet   Unreachable       nobody is to blame but the line
+    broken before the whole message had left                 NotSent, later    the provider cannot have taken it
+    broken or silent after that                              OutcomeUnknown    the provider may have taken it
+    3xx, 401, 402, 403, 404, 405                             Unreachable       our settings are wrong, not the message
+    408, 429, 500, 503                                       NotSent, later    after as long as Retry-After asks for
+    other 4xx                                                NotSent           permanent: about this message
+    502, 504, other 5xx                                      OutcomeUnknown    a gateway lost the real answer
+    2xx                                                      the provider's own file reads it
+
+Providers name more errors in their bodies; each file has a table for those, and falls back on this one.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from queue import Empty, LifoQueue
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+import requests
+from pydantic import SecretStr
+from requests.utils import get_environ_proxies
+
+from accounts.errors import InputRefused, NotSent, OutcomeUnknown, SettingsRefused, Unreachable
+from accounts.touch_states import Refusal
+from flows.channels.email import Answer, Letter, OneByOne, Outgoing, Sent
+from flows.channels.email.compose import Mailbox, ascii_address
+from flows.masking import mask, mask_within
+from flows.prefect_api import is_loopback
+from flows.providers import Provider
+
+#: How long a connection may take to come about, and a block of a message to leave, in seconds.
+CONNECT = 10.0
+#: Whoever asks us to stay away for longer is asked again tomorrow.
+LONGEST_PATIENCE = timedelta(days=1)
+#: Octets of a message handed to the line at a time.
+BLOCK = 65_536
+#: What our name for a message is called in a provider's metadata.
+KEY = "tandem"
+
+SETTINGS_ARE_WRONG = (401, 402, 403, 404, 405)
+LATER = {408: Refusal.SERVER_BUSY, 429: Refusal.TOO_MANY, 500: Refusal.SERVER_BUSY, 503: Refusal.SERVER_BUSY}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a provider answered."""
+
+    status: int
+    #: Whatever their case.
+    headers: Mapping[str, str]
+    #: The body as JSON; None where there is none, where it broke off, and where it is something else.
+    said: Any
+    #: The body as text.
+    text: str
+
+
+class Line:
+    """The way to one provider: its address, the key to it, and connections that are kept and used again.
+
+    headers, login: how we prove who we are. cure: the setting to check when that fails. May be used from several
+    threads; each call takes a connection of its own.
+    """
+
+    def __init__(
+        self, provider: str, base_url: str, settings: Provider, *, cure: str, headers: Mapping[str, str] | None = None,
+        login: tuple[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        if not (base_url.startswith("https://") or is_loopback(base_url)):
+            raise SettingsRefused(
+                "the key would travel in the open", where=f"{provider}.base_url", cure="start it with https://"
+            )
+        self.provider, self._base, self.cure = provider, base_url.rstrip("/"), cure
+        self._headers, self._login = {"Accept": "application/json", **(headers or {})}, login
+        self._timeout = (min(CONNECT, settings.timeout_seconds), settings.timeout_seconds)
+        self._idle: LifoQueue[requests.Session] = LifoQueue()
+        self._kept: dict[tuple[str, str], requests.PreparedRequest] = {}
+        #: Proxies and authorities of the environment; its netrc is left alone, it would replace our key by another.
+        self._way: dict[str, Any] = {
+            "proxies": get_environ_proxies(self._base),
+            "verify": os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True,
+        }
+
+    def post(self, path: str, content: bytes, headers: Mapping[str, str]) -> Reply:
+        """Raises Unreachable, NotSent (later) or OutcomeUnknown when the line breaks; any answer is a Reply."""
+        body = _Body(content)
+        request = self._request("POST", path)
+        request.headers.update({**headers, "Content-Length": str(len(content))})
+        request.body = body  # type: ignore[assignment]
+        try:
+            return self._ask(request)
+        except requests.RequestException as error:
+            raise self._broken(error, body) from None
+
+    def get(self, path: str) -> Reply:
+        """For `check`. Raises Unreachable when the line breaks."""
+        try:
+            return self._ask(self._request("GET", path))
+        except requests.RequestException as error:
+            raise self._unreachable(error) from None
+
+    def close(self) -> None:
+        with suppress(Empty):
+            while True:
+                self._idle.get_nowait().close()
+
+    def refusal(self, reply: Reply, words: str | None = None) -> NotSent | OutcomeUnknown:
+        """What an answer other than success means, by its status; `words`: the provider's, if it has any."""
+        said = self.say(reply.status, words)
+        if reply.status in LATER:
+            reason, patience = LATER[reply.status], patience_of(reply.headers)
+            return NotSent(f"{said}, for now", permanent=False, reason=reason, retry_after=patience)
+        if 300 <= reply.status < 400:
+            return Unreachable(f"{said}: it wants us elsewhere", cure=f"check {self.provider}.base_url")
+        if reply.status in SETTINGS_ARE_WRONG:
+            return self.locked_out(said)
+        if 400 <= reply.status < 500:
+            reason = Refusal.TOO_LARGE if reply.status == 413 else Refusal.REFUSED_BY_SERVER
+            return NotSent(said, permanent=True, reason=reason)
+        return OutcomeUnknown(f"{said}; the message may have been taken")
+
+    def locked_out(self, said: str) -> Unreachable:
+        return Unreachable(said, cure=self.cure, reason=Refusal.LOGIN_REFUSED)
+
+    def say(self, code: int | str, words: str | None) -> str:
+        """The provider's words on one line, without any address in full."""
+        line = " ".join(mask_within(words or "").split())[:240]
+        return f"{self.provider} said {code}" + (f": {line}" if line else "")
+
+    def _request(self, method: str, path: str) -> requests.PreparedRequest:
+        kept = self._kept.get((method, path))
+        if kept is None:
+            asked = requests.Request(method, self._base + path, headers=self._headers, auth=self._login)
+            kept = self._kept[method, path] = asked.prepare()
+        return kept.copy()
+
+    def _ask(self, request: requests.PreparedRequest) -> Reply:
+        """A connection on which something broke is not used again."""
+        session = self._kept_or_new()
+        try:
+            response = session.send(request, timeout=self._timeout, allow_redirects=False, stream=True, **self._way)
+            reply = _read(response)
+        except BaseException:
+            session.close()
+            raise
+        self._idle.put(session)
+        return reply
+
+    def _kept_or_new(self) -> requests.Session:
+        try:
+            return self._idle.get_nowait()
+        except Empty:
+            session = requests.Session()
+            session.trust_env = False
+            return session
+
+    def _broken(self, error: requests.RequestException, body: "_Body") -> NotSent | OutcomeUnknown:
+        """By how much of the message was out when it happened; the kind of the error does not tell."""
+        if not body.begun:
+            return self._unreachable(error)
+        if not body.complete:
+            said = f"the line to {self.provider} broke before the whole message had left"
+            return NotSent(said, permanent=False, reason=Refusal.SERVER_BUSY)
+        what = "did not answer in time" if isinstance(error, requests.Timeout) else "hung up"
+        return OutcomeUnknown(f"{self.provider} {what} after it had the message; it may have taken it")
+
+    def _unreachable(self, error: requests.RequestException) -> Unreachable:
+        cure = f"check {self.provider}.base_url, the network and its proxy"
+        if isinstance(error, requests.exceptions.SSLError):
+            return Unreachable(f"no trusted connection to {self.provider}", where=self._base, cure=cure)
+        return Unreachable(f"{self.provider} does not answer", where=self._base, cure=cure)
+
+
+class HttpChannel:
+    """What the channels over HTTP have in common, besides their line."""
+
+    name: str
+    letters = True
+
+    def __init__(self, line: Line, settings: Provider) -> None:
+        self._line, self.lanes = line, settings.connections
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._line.close()
+
+    def _accepted(self, provider_id: object) -> Sent:
+        return Sent(self.name, str(provider_id) if provider_id else None)
+
+    def _garbled(self, reply: Reply) -> OutcomeUnknown:
+        """A success that is not in the provider's words: somebody between us may have said it."""
+        return OutcomeUnknown(
+            f"{self.name} said {reply.status} in words it does not use; it may have taken the message"
+        )
+
+
+class OneLetter(HttpChannel, OneByOne):
+    """For providers that take one message a call."""
+
+    letters = True
+
+
+class Bundles(HttpChannel):
+    """For providers that take several messages in one call, as a JSON list."""
+
+    #: Octets a call may have.
+    octets: ClassVar[int]
+
+    def __init__(self, line: Line, settings: Provider, most: int) -> None:
+        super().__init__(line, settings)
+        self.most = most
+
+    def send(self, message: Outgoing) -> Sent:
+        answer = self._send_one(message, self._write(message))
+        if isinstance(answer, Sent):
+            return answer
+        raise answer
+
+    def send_many(self, messages: Sequence[Outgoing]) -> list[Answer]:
+        answers: dict[int, Answer] = {}
+        written: list[tuple[int, bytes]] = []
+        for number, message in enumerate(messages):
+            try:
+                written.append((number, self._write(message)))
+            except NotSent as refusal:
+                answers[number] = refusal
+        called = False
+        for bundle in _bundles(written, self.most, self.octets):
+            numbers = [number for number, _ in bundle]
+            some = [messages[number] for number in numbers]
+            try:
+                said = self._send_bundle(some, b"[" + b",".join(one for _, one in bundle) + b"]")
+            except Unreachable as error:
+                if not called:
+                    raise
+                said = [error] * len(some)
+            called = True
+            answers.update(zip(numbers, said, strict=True))
+        return [answers[number] for number in range(len(messages))]
+
+    def _write(self, message: Outgoing) -> bytes:
+        """One message as JSON. Raises NotSent for one that cannot be written."""
+        raise NotImplementedError
+
+    def _send_one(self, message: Outgoing, written: bytes) -> Answer:
+        """Raises Unreachable."""
+        raise NotImplementedError
+
+    def _send_bundle(self, messages: Sequence[Outgoing], written: bytes) -> list[Answer]:
+        """An answer for each, in order. Raises Unreachable when nothing left."""
+        raise NotImplementedError
+
+
+class _Body:
+    """A message on its way, which knows how far it got: `begun`, and `complete` once the line had taken all of it."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content, self._at = content, 0
+        self.begun = self.complete = False
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+    def read(self, size: int = -1) -> bytes:
+        """The next block; asked for once more than there are blocks, and only after the last one was taken."""
+        self.begun = True
+        block = self._content[self._at : self._at + max(size, BLOCK)]
+        self._at += len(block)
+        self.complete = not block
+        return block
+
+
+def secret(value: SecretStr | None, key: str) -> str:
+    """A key that a provider cannot do without. Raises SettingsRefused naming the setting."""
+    if value is None or not value.get_secret_value():
+        variable = f"TANDEM_{key.upper().replace('.', '__')}"
+        raise SettingsRefused("is needed for this channel and not set", where=key, cure=f"set {variable}")
+    return value.get_secret_value()
+
+
+def letter_of(message: Outgoing) -> Letter:
+    """The letter of a message, with nothing in it that could become a header of its own.
+
+    Raises NotSent, for good, for what no header can hold.
+    """
+    letter = message.letter
+    if letter is None:
+        raise NotSent("a letter is wanted, and the message has none", permanent=True, reason=Refusal.NOT_COMPOSED)
+    _refuse_control_characters("the subject", letter.subject)
+    for name, value in letter.headers.items():
+        _refuse_control_characters("a header", name + value)
+    return letter
+
+
+def mailbox_of(box: Mailbox) -> Mailbox:
+    """A name and an address as providers take them. Raises NotSent, for good, for one that nobody can write to."""
+    _refuse_control_characters("a name", box.name)
+    try:
+        return Mailbox(box.name, ascii_address(box.address))
+    except InputRefused as error:
+        said = f"nobody can be written to at {mask(box.address)}"
+        raise NotSent(said, permanent=True, cure=error.cure, reason=Refusal.BAD_ADDRESS) from None
+
+
+def in_one_line(box: Mailbox) -> str:
+    """``"Müller, Jürgen" <juergen@acme.example>``: as JSON can carry it, the name in quotes and in its own letters."""
+    box = mailbox_of(box)
+    name = box.name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{name}" <{box.address}>' if name else box.address
+
+
+def as_json(value: object) -> bytes:
+    """Raises NotSent, for good, for text that is not text."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        said = "the message has half a character in it"
+        raise NotSent(said, permanent=True, cure="mend the source of it", reason=Refusal.NOT_COMPOSED) from None
+
+
+def patience_of(headers: Mapping[str, str]) -> timedelta | None:
+    """How long we are asked to stay away: ``Retry-After`` in seconds, or as a date by the provider's own clock."""
+    asked = headers.get("Retry-After", "").strip()
+    if asked.isdecimal():
+        return min(timedelta(seconds=int(asked[:9])), LONGEST_PATIENCE)
+    with suppress(ValueError, TypeError):  # no date, or only one of the two with a zone
+        wait = parsedate_to_datetime(asked) - parsedate_to_datetime(headers.get("Date", ""))
+        return min(max(wait, timedelta(0)), LONGEST_PATIENCE)
+    return None
+
+
+def _bundles(written: Sequence[tuple[int, bytes]], most: int, octets: int) -> Iterator[list[tuple[int, bytes]]]:
+    """Neighbours together, as many as a call may carry."""
+    bundle: list[tuple[int, bytes]] = []
+    size = 2
+    for one in written:
+        if bundle and (len(bundle) == most or size + len(one[1]) + 1 > octets):
+            yield bundle
+            bundle, size = [], 2
+        bundle.append(one)
+        size += len(one[1]) + 1
+    if bundle:
+        yield bundle
+
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def _refuse_control_characters(what: str, value: str) -> None:
+    """Said without the value, which may be somebody's name."""
+    if not value.isprintable() and _CONTROL.search(value):
+        said = f"{what} has a line break or control character"
+        cure = "correct it where it comes from"
+        raise NotSent(said, permanent=True, cure=cure, reason=Refusal.NOT_COMPOSED)
+
+
+def _read(response: requests.Response) -> Reply:
+    """A body that breaks off leaves the status standing: a provider that said no has said no."""
+    try:
+        text = response.content.decode("utf-8", "replace")
+    except requests.RequestException:
+        response.close()
+        return Reply(response.status_code, response.headers, None, "")
+    try:
+        said = json.loads(text) if text else None
+    except ValueError:
+        said = None
+    return Reply(response.status_code, response.headers, said, text)
