@@ -11,7 +11,7 @@ import pytest
 
 from accounts.errors import NotSent, OutcomeUnknown, SettingsRefused, Unreachable
 from flows.channels.email import Outgoing
-from flows.channels.email.smtp import Smtp, _stuffed
+from flows.channels.email.smtp import Smtp, _stuffed, _with_crlf
 from tests.sending.post_office import (
     PASSWORD,
     USER,
@@ -187,7 +187,7 @@ def test_421_closes_a_line_and_a_fresh_one_gets_the_message(house: PostOffice, w
 
 def test_421_on_every_line_is_the_servers_fault_and_not_the_messages(house: PostOffice) -> None:
     house.rcpt = lambda *_: "421 4.3.2 closing"
-    with channel(house) as smtp, pytest.raises(Unreachable, match="hung up"):
+    with channel(house) as smtp, pytest.raises(Unreachable, match="sent us away: 421"):
         smtp.send(letter())
     assert house.letters == []
 
@@ -220,4 +220,4 @@ def test_several_threads_share_a_bounded_number_of_connections(house: PostOffice
     ],
 )
 def test_no_content_can_end_itself_early(content: bytes, line: bytes) -> None:
-    assert _stuffed(content) == line
+    assert _stuffed(_with_crlf(content)) == line

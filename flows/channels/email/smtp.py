@@ -1,36 +1,58 @@
 """E-mail through a mail server: TLS with verified certificates, AUTH, connections that are kept and used again.
 
-Where it fails decides what it means (RFC 5321):
+Where it fails decides what it means (RFC 5321); what the server says about it is read in replies.py.
 
     connecting, EHLO, STARTTLS, AUTH      Unreachable       nobody is to blame but the line
-    MAIL, RCPT, DATA refused              NotSent           5xx permanent, 4xx later
-    lost before the final dot left        NotSent, later    the server cannot have taken it
-    the final dot refused                 NotSent           5xx permanent, 4xx later
+    MAIL refused for good                 Unreachable       our sender, so every message would fare the same
+    MAIL, RCPT, DATA refused              NotSent           5xx permanent, 4xx later, with the reason
+    larger than the server takes          NotSent           permanent, before a byte has left (RFC 1870)
+    lost before the final dot left        NotSent, later    after a second try over a fresh connection
+    the final dot refused                 NotSent           5xx permanent, 4xx later, with the reason
     lost after the final dot              OutcomeUnknown    the server may have taken it
-    421 anywhere                          the server hangs up; a fresh connection gets one try
+    421, or 452 "too many"                the server wants us gone; a fresh connection gets one try
+    five mishaps in a row                 Unreachable       before the next message is begun
 
-MAIL, RCPT and DATA leave in one write where the server takes pipelining (RFC 2920), the message in another.
+MAIL, RCPT and DATA leave in one write where the server takes pipelining (RFC 2920), the message in another. A further
+message is never begun before the answer to the last: at most one outcome per connection can be unknown.
 """
 
 import re
 import smtplib
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from queue import Empty, LifoQueue
 from threading import BoundedSemaphore
+from time import sleep
 from types import TracebackType
 from typing import Self
 
 from accounts.errors import NotSent, OutcomeUnknown, SettingsRefused, Unreachable
+from accounts.touch_states import Refusal
 from flows.channels.email import OneByOne, Outgoing, Sent
+from flows.channels.email.replies import OURS, Meaning, Moment, Reply, meaning_of, read_reply
+from flows.channels.email.reply_stream import Nonsense, RawReply, ReplyStream
 from flows.masking import mask
 from flows.settings import Smtp as SmtpSettings
 
 #: How long a server gets to say goodbye, in seconds.
 FAREWELL = 2.0
+#: The answer to the final dot takes longest, and giving up on it costs most: RFC 5321 4.5.3.2 gives it twice as long
+#: as a command.
+DOT_PATIENCE = 2
+#: How long we wait before we knock again at a server that has had too much of us, in seconds.
+BREATH = 1.0
+#: After so many mishaps in a row the next message would be one more: time for a person to look.
+MOST_MISHAPS = 5
+#: What counts as one, besides lines that break: nothing of it is about the one message.
+_MISHAPS = OURS | {Refusal.SERVER_BUSY, Refusal.TOO_MANY}
 #: What a connection can die of. smtplib's exceptions are OSErrors too, except for a reply it cannot read.
-_BROKEN = (OSError, smtplib.SMTPException)
+_BROKEN = (OSError, smtplib.SMTPException, Nonsense)
+
+_ENVELOPE = (Moment.MAIL, Moment.RCPT, Moment.DATA)
+_ODD = re.compile(r"[\s<>\x00-\x1f\x7f]")
 
 
 class Smtp(OneByOne):
@@ -46,10 +68,14 @@ class Smtp(OneByOne):
         self._settings, self._domain = settings, domain
         self._room = BoundedSemaphore(self.lanes)
         self._idle: LifoQueue[_Line] = LifoQueue()
+        #: Since the last message that was taken. Lanes count without a lock: one more or less decides nothing.
+        self._mishaps = 0
+        self._last_mishap = ""
 
     def __enter__(self) -> Self:
         """Opens the first connection. Raises Unreachable before anything is claimed for sending."""
-        self._idle.put(_Line(self._settings, self._domain))
+        self._mishaps = 0
+        self._idle.put(self._new_line())
         return self
 
     def __exit__(
@@ -61,22 +87,23 @@ class Smtp(OneByOne):
 
     def send(self, message: Outgoing) -> Sent:
         _refuse_odd_envelope(message)
-        with self._room:
-            line = self._kept_or_new()
-            try:
-                return self._send_on(line, message)
-            except _HungUp as error:
-                if line.is_new:
-                    raise Unreachable(f"the mail server hung up ({error})", where=self._where) from None
-            try:
-                return self._send_on(_Line(self._settings, self._domain), message)
-            except _HungUp as error:
-                raise Unreachable(f"the mail server hung up again ({error})", where=self._where) from None
+        if self._mishaps >= MOST_MISHAPS:
+            what = f"{self._mishaps} messages in a row failed by the server or by us; the last one: {self._last_mishap}"
+            raise Unreachable(what, where=self._where, cure="mend it, then run again")
+        try:
+            with self._room:
+                sent = self._send(message)
+        except (NotSent, OutcomeUnknown) as error:
+            if isinstance(error, OutcomeUnknown) or error.reason in _MISHAPS:
+                self._mishaps += 1
+                self._last_mishap = error.what
+            raise
+        self._mishaps = 0
+        return sent
 
     def check(self) -> str:
         """Connects and logs in. Raises Unreachable with the cure."""
-        line = _Line(self._settings, self._domain)
-        line.close()
+        self._new_line().close()
         who = f" as {self._settings.username}" if self._settings.username else ""
         return f"smtp: {self._where} answers{who}, {self._settings.security}"
 
@@ -84,140 +111,204 @@ class Smtp(OneByOne):
     def _where(self) -> str:
         return f"{self._settings.host}:{self._settings.port}"
 
-    def _kept_or_new(self) -> "_Line":
+    @cached_property
+    def _trust(self) -> ssl.SSLContext:
+        return _trust(self._settings)
+
+    def _new_line(self) -> "_Line":
+        trust = self._trust if self._settings.security != "none" else None
+        return _Line(_connect(self._settings, self._domain, trust), self._settings.timeout_seconds)
+
+    def _send(self, message: Outgoing) -> Sent:
+        """Over a kept line, and once more over a fresh one when that line turns out to be gone."""
+        with suppress(Empty):
+            try:
+                return self._send_on(self._idle.get_nowait(), message)
+            except _HungUp as error:
+                if error.reason is Refusal.TOO_MANY:
+                    sleep(BREATH)
         try:
-            return self._idle.get_nowait()
-        except Empty:
-            return _Line(self._settings, self._domain)
+            return self._send_on(self._new_line(), message)
+        except _HungUp as error:
+            what = f"the mail server sent us away: {error}"
+            if error.reason is Refusal.SERVER_BUSY:
+                raise Unreachable(what, where=self._where, reason=error.reason) from None
+            raise NotSent(what, permanent=False, reason=error.reason or Refusal.SERVER_BUSY) from None
 
     def _send_on(self, line: "_Line", message: Outgoing) -> Sent:
         """A line that refused a message is good for the next one; a line that broke is not."""
+        is_good = False
         try:
             answer = line.deliver(message)
+            is_good = line.is_usable
         except NotSent:
-            self._idle.put(line)
+            is_good = line.is_usable
             raise
-        except BaseException:
-            line.drop()
-            raise
-        self._idle.put(line)
+        finally:
+            if is_good:
+                self._idle.put(line)
+            else:
+                line.drop()
         return Sent(self.name, answer)
 
 
 class _HungUp(Exception):
-    """The server closed the connection and does not have the message."""
+    """The line is of no use any more, and the server does not have the message.
+
+    reason: what the server said it was for, if it said anything.
+    """
+
+    def __init__(self, what: str, reason: Refusal | None = None) -> None:
+        super().__init__(what)
+        self.reason = reason
 
 
 class _Line:
-    """One connection, open, greeted, encrypted and logged in."""
+    """One connection, open, greeted, encrypted and logged in. `patience`: seconds for the answer to a command."""
 
-    def __init__(self, settings: SmtpSettings, domain: str) -> None:
-        #: Nothing was sent on it yet.
-        self.is_new = True
-        self._client = _connect(settings, domain)
-        self._pipelining = self._client.has_extn("pipelining")
+    def __init__(self, client: smtplib.SMTP, patience: float) -> None:
+        #: Server and line are in step: what is read next answers what is asked next.
+        self.is_usable = True
+        self._client, self._patience = client, patience
+        self._sock: socket.socket = client.sock  # type: ignore[assignment]
+        # Else the last piece of a message waits for the acknowledgement of the one before: up to 40 ms a mail.
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._replies = ReplyStream(self._sock)
+        self._pipelining = client.has_extn("pipelining")
+        self._eight_bit = client.has_extn("8bitmime")
+        self._utf8 = client.has_extn("smtputf8")
+        self._sized = client.has_extn("size")
+        self._most = _number(client.esmtp_features.get("size", ""))
 
     def deliver(self, message: Outgoing) -> str:
         """The server's answer to the final dot. Raises NotSent, OutcomeUnknown, _HungUp."""
-        content = _stuffed(message.content)
+        content = _with_crlf(message.content)
         try:
-            self._announce(message)
-            self._client.sock.sendall(content)  # type: ignore[union-attr]
+            self._announce(message, content)
+            if self._replies.is_ahead:
+                raise Nonsense
+            self._sock.sendall(_stuffed(content))
         except _BROKEN as error:
             # The dot is the last thing in the buffer: an error here means that it never left.
-            raise _HungUp(type(error).__name__) from None
-        try:
-            code, said = self._client.getreply()
-        except _BROKEN as error:
-            what = "the connection was lost after the message was handed over"
-            raise OutcomeUnknown(f"{what} ({type(error).__name__}); it may have arrived") from None
-        self.is_new = False
-        if code == 421:
-            raise _HungUp("421")
-        if code < 0:
-            raise OutcomeUnknown("the mail server's answer makes no sense; the message may have arrived")
-        if not 200 <= code < 300:
-            raise _refused("the message", code, said, message)
-        return _one_line(said, message)
+            raise _HungUp(f"the line broke ({type(error).__name__})") from None
+        return self._answer(message)
 
     def drop(self) -> None:
         self._client.close()
 
     def close(self) -> None:
         with suppress(*_BROKEN):
-            self._client.sock.settimeout(FAREWELL)  # type: ignore[union-attr]
+            self._sock.settimeout(FAREWELL)
             self._client.quit()
         self._client.close()
 
-    def _announce(self, message: Outgoing) -> None:
+    def _announce(self, message: Outgoing, content: bytes) -> None:
         """Sender, recipient, DATA; afterwards the server waits for the message."""
         commands = (
-            f"MAIL FROM:<{message.sender}>{self._options(message)}",
-            f"RCPT TO:<{message.recipient}>",
-            "DATA",
+            f"MAIL FROM:<{message.sender}>{self._options(message, content)}\r\n",
+            f"RCPT TO:<{message.recipient}>\r\n",
+            "DATA\r\n",
         )
-        refusal: NotSent | None = None
-        for name, (code, said) in zip(
-            ("the sender", "the recipient", "the message"), self._ask(commands), strict=False
-        ):
-            if code == 421:
-                raise _HungUp("421")
-            if refusal is None and code not in (250, 251, 252, 354):
-                refusal = _refused(name, code, said, message)
-        if refusal is not None:
-            self._start_over(code)
-            raise refusal
+        refused: NotSent | None = None
+        for moment, raw in zip(_ENVELOPE, self._ask(commands), strict=False):
+            if raw.code >= 400:
+                # What follows a refused command under pipelining is refused for that, and says nothing of its own.
+                refused = refused or self._refused(moment, raw, message)
+            elif raw.code != 354 if moment is Moment.DATA else raw.code >= 300:
+                raise Nonsense
+        if refused is not None:
+            self._start_over(raw.code)
+            raise refused
 
-    def _ask(self, commands: tuple[str, ...]) -> Iterator[tuple[int, bytes]]:
-        """The answers, one a command; without pipelining nothing is asked after a refusal."""
+    def _ask(self, commands: tuple[str, ...]) -> Iterator[RawReply]:
+        """The replies, one a command; without pipelining nothing is asked after a refusal."""
         if self._pipelining:
-            self._write("".join(f"{command}\r\n" for command in commands))
+            self._write("".join(commands))
             for _ in commands:
-                yield self._client.getreply()
+                yield self._replies.next()
             return
         for command in commands:
-            self._write(f"{command}\r\n")
-            answer = self._client.getreply()
-            yield answer
-            if answer[0] >= 400:
+            self._write(command)
+            reply = self._replies.next()
+            yield reply
+            if reply.code >= 400:
                 return
 
-    def _write(self, commands: str) -> None:
-        self._client.sock.sendall(commands.encode("utf-8"))  # type: ignore[union-attr]
+    def _answer(self, message: Outgoing) -> str:
+        """What the server says to the whole message."""
+        try:
+            self._sock.settimeout(self._patience * DOT_PATIENCE)
+            raw = self._replies.next()
+            self._sock.settimeout(self._patience)
+        except Nonsense:
+            raise OutcomeUnknown("the mail server's answer makes no sense; the message may have arrived") from None
+        except OSError as error:
+            what = "the connection was lost after the message was handed over"
+            raise OutcomeUnknown(f"{what} ({type(error).__name__}); it may have arrived") from None
+        if raw.code >= 400:
+            raise self._refused(Moment.DOT, raw, message)
+        if raw.code >= 300:
+            raise OutcomeUnknown("the mail server is out of step; the message may have arrived")
+        self.is_usable = not self._replies.is_ahead  # mostly a 421 in the same packet
+        return _one_line(b" ".join(raw.lines).decode("utf-8", "replace"), message)
 
-    def _options(self, message: Outgoing) -> str:
+    def _write(self, commands: str) -> None:
+        self._sock.sendall(commands.encode("utf-8"))
+
+    def _options(self, message: Outgoing, content: bytes) -> str:
+        """What MAIL says besides the sender. Raises NotSent for what this server cannot take."""
         options = ""
-        if not message.content.isascii() and self._client.has_extn("8bitmime"):
+        if self._sized:
+            options += f" SIZE={len(content)}"
+            if 0 < self._most < len(content):
+                what = f"the message has {len(content):,} octets, the mail server takes {self._most:,}"
+                raise NotSent(what, permanent=True, reason=Refusal.TOO_LARGE)
+        if not content.isascii():
+            if not self._eight_bit:
+                raise NotSent("the mail server takes 7-bit messages only", permanent=True)
             options += " BODY=8BITMIME"
         if not (message.sender + message.recipient).isascii():
-            if not self._client.has_extn("smtputf8"):
-                raise NotSent(f"the mail server cannot write to {mask(message.recipient)}", permanent=True)
+            if not self._utf8:
+                raise NotSent(
+                    f"the mail server cannot write to {mask(message.recipient)}",
+                    permanent=True, reason=Refusal.BAD_ADDRESS,
+                )  # fmt: skip
             options += " SMTPUTF8"
         return options
 
+    def _refused(self, moment: Moment, raw: RawReply, message: Outgoing) -> NotSent:
+        """The refusal to raise. Raises _HungUp instead where a fresh connection may help."""
+        reply = read_reply(raw.code, raw.decoded())
+        meaning = meaning_of(moment, reply)
+        if reply.code == 421 or (reply.code == 452 and meaning.reason is Refusal.TOO_MANY):
+            raise _HungUp(_one_line(str(reply), message), meaning.reason)
+        return _not_sent(moment, reply, meaning, message)
+
     def _start_over(self, last_code: int) -> None:
-        """Forget the refused envelope. A server that wants the message all the same gets an empty one, for nobody."""
-        with suppress(*_BROKEN):  # then the next message finds a broken line, and opens another
-            if last_code == 354:
-                self._write(".\r\n")
-                self._client.getreply()
-            self._client.rset()
+        """Forget the refused envelope. A server that wants the message all the same gets none: hanging up is the one
+        way to be sure that nobody is sent an empty one."""
+        self.is_usable = False
+        if last_code == 354:
+            return
+        with suppress(*_BROKEN):
+            self._write("RSET\r\n")
+            self.is_usable = self._replies.next().code < 300 and not self._replies.is_ahead
 
 
-def _connect(settings: SmtpSettings, domain: str) -> smtplib.SMTP:
-    """Connected, encrypted as `settings.security` says, logged in. Raises Unreachable, SettingsRefused."""
+def _connect(settings: SmtpSettings, domain: str, trust: ssl.SSLContext | None) -> smtplib.SMTP:
+    """Connected, encrypted as `settings.security` says, logged in. Raises Unreachable."""
     where, place = f"{settings.host}:{settings.port}", (settings.host, settings.port)
     with _explained(where):
         client: smtplib.SMTP
         if settings.security == "tls":
-            client = smtplib.SMTP_SSL(*place, domain, context=_trust(settings), timeout=settings.timeout_seconds)
+            client = smtplib.SMTP_SSL(*place, domain, context=trust, timeout=settings.timeout_seconds)
         else:
             client = smtplib.SMTP(*place, domain, timeout=settings.timeout_seconds)
     try:
         with _explained(where):
             client.ehlo_or_helo_if_needed()
             if settings.security == "starttls":
-                client.starttls(context=_trust(settings))
+                client.starttls(context=trust)
                 client.ehlo_or_helo_if_needed()
             if settings.username is not None:
                 client.login(settings.username, settings.password.get_secret_value() if settings.password else "")
@@ -228,7 +319,7 @@ def _connect(settings: SmtpSettings, domain: str) -> smtplib.SMTP:
 
 
 def _trust(settings: SmtpSettings) -> ssl.SSLContext:
-    """The system's authorities, and the one of `ca_file`; names are checked."""
+    """The system's authorities, and the one of `ca_file`; names are checked. Raises SettingsRefused."""
     context = ssl.create_default_context()
     if settings.ca_file is not None:
         try:
@@ -246,9 +337,11 @@ def _explained(where: str) -> Iterator[None]:
     try:
         yield
     except smtplib.SMTPAuthenticationError as error:
+        reason = _said_on_the_way_in(Moment.AUTH, error).reason
         raise Unreachable(
-            f"the mail server refused the login ({error.smtp_code})", where=where, cure="check smtp.username, password"
-        ) from None
+            f"the mail server refused the login ({error.smtp_code})",
+            where=where, cure="check smtp.username, password", reason=reason,
+        ) from None  # fmt: skip
     except smtplib.SMTPNotSupportedError:
         raise Unreachable(
             "the mail server offers no STARTTLS or no login we know", where=where, cure="check smtp.security and port"
@@ -257,36 +350,57 @@ def _explained(where: str) -> Iterator[None]:
         said = f"the mail server's certificate is not trusted: {error.verify_message}"
         raise Unreachable(said, where=where, cure="check smtp.host, or name its authority in smtp.ca_file") from None
     except smtplib.SMTPResponseException as error:
-        raise Unreachable(f"the mail server lets nobody in ({error.smtp_code})", where=where) from None
+        reason = _said_on_the_way_in(Moment.CONNECT, error).reason
+        raise Unreachable(f"the mail server lets nobody in ({error.smtp_code})", where=where, reason=reason) from None
     except _BROKEN as error:
         said = getattr(error, "strerror", None) or type(error).__name__
         raise Unreachable(f"the mail server does not answer: {said}", where=where, cure="check smtp.host") from None
 
 
+def _said_on_the_way_in(moment: Moment, error: smtplib.SMTPResponseException) -> Meaning:
+    said = error.smtp_error if isinstance(error.smtp_error, bytes) else str(error.smtp_error).encode()
+    return meaning_of(moment, read_reply(error.smtp_code, said.decode("utf-8", "replace").split("\n")))
+
+
 def _refuse_odd_envelope(message: Outgoing) -> None:
     """An address that could end its own command never reaches the line."""
     for address in (message.sender, message.recipient):
-        if not address or re.search(r"[\s<>\x00-\x1f\x7f]", address):
-            raise NotSent(f"{mask(address)!r} cannot stand in an envelope", permanent=True)
+        if not address or _ODD.search(address):
+            what = f"{mask(address)!r} cannot stand in an envelope"
+            raise NotSent(what, permanent=True, reason=Refusal.BAD_ADDRESS)
 
 
-def _stuffed(content: bytes) -> bytes:
-    """As it goes over the line: CRLF everywhere, leading dots doubled, the final dot at its end."""
+def _with_crlf(content: bytes) -> bytes:
+    """CRLF everywhere, also at the end: what counts as the message's size."""
     breaks = content.count(b"\r\n")
     if content.count(b"\n") != breaks or content.count(b"\r") != breaks:
         content = re.sub(rb"\r\n|\r|\n", b"\r\n", content)
+    return content if content.endswith(b"\r\n") else content + b"\r\n"
+
+
+def _stuffed(content: bytes) -> bytes:
+    """As it goes over the line: leading dots doubled, the final dot at its end."""
     if content.startswith(b".") or b"\n." in content:
         content = re.sub(rb"(?m)^\.", b"..", content)
-    return content + (b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n")
+    return content + b".\r\n"
 
 
-def _refused(what: str, code: int, said: bytes, message: Outgoing) -> NotSent:
-    permanent = code >= 500
-    when = "" if permanent else " for now"
-    return NotSent(f"the mail server refused {what}{when}: {code} {_one_line(said, message)}", permanent=permanent)
+def _not_sent(moment: Moment, reply: Reply, meaning: Meaning, message: Outgoing) -> NotSent:
+    when = "" if meaning.permanent else " for now"
+    what = f"the mail server refused {moment}{when}: {_one_line(str(reply), message)}"
+    if moment is Moment.MAIL and meaning.permanent and meaning.reason is not Refusal.TOO_LARGE:
+        return Unreachable(what, cure="check sending_domain and smtp.username", reason=meaning.reason)
+    return NotSent(what, permanent=meaning.permanent, reason=meaning.reason)
 
 
-def _one_line(said: bytes, message: Outgoing) -> str:
+def _one_line(words: str, message: Outgoing) -> str:
     """The server's words with the recipient masked, since servers like to repeat addresses."""
-    words = " ".join(said.decode("utf-8", "replace").split())
-    return re.sub(re.escape(message.recipient), mask(message.recipient), words, flags=re.IGNORECASE)[:240]
+    words = " ".join(words.split())
+    if message.recipient.lower() in words.lower():
+        words = re.sub(re.escape(message.recipient), mask(message.recipient), words, flags=re.IGNORECASE)
+    return words[:240]
+
+
+def _number(said: str) -> int:
+    """The server's limit; 0, as the RFC has it, for none."""
+    return int(said) if said.isascii() and said.isdigit() else 0
