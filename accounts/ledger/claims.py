@@ -29,13 +29,17 @@ from sqlalchemy import (
     text,
     update,
 )  # fmt: skip
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
 from accounts.calendar import Calendar, place_of
 from accounts.ledger.brakes import brakes_touch
 from accounts.ledger.bulk import chunks
+from accounts.ledger.locks import SAID_BY_PEOPLE
+from accounts.ledger.pace import Meters
 from accounts.ledger.touches import move, replan_accounts_of
 from accounts.models import Account, Hold, PlanMember, Stakeholder, Suppression, Touch, Veto
+from accounts.pace import MeterKey, Pace, allot
 from accounts.playbook import Window
 from accounts.seals import Sealed
 from accounts.touch_states import Refusal
@@ -44,6 +48,10 @@ from accounts.vocabulary import EmailStatus, HoldCause, HoldScope, Reason, Touch
 
 #: Touches claimed at once: what a power cut can make unknown. 50 to 200 bound it at almost no cost.
 BATCH = 100
+#: Touches a paced claim looks at in search of some that may go: one saturated domain must not hide the others.
+FURTHEST = 5_000
+#: How often a claim is tried when somebody says no in the very moment of it; a second time is rare already.
+RACES = 5
 #: First wait after "later"; doubles with each attempt.
 FIRST_RETRY = timedelta(minutes=15)
 LONGEST_RETRY = timedelta(hours=4)
@@ -87,6 +95,9 @@ class Claim:
     refused: Mapping[int, str] = field(default_factory=dict)
     #: Those whose window is closed; they wait for its opening.
     postponed: int = 0
+    #: Those for whom a limit of the pace is full; they wait for their turn, the first of them until `next_turn`.
+    paced: int = 0
+    next_turn: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,27 +114,103 @@ class Outcome:
 
 
 def claim(
-    connection: Connection, plan_id: int, now: datetime, *, by: str, window: Window, limit: int = BATCH
+    connection: Connection, plan_id: int, now: datetime, *, by: str, window: Window, limit: int = BATCH,
+    pace: Pace | None = None,
 ) -> Claim:  # fmt: skip
     """Take up to `limit` certified touches of a plan to send them, asking every "no" once more at this moment.
 
     Refused ones are cancelled with their reason, late ones expire, and ones outside their window wait for its opening;
-    braked ones are left alone. Two senders never get the same row. Raises IntegrityError when the lock refuses.
+    braked ones are left alone. With a `pace`, those whose domain, sender or installation has had its share wait for
+    their turn, and the next in line go instead. Two senders never get the same row. Raises IntegrityError when the lock
+    refuses for any other reason than a "no" that came while we were claiming.
     """
-    looked = connection.execute(_look(connection, plan_id, now, limit)).all()
-    refused = {row.id: row.refusal for row in looked if row.refusal is not None}
-    closed = _closed(looked, refused, window, now)
-    for opens in set(closed.values()):
-        later = [touch_id for touch_id, at in closed.items() if at == opens]
-        connection.execute(update(Touch).where(Touch.id.in_(later)).values(retry_at=opens))
-    late = {touch_id: reason for touch_id, reason in refused.items() if reason == Refusal.TOO_LATE}
-    move(connection, late, TouchState.EXPIRED, now=now)
-    cancelled = {touch_id: reason for touch_id, reason in refused.items() if touch_id not in late}
-    move(connection, cancelled, TouchState.CANCELLED, now=now)
-    free = [row.id for row in looked if row.id not in refused and row.id not in closed]
-    rows = connection.execute(_take(free, now, by)).all() if free else []
+    for patience in reversed(range(RACES)):
+        try:
+            with connection.begin_nested():
+                return _claim_once(connection, plan_id, now, by, window, limit, pace)
+        except IntegrityError as refused:
+            if not (patience and _came_meanwhile(refused)):
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _claim_once(
+    connection: Connection, plan_id: int, now: datetime, by: str, window: Window, limit: int, pace: Pace | None
+) -> Claim:  # fmt: skip
+    meters = Meters(connection, pace, now) if pace else None
+    search = _Search(connection, plan_id, now, window)
+    while len(search.free) < limit and search.looked < FURTHEST and search.look(limit, meters):
+        if meters is None:  # whoever may go is found at once, and the rest of the plan need not be looked at
+            break
+    move(connection, search.late, TouchState.EXPIRED, now=now)
+    move(connection, search.refused, TouchState.CANCELLED, now=now)
+    search.postpone()
+    rows = connection.execute(_take(search.free, now, by)).all() if search.free else []
     touches = tuple(sorted((Claimed(*row) for row in rows), key=lambda touch: touch.id))
-    return Claim(len(looked), touches, refused, len(closed))
+    next_turn = min(search.paced.values(), default=None)
+    return Claim(
+        search.looked, touches, search.late | search.refused, len(search.closed), len(search.paced), next_turn
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Search:
+    """Goes through the certified touches of a plan, in their order, and sorts them out."""
+
+    connection: Connection
+    plan_id: int
+    now: datetime
+    window: Window
+    looked: int = 0
+    #: The touch up to which it has come.
+    last: int = 0
+    free: list[int] = field(default_factory=list)
+    late: dict[int, str] = field(default_factory=dict)
+    refused: dict[int, str] = field(default_factory=dict)
+    closed: dict[int, datetime] = field(default_factory=dict)
+    paced: dict[int, datetime] = field(default_factory=dict)
+
+    def look(self, limit: int, meters: Meters | None) -> bool:
+        """Sort out the next rows; whether there may be more of them."""
+        rows = self.connection.execute(_look(self.connection, self.plan_id, self.now, limit, self.last)).all()
+        for row in rows:
+            if row.refusal is not None:
+                (self.late if row.refusal == Refusal.TOO_LATE else self.refused)[row.id] = row.refusal
+        allowed = [row for row in rows if row.refusal is None]
+        closed = _closed(allowed, self.window, self.now)
+        open_ = [row for row in allowed if row.id not in closed]
+        self.closed |= closed
+        self.free += [row.id for row in open_] if meters is None else self._in_turn(open_, meters, limit)
+        self.looked += len(rows)
+        self.last = rows[-1].id if rows else self.last
+        return len(rows) == limit
+
+    def _in_turn(self, rows: Sequence[Row[Any]], meters: Meters, limit: int) -> tuple[int, ...]:
+        waiting = [(row.id, _counted_for(row)) for row in rows]
+        meters.read({key for _, keys in waiting for key in keys})
+        turns = allot(waiting, meters, self.now, limit - len(self.free))
+        self.paced |= turns.later
+        return turns.now
+
+    def postpone(self) -> None:
+        """Nobody looks at them again before their time."""
+        for waits, reason in ((self.closed, None), (self.paced, Refusal.PACED.value)):
+            rows = [{"touch_id": touch_id, "retry_at": at, "reason": reason} for touch_id, at in waits.items()]
+            _POSTPONE.perform(self.connection, rows)
+
+
+def _counted_for(row: Row[Any]) -> list[MeterKey]:
+    keys = [MeterKey("all")]
+    if row.rep_id is not None:
+        keys.append(MeterKey("sender", str(row.rep_id)))
+    if row.domain_hash is not None:
+        keys.append(MeterKey("domain", row.domain_hash))
+    return keys
+
+
+def _came_meanwhile(refused: IntegrityError) -> bool:
+    """Whether the lock speaks of a "no" that was committed after we had looked: looking again finds it."""
+    return any(f"lock: {name}" in str(refused.orig) for name in SAID_BY_PEOPLE)
 
 
 def name_messages(connection: Connection, message_ids: Mapping[int, str]) -> None:
@@ -194,17 +281,20 @@ def refusal_of(now: datetime) -> Case[str | None]:
     )
 
 
-def _look(connection: Connection, plan_id: int, now: datetime, limit: int) -> Select[Any]:
-    """The next certified touches of a plan, each with the reason against it and the place of its reader."""
+def _look(connection: Connection, plan_id: int, now: datetime, limit: int, after: int = 0) -> Select[Any]:
+    """The next certified touches of a plan, each with the reason against it, the place of its reader, and what its
+    departure counts for."""
+    member = and_(PlanMember.plan_id == Touch.plan_id, PlanMember.touch_id == Touch.id)
     rows = (
         select(
             Touch.id, refusal_of(now).label("refusal"), Touch.timezone, Stakeholder.country,
-            Account.country.label("account_country"),
+            Account.country.label("account_country"), Touch.rep_id, PlanMember.domain_hash,
         )
         .outerjoin(Stakeholder, Stakeholder.id == Touch.stakeholder_id)
         .outerjoin(Account, Account.id == Touch.account_id)
+        .outerjoin(PlanMember, member)
         .where(
-            Touch.plan_id == plan_id, Touch.state == TouchState.CERTIFIED,
+            Touch.plan_id == plan_id, Touch.state == TouchState.CERTIFIED, Touch.id > after,
             or_(Touch.retry_at.is_(None), Touch.retry_at <= now), ~brakes_touch(),
         )
         .order_by(Touch.id)
@@ -234,16 +324,15 @@ def _take(touch_ids: Sequence[int], now: datetime, by: str) -> Any:
         .correlate(Touch)
     )
     taken = update(Touch).where(Touch.id.in_(touch_ids), Touch.state == TouchState.CERTIFIED, allowed, ~brakes_touch())
-    values = {"state": TouchState.SENDING, "claimed_at": now, "claimed_by": by, "retry_at": None, "error": None}
+    cleared = {"retry_at": None, "reason": None, "error": None}
+    values = {"state": TouchState.SENDING, "claimed_at": now, "claimed_by": by, **cleared}
     return taken.values(**values, attempts=Touch.attempts + 1).returning(
         Touch.id, Touch.account_id, Touch.stakeholder_id, Touch.address, Touch.play, Touch.play_version, Touch.stage,
         Touch.content, Touch.content_digest, Touch.not_after, Touch.attempts,
     )  # fmt: skip
 
 
-def _closed(
-    looked: Iterable[Row[Any]], refused: Mapping[int, str], window: Window, now: datetime
-) -> dict[int, datetime]:
+def _closed(looked: Iterable[Row[Any]], window: Window, now: datetime) -> dict[int, datetime]:
     """Touch id -> the next opening, of those whose reader's window is closed at `now`."""
     calendars: dict[tuple[str | None, ...], datetime | None] = {}
     closed: dict[int, datetime] = {}
@@ -253,7 +342,7 @@ def _closed(
             reader = place_of(window, timezone=place[0], country=place[1], account_country=place[2])
             calendars[place] = Calendar(window, reader).next_allowed(now)
         opens = calendars[place]
-        if row.id not in refused and opens != now:
+        if opens != now:
             closed[row.id] = opens or now + LONGEST_RETRY
     return closed
 
@@ -338,6 +427,10 @@ class _Write:
         return text(f"{update_} WHERE touch.id = v.touch_id AND {self.where.format(**named)}")
 
 
+_POSTPONE = _Write(
+    "retry_at = {retry_at}, reason = {reason}", {"retry_at": "timestamptz", "reason": "text"},
+    "touch.state = 'certified'",
+)  # fmt: skip
 _NAME = _Write("message_id = {name}", {"name": "text"})
 _RECORD = _Write(
     "state = {state}, reason = {reason}, error = {error}, provider = {provider}, provider_id = {provider_id}, "

@@ -66,6 +66,11 @@ LOCK: tuple[tuple[str, str], ...] = (
     ("held", f"EXISTS ({_HELD})"),
 )
 
+#: Refusals that a person's word explains; it may have come after the claim had looked.
+SAID_BY_PEOPLE: tuple[str, ...] = (
+    "address changed", "no consent", "opted out", "bounced, complained or left", "suppressed", "held",
+)  # fmt: skip
+
 
 def _no_edge(edges: Iterable[tuple[str, str]]) -> str:
     """The condition of a move that is on no edge."""

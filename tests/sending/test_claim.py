@@ -205,37 +205,6 @@ def test_postgresql_senders_pass_over_each_others_rows(world: World) -> None:
     assert len(other.touches) == 1
 
 
-def test_an_opt_out_committed_before_a_claim_is_never_missed(world: World) -> None:
-    """Promise 3, racing: senders claim one by one while everybody opts out."""
-    plan_id = certified(world)
-    out: set[int] = set()
-    missed: list[int] = []
-
-    def opt_out() -> None:
-        for name in ("ivan", "bob", "alice"):
-            change(world, name, opted_out_at=NOW)
-            out.add(world.people[name])
-
-    def send() -> None:
-        while True:
-            before = set(out)
-            try:
-                answer = claim(world, plan_id, limit=1)
-            except IntegrityError:  # the lock saw an opt-out the claim could not see yet: nothing was claimed
-                continue
-            missed.extend(touch.id for touch in answer.touches if touch.stakeholder_id in before)
-            if not answer.looked:
-                return
-
-    threads = [threading.Thread(target=send), threading.Thread(target=opt_out), threading.Thread(target=send)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert missed == []
-    assert set(states(world).values()) <= {T.SENDING, T.CANCELLED}
-
-
 # Brakes.
 
 
