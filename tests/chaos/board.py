@@ -1,0 +1,79 @@
+"""What all processes of a history see at the same time: counters and process ids in shared memory.
+
+Made before the processes are forked; lives as long as one of them, whoever is killed.
+"""
+
+import mmap
+import os
+import signal
+
+#: Most workers at once.
+SLOTS = 3
+_LETTERS, _OFFICE, _POSTMASTER, _WORKERS = 0, 1, 2, 3
+
+
+class Board:
+    """Numbers of eight bytes, each written by one process at a time."""
+
+    def __init__(self) -> None:
+        self._cells = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("q")
+
+    def clear(self) -> None:
+        """For the next history; PostgreSQL stays."""
+        for cell in (_LETTERS, _OFFICE, *range(_WORKERS, _WORKERS + SLOTS)):
+            self._cells[cell] = 0
+
+    @property
+    def letters(self) -> int:
+        """Letters begun at the post office so far, over all its lives."""
+        return self._cells[_LETTERS]
+
+    def next_letter(self) -> int:
+        """The number of the letter that begins; the first is 1. For the post office, under its own lock."""
+        self._cells[_LETTERS] += 1
+        return self._cells[_LETTERS]
+
+    @property
+    def office(self) -> int:
+        """Process id of the post office; 0: closed."""
+        return self._cells[_OFFICE]
+
+    @office.setter
+    def office(self, pid: int) -> None:
+        self._cells[_OFFICE] = pid
+
+    @property
+    def postmaster(self) -> int:
+        """Process id of PostgreSQL's first process; 0: none of ours runs."""
+        return self._cells[_POSTMASTER]
+
+    @postmaster.setter
+    def postmaster(self, pid: int) -> None:
+        self._cells[_POSTMASTER] = pid
+
+    def worker(self, slot: int) -> int:
+        """Process id of the worker in this slot; 0: nobody works there now."""
+        return self._cells[_WORKERS + slot]
+
+    def place(self, slot: int, pid: int) -> None:
+        self._cells[_WORKERS + slot] = pid
+
+    def kill_worker(self, slot: int, sign: int = signal.SIGKILL) -> bool:
+        """Strike whoever works in this slot; False: nobody does."""
+        return _kill(self.worker(slot), sign)
+
+    def kill_postmaster(self, sign: int = signal.SIGKILL) -> bool:
+        return _kill(self.postmaster, sign)
+
+    def kill_office(self) -> bool:
+        return _kill(self.office, signal.SIGKILL)
+
+
+def _kill(pid: int, sign: int) -> bool:
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, sign)
+    except ProcessLookupError:
+        return False
+    return True
