@@ -144,6 +144,7 @@ class Calendar:
         self._days = frozenset(WEEKDAYS.index(day) for day in window.days)
         self._ahead: dict[int, tuple[Hours, ...]] = {}
         self._hours: dict[date, Hours | None] = {}
+        self._offsets: dict[int, timedelta] = {}
 
     def next_allowed(self, moment: datetime) -> datetime | None:
         """`moment` if mail may leave then, else the next opening. None when the window never opens again."""
@@ -155,6 +156,28 @@ class Calendar:
             if moment < closes:
                 return moment if moment >= opens else opens
         return None
+
+    def later(self, moment: datetime, span: timedelta) -> datetime:
+        """`span` after `moment`. Whole days are days of this place: two days after nine o'clock it is nine again, also
+        where the clock was changed in between."""
+        end = moment + span
+        if span.seconds or span.microseconds:
+            return end
+        return end + (self.offset(moment) - self.offset(end))
+
+    def offset(self, moment: datetime) -> timedelta:
+        """How far the clock of this place is ahead of UTC; remembered for days on which it is not changed."""
+        ordinal = moment.toordinal()
+        offset = self._offsets.get(ordinal)
+        if offset is None:
+            midnight = datetime.combine(moment.date(), time(), tzinfo=UTC)
+            offset = self._offset_at(moment)
+            if self._offset_at(midnight) == self._offset_at(midnight + timedelta(days=1)):
+                self._offsets[ordinal] = offset
+        return offset
+
+    def _offset_at(self, moment: datetime) -> timedelta:
+        return self.local(moment).utcoffset() or timedelta(0)
 
     def why_closed(self, moment: datetime) -> Reason:
         """The word for a moment outside the window: a holiday on what would be a working day, or simply outside."""

@@ -326,6 +326,8 @@ class Hold(Base):
     ends_at: Mapped[utc | None]
     released_at: Mapped[utc | None]
     released_by: Mapped[line | None]
+    #: What it does with the clock of the steps: `hold`, `keep` or `skip`; null: as the play says.
+    clock: Mapped[word | None]
     #: The reply or meeting that caused it; each causes one hold, however often it is told.
     signal_id: Mapped[int | None] = mapped_column(Key, unique=True)
 

@@ -9,10 +9,10 @@ The clock of a step. `after` runs from the account's entry into the stage, or fr
 is over the step is due as soon as it can go out: the window is open, the caps leave room, content, role and consent
 are there, the rep has approved. From then on it may be `not_after` late; a later one is not sent but waits as
 `late_step` for a person's decision. Time under a hold or pause counts for neither: a hold moves the plan, it does not
-pile it up.
+pile it up (unless the pause says otherwise: pauses.py).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple, cast
@@ -24,9 +24,10 @@ from accounts.guards import (
     THE_PERSON_SAID_NO,
     Refusal,
 )
+from accounts.pauses import Skip, Stops, elapse, ended, resume, stop_around
 from accounts.playbook import Play
 from accounts.snapshots import Account, Mail, Person
-from accounts.vocabulary import Answer, Reason, Role
+from accounts.vocabulary import Answer, PauseClock, Reason, Role
 
 WEEK = timedelta(days=7)
 
@@ -126,6 +127,15 @@ class Planner:
             turns[person.id] if said is None else said for person, said in zip(account.people, answers, strict=True)
         ]
 
+    def skips(self, account: Account) -> list[Skip]:
+        """Steps that a pause leaves out for good; `plan` passes them over, and the tick writes them down."""
+        if not any(hold.clock == _SKIP for hold in account.holds):
+            return []
+        group = self._look_at(account)
+        for person in account.people:
+            self._answer(person, group)
+        return group.skips
+
     def calendar_of(self, person: Person, account: Account) -> Calendar:
         """The recipient's clock and holidays; one calendar per place, since most people share one."""
         where = (person.timezone, person.country, account.timezone, account.country, account.owner_timezone)
@@ -139,11 +149,11 @@ class Planner:
     def _look_at(self, account: Account) -> "_Group":
         refusal = _first_account_refusal(account, self.play, self.now)
         if refusal is not None:
-            return _Group(account, _refused(refusal), self.now, (), None, [])
+            return _Group(account, _refused(refusal), self.now, (), None, [], [])
         begins = max(account.stage_entered_at or _LONG_AGO, account.first_contacted_at or _LONG_AGO)
         mails = self._counted(account)
         free = free_at(mails, self.play.caps.account_per_week)
-        return _Group(account, None, begins, mails, free, [])
+        return _Group(account, None, begins, mails, free, [], [])
 
     def _counted(self, account: Account) -> Sequence[Mail]:
         """The mails that count for caps, newest first. One that waits in a send plan may leave any moment: now."""
@@ -178,6 +188,8 @@ class Planner:
         if steps is None:
             return _UNKNOWN_ROLE if person.role == Role.UNKNOWN else _NO_CONTENT
         vetoes = group.account.vetoes.get(person.id, _NOTHING)
+        if group.account.holds:
+            vetoes = self._without_skipped(steps, person, group, vetoes)
         for step in steps:
             if step.key not in person.used and step.key not in vetoes:
                 return self._when(step, person, group, vetoes)
@@ -189,11 +201,11 @@ class Planner:
     ) -> "Said | None":
         """Is this step's time now? Too early, no longer, no room, too late, closed; or ready, and the group decides."""
         now, account = self.now, group.account
-        stops = ended_stops(account, person.id, now) if account.holds else ()
-        due = self._due(step, person, group, vetoes, stops)
+        stops = ended(account.holds, person.id, now, _HOLD) if account.holds else ()
+        calendar = self.calendar_of(person, account)
+        due = self._due(step, person, group, vetoes, stops, calendar)
         if step.expires < (self._today if due <= now else due.date()):
             return Never(Reason.CONTENT_EXPIRED, step.key)
-        calendar = self.calendar_of(person, account)
         if due > now:
             return Wait(_WAITING_STEP, calendar.next_allowed(due), step.key)
         free = self._free_for(person, group)
@@ -225,18 +237,42 @@ class Planner:
         person: Person,
         group: "_Group",
         vetoes: Mapping[str | None, datetime],
-        stops: Sequence[tuple[datetime, datetime]],
+        stops: Stops,
+        calendar: Calendar,
     ) -> datetime:
         """When `after` is over, and the cadence with it; a refused content counts as the person's previous one."""
         previous = person.last_at
         begins = group.begins if previous is None or previous < group.begins else previous
         if vetoes:
             begins = max(begins, *vetoes.values())
-        due = elapse(begins, step.after, stops)
+        due = calendar.later(begins, step.after)
+        if stops:
+            due = resume(begins, due, stops, calendar)
         every = self._every.get(group.account.stage)
-        if every is not None and previous is not None and previous + every > due:
-            return previous + every
+        if every is not None and previous is not None:
+            return max(due, calendar.later(previous, every))
         return due
+
+    def _without_skipped(
+        self, steps: Sequence["_Step"], person: Person, group: "_Group", vetoes: Mapping[str | None, datetime]
+    ) -> Mapping[str | None, datetime]:
+        """The vetoes, and the steps whose time fell into a pause that skips: each counts as had at its own time."""
+        account = group.account
+        pauses = ended(account.holds, person.id, self.now, _SKIP)
+        if not pauses:
+            return vetoes
+        stops, calendar = ended(account.holds, person.id, self.now, _HOLD), self.calendar_of(person, account)
+        for step in steps:
+            if step.key in person.used or step.key in vetoes:
+                continue
+            due = self._possible(step, person, account, self._due(step, person, group, vetoes, stops, calendar))
+            at = calendar.next_allowed(due) or due
+            pause = stop_around(at, pauses)
+            if pause is None:
+                break
+            group.skips.append(Skip(person.id, step.key, at, *pause))
+            vetoes = {**vetoes, step.key: at}
+        return vetoes
 
     def _free_for(self, person: Person, group: "_Group") -> datetime | None:
         cap = self.play.caps.person_per_week
@@ -248,15 +284,20 @@ class Planner:
         self, step: "_Step", person: Person, group: "_Group", due: datetime, free: datetime | None
     ) -> datetime:
         """The moment from which lateness counts: everything that was needed was there (the window apart)."""
-        account, now = group.account, self.now
+        due = self._possible(step, person, group.account, due)
+        for room in (free, group.free):
+            if room is not None and room > due:
+                due = room
+        return due
+
+    def _possible(self, step: "_Step", person: Person, account: Account, due: datetime) -> datetime:
+        """When it was due and could be: the content, the role, the consent, the rep's yes were there."""
+        now = self.now
         for moment in (step.since, person.role_since, person.consent_at, account.approved_at):
             if moment is not None and due < moment <= now:
                 due = moment
         if account.reprieves:
             due = max(due, account.reprieves.get((person.id, step.key), due))
-        for room in (free, group.free):
-            if room is not None and room > due:
-                due = room
         return due
 
     # Chapter three: the group.
@@ -265,32 +306,6 @@ class Planner:
         """Deals the account's room to those who are ready: wanted roles first, then whoever waited longest."""
         room = _Room(group.mails, self.play, self.now)
         return {one.person_id: room.take(one) for one in sorted(group.ready, key=lambda one: one.turn)}
-
-
-def elapse(start: datetime, span: timedelta, stops: Iterable[tuple[datetime, datetime]]) -> datetime:
-    """The moment at which `span` has passed since `start`, not counting the stops (sorted, without overlaps)."""
-    end = start + span
-    for begins, ends in stops:
-        if begins > end:
-            break
-        if ends > start:
-            end += ends - max(begins, start)
-    return end
-
-
-def ended_stops(account: Account, person_id: int, now: datetime) -> list[tuple[datetime, datetime]]:
-    """Past holds and pauses of the account and of this person as (from, to), sorted, overlaps merged."""
-    merged: list[tuple[datetime, datetime]] = []
-    for begins, ends in sorted(
-        (hold.starts_at, hold.ends_at)
-        for hold in account.holds
-        if hold.person_id in (None, person_id) and hold.ends_at is not None and hold.ends_at <= now
-    ):
-        if merged and begins <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], ends))
-        else:
-            merged.append((begins, ends))
-    return merged
 
 
 def free_at(mails: Sequence[Mail], cap: int) -> datetime | None:
@@ -320,6 +335,8 @@ class _Group(NamedTuple):
     free: datetime | None
     #: Whose step could leave now; answered last, since they share the room.
     ready: "list[_Ready]"
+    #: Found on the way: steps that a pause leaves out.
+    skips: list[Skip]
 
 
 class _Ready(NamedTuple):
@@ -397,6 +414,7 @@ _LONG_AGO = datetime.fromisoformat("0001-01-02T00:00:00+00:00")
 _NOTHING: Mapping[str | None, datetime] = MappingProxyType({})
 #: Looked up once, see guards.py.
 _WAITING_STEP, _LATE_STEP = Reason.WAITING_STEP, Reason.LATE_STEP
+_HOLD, _SKIP = PauseClock.HOLD, PauseClock.SKIP
 _UNKNOWN_ROLE = Never(Reason.UNKNOWN_ROLE)
 _NO_CONTENT = Never(Reason.NO_CONTENT)
 _FINISHED = Never(Reason.SEQUENCE_FINISHED)

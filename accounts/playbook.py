@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from accounts.errors import ContentRefused, NotFound
 from accounts.textfiles import Document, Marked, nearest, read_document, read_yaml, shown, validated
-from accounts.vocabulary import ActivityKind, Channel, Role, SignalKind
+from accounts.vocabulary import ActivityKind, Channel, PauseClock, Role, SignalKind
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
@@ -105,8 +105,11 @@ class Window(_Frozen):
 
 
 class Pauses(_Frozen):
+    """How long sales has the word, and what any pause does with the clock of the steps (accounts/pauses.py)."""
+
     after_reply: Duration = timedelta(days=10)
     after_meeting: Duration = timedelta(days=3)
+    clock: PauseClock = PauseClock.HOLD
 
 
 class Engagement(_Frozen):

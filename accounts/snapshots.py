@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from accounts.vocabulary import ConsentBasis, EmailStatus, HoldCause, Role
+from accounts.vocabulary import ConsentBasis, EmailStatus, HoldCause, PauseClock, Role
 
 
 class Person(NamedTuple):
@@ -45,6 +45,7 @@ class Hold(NamedTuple):
     ends_at: datetime | None
     person_id: int | None = None
     by: str = ""
+    clock: str = PauseClock.HOLD
 
 
 class Mail(NamedTuple):

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from accounts.garbage import uncollected
 from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.planning import Look, accounts_of, lock, notice, store
+from accounts.ledger.planning import Look, accounts_of, lock, notice, skip_in_pauses, store
 from accounts.ledger.snapshots import read_accounts, read_standing
 from accounts.planning import Never, Planner, Said, Touch, Wait
 from accounts.playbook import Play
@@ -63,6 +63,7 @@ def decide(
                 lock(connection, shard)
                 reads = read_accounts(connection, shard, play, now, standing)
                 looks = [Look(read, planner.plan(read.account)) for read in reads]
+                skip_in_pauses(connection, [skip for look in looks for skip in planner.skips(look.read.account)])
                 tally.add(looks, store(connection, looks, play, now))
     return tally.decided(play, now)
 

@@ -152,6 +152,14 @@ class HoldCause(StrEnum):
     LEGAL = "legal"
 
 
+class PauseClock(StrEnum):
+    """What a pause does with the clock of the steps; see accounts/pauses.py."""
+
+    HOLD = "hold"
+    KEEP = "keep"
+    SKIP = "skip"
+
+
 class Verdict(StrEnum):
     """What a rep says of a person or an account."""
 

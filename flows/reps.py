@@ -19,8 +19,9 @@ from accounts.ledger.effects import replan
 from accounts.ledger.engine import writing
 from accounts.ledger.feedback import give_feedback
 from accounts.ledger.holds import RELEASABLE
+from accounts.ledger.planning import reprieve
 from accounts.ledger.subjects import Subject, find_subjects
-from accounts.vocabulary import BrakeScope, HoldCause, Verdict
+from accounts.vocabulary import BrakeScope, HoldCause, PauseClock, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,11 @@ class Answered:
 
 def hold(
     engine: Engine, who: str, *, by: str, now: datetime, until: datetime | None = None, note: str | None = None,
-    account: str | None = None, cause: HoldCause = HoldCause.REP,
+    account: str | None = None, cause: HoldCause = HoldCause.REP, clock: PauseClock | None = None,
 ) -> Answered:  # fmt: skip
     """Nothing for this account, or this person, until then; without an end, until somebody releases it.
 
+    clock: what becomes of the steps whose time comes meanwhile (accounts/pauses.py); None: as the play says.
     The latest word of a cause counts. Raises InputRefused for an end that is over.
     """
     if until is not None and until <= now:
@@ -45,10 +47,10 @@ def hold(
     with writing(engine) as connection:
         subjects = find_subjects(connection, who, account)
         rows = [
-            holds.place(connection, subject, cause, by=by, starts_at=now, ends_at=until, note=note)
+            holds.place(connection, subject, cause, by=by, starts_at=now, ends_at=until, note=note, clock=clock)
             for subject in subjects
         ]
-        _keep(connection, "hold", subjects, by, now, {"until": until, "cause": cause})
+        _keep(connection, "hold", subjects, by, now, {"until": until, "cause": cause, "clock": clock})
     return Answered(tuple(subjects), tuple(rows))
 
 
@@ -82,6 +84,8 @@ def veto(
             raise InputRefused(f"{who!r} is an account", cure="give the person's address; for a whole account use hold")
         if withdrawn:
             rows = [id for _, id in people if vetoes.withdraw(connection, id, content)]
+            if content:  # what a no or a pause had left out was not late meanwhile, and no pause leaves it out again
+                reprieve(connection, [(id, content) for id in rows], by=by, at=now)
         else:
             rows = [vetoes.veto(connection, id, content, by=by, at=now, note=note) for _, id in people]
         action = "veto-withdrawn" if withdrawn else "veto"

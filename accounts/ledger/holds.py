@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, selec
 from accounts.ledger.bulk import among, insert_into
 from accounts.ledger.subjects import Subject
 from accounts.models import Account, Hold, Stakeholder
-from accounts.vocabulary import HoldCause, HoldScope
+from accounts.vocabulary import HoldCause, HoldScope, PauseClock
 
 #: What a rep may release; a legal hold needs somebody to say its name.
 RELEASABLE: tuple[HoldCause, ...] = tuple(cause for cause in HoldCause if cause is not HoldCause.LEGAL)
@@ -43,23 +43,24 @@ class OpenHold:
 
 def place(
     connection: Connection, subject: Subject, cause: HoldCause, *, by: str, starts_at: datetime,
-    ends_at: datetime | None = None, note: str | None = None,
+    ends_at: datetime | None = None, note: str | None = None, clock: PauseClock | None = None,
 ) -> int:  # fmt: skip
     """Hold `subject`; the id of the hold. The latest word counts: it ends earlier holds of the same cause by people.
+
+    clock: what it does with the steps whose time comes meanwhile; None: as the play says.
 
     Saying the same thing again changes nothing.
     """
     same = and_(_open(starts_at), _on(subject), Hold.cause == cause, Hold.signal_id.is_(None))
     ends_alike = Hold.ends_at.is_(None) if ends_at is None else Hold.ends_at == ends_at
-    said_before = connection.scalar(
-        select(Hold.id).where(same, ends_alike, func.coalesce(Hold.note, "") == (note or ""))
-    )
+    said_alike = and_(func.coalesce(Hold.note, "") == (note or ""), func.coalesce(Hold.clock, "") == (clock or ""))
+    said_before = connection.scalar(select(Hold.id).where(same, ends_alike, said_alike))
     if said_before is not None:
         return said_before
     connection.execute(update(Hold).where(same).values(ends_at=starts_at))  # replaced, which is not released
     row = insert(Hold).values(
         scope=subject.scope, account_id=subject.account_id, stakeholder_id=subject.stakeholder_id, cause=cause, by=by,
-        note=note, starts_at=starts_at, ends_at=ends_at,
+        note=note, starts_at=starts_at, ends_at=ends_at, clock=clock,
     )  # fmt: skip
     return connection.execute(row.returning(Hold.id)).scalar_one()
 

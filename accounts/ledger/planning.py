@@ -11,6 +11,7 @@ from accounts.ledger.bulk import chunks, insert_into
 from accounts.ledger.driver import Form, Row, write_many
 from accounts.ledger.snapshots import Read
 from accounts.models import Account, ContentSeen, Decision, PlaySeen, Reprieve, Stakeholder, Touch, Veto
+from accounts.pauses import PAUSE, Skip
 from accounts.planning import Said, Wait
 from accounts.planning import Touch as Due
 from accounts.playbook import Play
@@ -134,6 +135,16 @@ def skip(connection: Connection, late: Iterable[tuple[int, str]], *, by: str, at
     if rows:
         connection.execute(insert(Veto), rows)
         _mark(connection, [person for person, _ in late], at)
+
+
+def skip_in_pauses(connection: Connection, skips: Iterable[Skip]) -> None:
+    """Keeps that a pause left these steps out, each at its own time: the person's next step counts from there."""
+    rows = [
+        {"stakeholder_id": one.person_id, "content": one.content, "by": PAUSE, "at": one.at, "note": one.note}
+        for one in skips
+    ]
+    if rows:
+        connection.execute(insert(Veto), rows)
 
 
 def _of(play: Play) -> ColumnElement[bool]:

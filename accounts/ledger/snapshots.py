@@ -157,12 +157,13 @@ class _Shard:
         holds: dict[int, list[Hold]] = defaultdict(list)
         releases: dict[int, list[datetime]] = defaultdict(list)
         time, now = self.form.read, self._now
-        for account, person, cause, by, starts, ends, released in self.rows(_HOLDS):
+        usual = self._play.pauses.clock.value
+        for account, person, cause, by, starts, ends, released, clock in self.rows(_HOLDS):
             ended, freed = ends and time(ends), released and time(released)
             if freed is not None and freed <= now:
                 ended = freed if ended is None else min(ended, freed)
                 releases[account].append(freed)
-            holds[account].append(Hold(HoldCause(cause), time(starts), ended, person, by))
+            holds[account].append(Hold(HoldCause(cause), time(starts), ended, person, by, clock or usual))
         for account, kind, at in self.rows(_PAUSES):
             holds[account].append(self._pause(kind, time(at), releases[account]))
         return holds
@@ -173,7 +174,7 @@ class _Shard:
         met = kind == ActivityKind.MEETING
         ends = at + (pauses.after_meeting if met else pauses.after_reply)
         ends = min([ends, *(freed for freed in releases if freed >= at)])
-        return Hold(HoldCause.MEETING if met else HoldCause.REPLY, at, ends, None, "sales")
+        return Hold(HoldCause.MEETING if met else HoldCause.REPLY, at, ends, None, "sales", pauses.clock)
 
     def vetoes(self) -> dict[int, dict[int, dict[str | None, datetime]]]:
         """A rep's no by person and content."""
@@ -290,7 +291,8 @@ _OPEN = """
       AND t.due_at <= :now AND t.stakeholder_id IS NOT NULL"""
 
 _HOLDS = """
-    SELECT h.account_id, h.stakeholder_id, h.cause, h.by, {time:h.starts_at}, {time:h.ends_at}, {time:h.released_at}
+    SELECT h.account_id, h.stakeholder_id, h.cause, h.by, {time:h.starts_at}, {time:h.ends_at}, {time:h.released_at},
+           h.clock
     FROM hold h WHERE h.account_id {among:ids} AND h.starts_at <= :now"""
 
 _PAUSES = """

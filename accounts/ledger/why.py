@@ -11,6 +11,7 @@ from accounts.errors import NotFound
 from accounts.identity import domain_hash, domain_of, email_hash, normalise_email
 from accounts.ledger.bulk import chunks
 from accounts.models import Account, Activity, Hold, Rep, SendPlan, Signal, Stakeholder, Suppression, Touch, Veto
+from accounts.pauses import PAUSE
 from accounts.vocabulary import ActivityKind, SignalKind
 from accounts.why import Background, Who
 
@@ -60,6 +61,7 @@ def read_background(connection: Connection, who: Who, now: datetime) -> Backgrou
         suppressed=_suppressed(connection, who, now),
         notes=_notes(connection, who),
         refused_by=_refused_by(connection, who, now),
+        left_out=_left_out(connection, who, now),
         attempt=_attempt(connection, who, now),
         plan=_plan(connection, who),
     )
@@ -143,6 +145,18 @@ def _notes(connection: Connection, who: Who) -> dict[datetime, str]:
 def _refused_by(connection: Connection, who: Who, now: datetime) -> dict[str | None, str]:
     query = select(Veto.content, Veto.by).where(Veto.stakeholder_id == who.id, Veto.at <= now).order_by(Veto.at)
     return dict(connection.execute(query).tuples().all())
+
+
+def _left_out(connection: Connection, who: Who, now: datetime) -> dict[str, str]:
+    """What pauses left out while the account was at its stage."""
+    query = (
+        select(Veto.content, Veto.note)
+        .join(Stakeholder, Stakeholder.id == Veto.stakeholder_id)
+        .join(Account, Account.id == Stakeholder.account_id)
+        .where(Veto.stakeholder_id == who.id, Veto.by == PAUSE, Veto.at >= Account.stage_entered_at, Veto.at <= now)
+        .order_by(Veto.at)
+    )
+    return {content: note for content, note in connection.execute(query) if content and note}
 
 
 def _attempt(connection: Connection, who: Who, now: datetime) -> tuple[str, datetime] | None:

@@ -1,8 +1,9 @@
 """Why this person gets this, or does not: one sentence with the facts it rests on. Pure; the ledger brings them."""
 
 from accounts.planning import Touch, Wait
+from accounts.vocabulary import Reason
 from accounts.why.because import BECAUSE
-from accounts.why.case import Background, Case, Who, a
+from accounts.why.case import Background, Case, Who, a, short
 
 __all__ = ["BECAUSE", "Background", "Case", "Who", "explain"]
 
@@ -21,9 +22,16 @@ def explain(case: Case) -> str:
     """``Dana Example (dana@acme.example, end user at Acme Works) gets nothing: opted out on 4 Nov 2026.``"""
     said = case.said
     if isinstance(said, Touch):
-        return f"{case.who} gets {case.content} now: {_now(case, said)}."
+        return f"{case.who} gets {case.content} now: {_now(case, said)}{_left_out(case)}."
     yet = " yet" if isinstance(said, Wait) else ""
-    return f"{case.who} gets nothing{yet}: {BECAUSE[said.reason](case)}."
+    return f"{case.who} gets nothing{yet}: {BECAUSE[said.reason](case)}{_left_out(case)}."
+
+
+def _left_out(case: Case) -> str:
+    """What a pause left out at this stage; `vetoed` says it itself."""
+    if case.said.reason is Reason.VETOED:
+        return ""
+    return "".join(f"; {short(content)} was left out: {why}" for content, why in case.background.left_out.items())
 
 
 def _now(case: Case, touch: Touch) -> str:

@@ -5,8 +5,9 @@ from datetime import datetime
 from types import MappingProxyType
 
 from accounts.guards import FOR_EVER, HOLDS, active
+from accounts.pauses import PAUSE
 from accounts.planning import Wait
-from accounts.vocabulary import HoldCause, Reason
+from accounts.vocabulary import HoldCause, PauseClock, Reason
 from accounts.why.case import Case, a, a_day, span
 
 #: Who stopped an account or a person, where it was not a rep.
@@ -15,6 +16,16 @@ STOPPERS: Mapping[HoldCause, str] = MappingProxyType(
         HoldCause.COMPLAINT: "a complaint",
         HoldCause.LEGAL: "a legal hold",
         HoldCause.SLA: "an answer that sales still owes",
+    }
+)
+
+
+#: What becomes of steps whose time comes during a pause, where it is not the usual thing: the plan moves by as long.
+MEANWHILE: Mapping[PauseClock, str] = MappingProxyType(
+    {
+        PauseClock.HOLD: "",
+        PauseClock.KEEP: "; steps keep their dates",
+        PauseClock.SKIP: "; steps whose time comes meanwhile are left out",
     }
 )
 
@@ -85,11 +96,13 @@ def stakeholder_held(case: Case) -> str:
 
 
 def paused_after_reply(case: Case) -> str:
-    return f"somebody at {case.who.account} replied{_on(case, HoldCause.REPLY)}, so the rep has the word{_end(case)}"
+    on, end = _on(case, HoldCause.REPLY), _end(case)
+    return f"somebody at {case.who.account} replied{on}, so the rep has the word{end}{_meanwhile(case)}"
 
 
 def paused_for_meeting(case: Case) -> str:
-    return f"sales met with {case.who.account}{_on(case, HoldCause.MEETING)}, so the rep has the word{_end(case)}"
+    on, end = _on(case, HoldCause.MEETING), _end(case)
+    return f"sales met with {case.who.account}{on}, so the rep has the word{end}{_meanwhile(case)}"
 
 
 def stale_crm(case: Case) -> str:
@@ -113,7 +126,10 @@ def vetoed(case: Case) -> str:
     on = f" on {case.day(refused[content])}" if content in refused else ""
     if content is None:
         return f"{who} said no to all mail for this person{on}"
-    return f"nothing is left at {case.account.stage} but {case.content}, to which {who} said no{on}"
+    left = f"nothing is left at {case.account.stage} but {case.content}"
+    if who == PAUSE:
+        return f"{left}, which was left out: {case.background.left_out.get(content, 'its time fell into a pause')}"
+    return f"{left}, to which {who} said no{on}"
 
 
 def owner_conflict(case: Case) -> str:
@@ -213,7 +229,12 @@ def _stopped(case: Case, person_id: int | None, what: str) -> str:
     who = STOPPERS.get(hold.cause) or hold.by or "a rep"
     note = case.background.notes.get(hold.starts_at)
     ends = case.until(hold.ends_at, ", until it is released")
-    return f"{who} stopped {what} on {case.day(hold.starts_at)}{ends}" + (f" (“{note}”)" if note else "")
+    said = f" (“{note}”)" if note else ""
+    return f"{who} stopped {what} on {case.day(hold.starts_at)}{ends}{said}{MEANWHILE[PauseClock(hold.clock)]}"
+
+
+def _meanwhile(case: Case) -> str:
+    return MEANWHILE[case.play.pauses.clock]
 
 
 def _on(case: Case, cause: HoldCause) -> str:

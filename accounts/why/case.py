@@ -48,6 +48,8 @@ class Background:
     notes: Mapping[datetime, str] = field(default_factory=dict)
     #: Who refused a content (None: all mail).
     refused_by: Mapping[str | None, str] = field(default_factory=dict)
+    #: Contents that a pause left out for them, and why.
+    left_out: Mapping[str, str] = field(default_factory=dict)
     #: What sales tried last without reaching anybody, and when.
     attempt: tuple[str, datetime] | None = None
     #: The send plan of a touch that is on its way, and its state.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from accounts.vocabulary import BrakeScope, HoldCause, Verdict
+from accounts.vocabulary import BrakeScope, HoldCause, PauseClock, Verdict
 from flows.cli.door import Instant, as_json, as_of, clock, house, show_json
 
 if TYPE_CHECKING:
@@ -18,22 +18,40 @@ note = click.option("--note", default=None, help="Why, in your words.")
 account = click.option("--account", default=None, help="Which account, for a person who stands in several.")
 
 
+#: What happens to the steps, as the answer says it.
+_MEANWHILE = {
+    None: "",
+    "hold": "; the plan moves by as long",
+    "keep": "; steps keep their dates",
+    "skip": "; steps whose time comes meanwhile are left out",
+}
+
+
 @click.command()
 @who
 @click.option("--until", type=Instant(), default=None, help="Day or time it ends; without it, until you release it.")
 @click.option("--cause", type=click.Choice(["rep", "sla", "legal"]), default="rep", help="Default: rep.")
+@click.option(
+    "--clock",
+    "pause",
+    type=click.Choice([clock.value for clock in PauseClock]),
+    default=None,
+    help="Steps whose time comes meanwhile move on by the length of the hold, keep their dates, or are left out. "
+    "Default: what the play says.",
+)
 @account
 @note
 @by
 @as_of
 @as_json
 def hold(
-    who: str, until: datetime | None, cause: str, account: str | None, note: str | None, by: str,
+    who: str, until: datetime | None, cause: str, pause: str | None, account: str | None, note: str | None, by: str,
     as_of: datetime | None, json_: bool,
 ) -> None:  # fmt: skip
     """Stop nurturing an account or a person: no mail and no ads until it ends.
 
-    Running plans are affected from the next message on. The latest word counts.
+    Running plans are affected from the next message on. The latest word counts. Nobody gets more at once for having
+    waited: caps and windows hold, and what has become late waits for a decision (tandem late).
 
     Example: tandem hold acme --until 2026-12-01 --note "board meeting first"
     """
@@ -41,10 +59,11 @@ def hold(
 
     with house() as (_, engine):
         answered = place(
-            engine, who, by=by, now=clock(as_of), until=until, note=note, account=account, cause=HoldCause(cause)
-        )
+            engine, who, by=by, now=clock(as_of), until=until, note=note, account=account, cause=HoldCause(cause),
+            clock=PauseClock(pause) if pause else None,
+        )  # fmt: skip
     end = f"until {until.astimezone():%Y-%m-%d %H:%M}" if until else "until released"
-    _answer(answered, json_, f"{who} is held {end}", until=until)
+    _answer(answered, json_, f"{who} is held {end}{_MEANWHILE[pause]}", until=until, clock=pause)
 
 
 @click.command()

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from accounts.planning import Never, Planner, Said, Touch, Wait, elapse, plan
+from accounts.pauses import elapse
+from accounts.planning import Never, Planner, Said, Touch, Wait, plan
 from accounts.playbook import Approvals, Cadence, Window
 from accounts.vocabulary import Reason
 from tests.cast import NOW, PLAY
