@@ -13,18 +13,17 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
-from accounts.identity import email_hash
-from accounts.ledger.engine import reading, writing
-from accounts.models import Account, Decision, Stakeholder, Touch
+from accounts.ledger.engine import reading
+from accounts.models import Touch
 from accounts.vocabulary import TouchState
 from flows.journal import journals_in
 from flows.nurturing import tidy
 from flows.settings import Settings
-from tests.cast import NOW, PLAY, World
-from tests.sending.desk import DAY, certify, freeze
-from tests.sending.nurse import CONTENT, mailroom, send
+from tests.cast import NOW, World
+from tests.sending.crowd import plan_for_many
+from tests.sending.nurse import mailroom, send
 from tests.sending.post_office import PostOffice, post_office
 
 T = TouchState
@@ -39,7 +38,7 @@ def test_killed_at_any_moment_no_message_goes_out_twice_and_none_is_lost(
     world: World, tmp_path: Path, lanes: int
 ) -> None:
     dice = random.Random(f"{world.engine.dialect.name} {lanes}")
-    plan_id = _plan_for_many(world)
+    plan_id = plan_for_many(world, PEOPLE)
     settings = Settings(home=tmp_path)
     unknown: set[int] = set()
     with post_office(PostOffice()) as house:
@@ -69,7 +68,7 @@ def test_killed_at_any_moment_no_message_goes_out_twice_and_none_is_lost(
 
 def test_two_senders_at_once_send_every_message_once(world: World, tmp_path: Path) -> None:
     """Promise 2, in parallel: two processes, two connections each, one plan."""
-    plan_id = _plan_for_many(world)
+    plan_id = plan_for_many(world, PEOPLE)
     with post_office(PostOffice()) as house:
         senders = [_start(world, house, plan_id, tmp_path, lanes=2) for _ in range(2)]
         for sender in senders:
@@ -84,7 +83,7 @@ def test_ctrl_c_leaves_nothing_open_but_the_message_on_its_way(world: World, mon
     from flows.channels.email.memory import Memory
     from flows.sending import despatch
 
-    plan_id = _plan_for_many(world)
+    plan_id = plan_for_many(world, PEOPLE)
     memory = Memory()
     real = memory.send
 
@@ -146,24 +145,3 @@ def _touch_of(message_id: str) -> int:
 def _states(world: World) -> dict[int, TouchState]:
     with reading(world.engine) as connection:
         return {touch: TouchState(state) for touch, state in connection.execute(select(Touch.id, Touch.state))}
-
-
-def _plan_for_many(world: World) -> int:
-    """Forty people of the account Globex, all due with the same content, certified."""
-    address = "p{}@globex.example".format
-    with writing(world.engine) as connection:
-        person = {"account_id": world.accounts["globex"], "consent_basis": "consent", "consent_at": NOW - DAY}
-        person |= {"first_name": "Pat", "last_name": "Example", "role": "champion"}
-        people = [
-            {**person, "email": address(n), "email_hash": email_hash(address(n)), "title": f"Buyer {n}"}
-            for n in range(PEOPLE)
-        ]
-        connection.execute(insert(Stakeholder), people)
-        ids = connection.scalars(select(Stakeholder.id).where(Stakeholder.title.like("Buyer %"))).all()
-        decided = {"account_id": world.accounts["globex"], "as_of": NOW, "answer": "touch", "until": NOW, "play": PLAY}
-        decided |= {"content": CONTENT, "stage": "discovery"}
-        connection.execute(insert(Decision), [{**decided, "stakeholder_id": id} for id in ids])
-        connection.execute(Account.__table__.update().values(industry="Metals"))
-    plan_id = freeze(world, mailroom().compiled.play)
-    certify(world, plan_id)
-    return plan_id
