@@ -1,0 +1,187 @@
+"""Limits hold for all workers together, since the ledger itself is counted; and whoever waits, waits in a queue."""
+
+import threading
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, insert, select, update
+
+from accounts.identity import email_hash
+from accounts.ledger import claims, touches
+from accounts.ledger.engine import reading, writing
+from accounts.models import Account, Stakeholder, Touch
+from accounts.pace import DAY, HOUR, MINUTE, Pace, Rate
+from accounts.touch_states import Refusal
+from accounts.vocabulary import TouchState
+from tests.cast import NOW, World
+from tests.sending.desk import ALWAYS, certified
+
+T = TouchState
+
+
+def _crowd(world: World, sizes: dict[str, int]) -> dict[str, str]:
+    """So many people at each of these domains, all at Globex (and Ravi's), due with the same content."""
+    with writing(world.engine) as connection:
+        for domain, size in sizes.items():
+            for number in range(size):
+                address = f"p{number:03}@{domain}"
+                person = insert(Stakeholder).values(
+                    account_id=world.accounts["globex"], email=address, email_hash=email_hash(address),
+                    consent_basis="consent", consent_at=NOW - timedelta(days=9), timezone="Europe/Berlin",
+                )  # fmt: skip
+                world.people[address] = connection.execute(person.returning(Stakeholder.id)).scalar_one()
+    return {f"p{number:03}@{domain}": "discovery/why-now" for domain, size in sizes.items() for number in range(size)}
+
+
+def _claim(world: World, plan_id: int, pace: Pace | None, now: datetime = NOW, limit: int = 100) -> claims.Claim:
+    with writing(world.engine) as connection:
+        return claims.claim(connection, plan_id, now, by="test", window=ALWAYS, limit=limit, pace=pace)
+
+
+def _domains(answer: claims.Claim) -> Counter[str]:
+    return Counter(touch.address.partition("@")[2] for touch in answer.touches)
+
+
+def _answered(world: World, answer: claims.Claim, state: TouchState) -> None:
+    with writing(world.engine) as connection:
+        claims.record(connection, [claims.Outcome(touch.id, state) for touch in answer.touches], NOW)
+
+
+def test_what_does_not_fit_waits_for_its_turn_with_a_reason_and_is_not_looked_at_before(world: World) -> None:
+    plan_id = certified(world, _crowd(world, {"big.example": 5}), hours=24)
+    pace = Pace(domain=Rate(hour=2))
+    first = _claim(world, plan_id, pace)
+    assert (len(first.touches), first.paced, first.next_turn) == (2, 3, NOW + HOUR)
+    with reading(world.engine) as connection:
+        waiting = connection.execute(
+            select(Touch.state, Touch.reason, Touch.retry_at).where(Touch.retry_at.is_not(None)).order_by(Touch.id)
+        ).all()
+    expected = [(T.CERTIFIED, Refusal.PACED, NOW + hours * HOUR) for hours in (1, 1, 2)]
+    assert [tuple(row) for row in waiting] == expected
+    assert _claim(world, plan_id, pace, NOW + HOUR - MINUTE).looked == 0
+    assert len(_claim(world, plan_id, pace, NOW + HOUR).touches) == 2
+    last = _claim(world, plan_id, pace, NOW + 2 * HOUR)
+    assert (len(last.touches), last.paced, last.next_turn) == (1, 0, None)
+    with reading(world.engine) as connection:
+        assert connection.scalars(select(Touch.reason).where(Touch.reason.is_not(None))).all() == []
+
+
+def test_a_full_domain_at_the_head_of_the_plan_hides_nobody_behind_it(world: World) -> None:
+    plan_id = certified(world, _crowd(world, {"big.example": 250, "small.example": 3}))
+    answer = _claim(world, plan_id, Pace(domains={"big.example": Rate(hour=4)}), limit=10)
+    assert _domains(answer) == {"big.example": 4, "small.example": 3}
+    assert (answer.looked, answer.paced) == (253, 246)
+
+
+def test_a_batch_that_is_full_leaves_the_rest_for_the_next_one(world: World) -> None:
+    plan_id = certified(world, _crowd(world, {"big.example": 3, "small.example": 6}))
+    pace = Pace(domains={"big.example": Rate(hour=1)})
+    assert [len(_claim(world, plan_id, pace, limit=3).touches) for _ in range(4)] == [3, 3, 1, 0]
+
+
+def test_a_sender_is_a_rep_whatever_the_domain(world: World) -> None:
+    due = _crowd(world, {"big.example": 2, "small.example": 2})
+    with writing(world.engine) as connection:
+        globex = Account.id == world.accounts["globex"]
+        connection.execute(update(Account).where(globex).values(owner_id=world.reps["sofia"]))
+    plan_id = certified(world, {**due, "ivan": "discovery/why-now", "alice": "evaluation/pilot"})
+    answer = _claim(world, plan_id, Pace(sender=Rate(day=1)))
+    assert len(answer.touches) == 2, "one of Sofía's and one of Ravi's"
+    assert answer.paced == 4
+
+
+@pytest.mark.parametrize(
+    ("became", "counts"),
+    [
+        (T.SENT, True),
+        (T.FAILED, True),
+        (T.UNKNOWN, True),
+        (T.SENDING, True),
+        (T.CERTIFIED, False),
+        (T.CANCELLED, False),
+    ],
+)
+def test_what_left_or_may_have_left_counts_and_what_came_back_does_not(
+    world: World, became: TouchState, counts: bool
+) -> None:
+    plan_id = certified(world, _crowd(world, {"big.example": 4}))
+    pace = Pace(all=Rate(hour=1))
+    first = _claim(world, plan_id, pace)
+    if became is not T.SENDING:
+        _answered(world, first, became)
+    with writing(world.engine) as connection:
+        connection.execute(update(Touch).values(retry_at=None))
+    assert len(_claim(world, plan_id, pace, NOW + MINUTE).touches) == (0 if counts else 1)
+
+
+def test_limits_count_over_all_plans_and_the_longest_of_them_decides(world: World) -> None:
+    earlier = certified(world, _crowd(world, {"big.example": 3}))
+    pace = Pace(all=Rate(minute=2, day=3))
+    assert len(_claim(world, earlier, pace).touches) == 2
+    assert len(_claim(world, earlier, pace, NOW + MINUTE).touches) == 1
+    later = certified(world, _crowd(world, {"small.example": 2}), now=NOW + 5 * HOUR)
+    answer = _claim(world, later, pace, NOW + 5 * HOUR)
+    assert (len(answer.touches), answer.next_turn) == (0, NOW + DAY)
+
+
+def test_two_workers_at_once_stay_below_the_limit_together(world: World) -> None:
+    plan_id = certified(world, _crowd(world, {"big.example": 30, "small.example": 30}))
+    pace = Pace(all=Rate(hour=11), domains={"big.example": Rate(hour=7)})
+    together = threading.Barrier(3)
+    taken: list[claims.Claim] = []
+
+    def run() -> None:
+        together.wait()
+        while (answer := _claim(world, plan_id, pace, limit=2)).looked:
+            taken.append(answer)
+
+    workers = [threading.Thread(target=run) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    went = sum((_domains(answer) for answer in taken), Counter[str]())
+    assert went == {"big.example": 7, "small.example": 4}
+
+
+def _statements(engine: Engine, world: World, plan_id: int, pace: Pace | None) -> list[str]:
+    said: list[str] = []
+
+    def hear(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        said.append(statement.partition(" FROM ")[0])
+
+    event.listen(engine, "before_cursor_execute", hear)
+    try:
+        _claim(world, plan_id, pace, limit=1)
+    finally:
+        event.remove(engine, "before_cursor_execute", hear)
+    return said
+
+
+def test_without_limits_a_claim_asks_the_ledger_for_nothing_more(world: World) -> None:
+    plan_id = certified(world, _crowd(world, {"big.example": 5}))
+    plain = _statements(world.engine, world, plan_id, None)
+    assert _statements(world.engine, world, plan_id, Pace()) == plain
+    assert len(_statements(world.engine, world, plan_id, Pace(all=Rate(day=9)))) > len(plain)
+
+
+def test_the_waiting_ones_hear_every_no_when_their_turn_comes(world: World) -> None:
+    plan_id = certified(world, _crowd(world, {"big.example": 2}), hours=24)
+    pace = Pace(all=Rate(hour=1))
+    _claim(world, plan_id, pace)
+    with writing(world.engine) as connection:
+        connection.execute(update(Stakeholder).values(opted_out_at=NOW))
+    answer = _claim(world, plan_id, pace, NOW + HOUR)
+    assert answer.touches == ()
+    assert set(answer.refused.values()) == {"opted_out"}
+
+
+def test_a_waiting_one_that_becomes_too_late_expires_like_any_other(world: World) -> None:
+    plan_id = certified(world, _crowd(world, {"big.example": 2}))
+    _claim(world, plan_id, Pace(all=Rate(day=1)))
+    with writing(world.engine) as connection:
+        (expired,) = touches.expire(connection, NOW + 6 * DAY)
+        state = select(Touch.state, Touch.reason, Touch.retry_at).where(Touch.id == expired)
+        assert connection.execute(state).one() == (T.EXPIRED, Refusal.TOO_LATE, None)
