@@ -33,6 +33,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
 from accounts.calendar import Calendar, place_of
+from accounts.ledger import bounces
 from accounts.ledger.brakes import brakes_touch
 from accounts.ledger.bulk import chunks
 from accounts.ledger.locks import SAID_BY_PEOPLE
@@ -224,6 +225,7 @@ def record(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -
     A row that has left `sending` by other means (its lease was over) takes `sent` only.
     """
     _RECORD.perform(connection, [_values(outcome, now) for outcome in outcomes])
+    bounces.report(connection, outcomes, now)
     replan_accounts_of(connection, [outcome.touch_id for outcome in outcomes], now)
 
 
