@@ -72,7 +72,7 @@ class Batch:
     recipients: Mapping[int, Recipient]
     #: Of the claim, and of the mails.
     at: datetime
-    #: The same moment by `time.monotonic`.
+    #: When the ledger was asked, by `time.monotonic`.
     asked_at: float
 
 
@@ -92,6 +92,7 @@ class Crossing:
         self._waiting = deque(batch.claim.touches)
         self._begun: set[int] = set()
         self._halted = False
+        self._begun_at = monotonic()
         self._ask_again_at = batch.asked_at + HEARD_FOR
         self._one_asks = Lock()
 
@@ -163,7 +164,7 @@ class Crossing:
         """Which of those that have not begun may still leave."""
         asked_at = monotonic()
         open_ = [touch.id for touch in self._batch.claim.touches if touch.id not in self._begun]
-        if asked_at - self._batch.asked_at > BEGINS_FOR:
+        if asked_at - self._begun_at > BEGINS_FOR:
             self.recalled.update(open_)
         else:
             with reading(self._route.engine) as connection:

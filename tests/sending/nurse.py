@@ -3,8 +3,10 @@
 from datetime import datetime
 from pathlib import Path
 
-from accounts.ledger.engine import open_ledger
+from accounts.ledger import brakes
+from accounts.ledger.engine import open_ledger, writing
 from accounts.playbook import load_play
+from accounts.vocabulary import BrakeScope
 from flows.channels.email.smtp import Smtp
 from flows.journal import Journal
 from flows.mailing import Mailroom, open_mailroom
@@ -29,4 +31,12 @@ def send(url: str, port: int, plan_id: int, now: datetime, home: Path, lanes: in
     settings = SmtpSettings(host="127.0.0.1", port=port, security="none", timeout_seconds=5, connections=lanes)
     with Smtp(settings, "mail.example") as smtp, Journal.open(home / "journal", engine) as journal:
         despatch(engine, mailroom(), plan_id, now, smtp, batch=10, journal=journal)
+    engine.dispose()
+
+
+def pull_the_brake(url: str, now: datetime) -> None:
+    """Somebody in another process stops all sending."""
+    engine = open_ledger(url)
+    with writing(engine) as connection:
+        brakes.pull(connection, BrakeScope.GLOBAL, "", by="ravi", now=now)
     engine.dispose()
