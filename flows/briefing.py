@@ -32,16 +32,15 @@ from accounts.vocabulary import BriefState
 from flows import tokens
 from flows.brief_pages import brief_pages
 from flows.channels.email import EmailChannel, Outgoing
-from flows.channels.email.compose import Composer, Envelope, Mailbox
+from flows.channels.email.compose import Envelope, Mailbox
 from flows.channels.email.letters import write_letter
 from flows.channels.email.registry import open_channel
+from flows.mailing import composer_of
 from flows.masking import mask
 from flows.settings import Settings
 
 #: Briefs written to the ledger in one transaction.
 BRIEFS_AT_ONCE = 100
-
-_COMPOSER = Composer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +148,11 @@ def deliver_briefs(
     engine: Engine, settings: Settings, play: Play, now: datetime, rep_id: int | None = None,
     channel: EmailChannel | None = None,
 ) -> list[Told]:  # fmt: skip
-    """Delivers what is written for `now`, one by one; stops when the channel does not answer at all."""
+    """Delivers what is written for `now`, one by one; stops when the channel does not answer at all.
+
+    Raises SettingsRefused for a key that cannot sign.
+    """
+    composer_of(settings)  # a key that cannot sign stops all of them, before any is claimed
     with reading(engine) as connection:
         waiting = ledger.waiting_briefs(connection, now, rep_id)
     if not waiting:
@@ -223,7 +226,7 @@ def _compose(
         headers=(("Auto-Submitted", "auto-generated"),),
     )
     letter = write_letter(envelope, page) if as_letter else None
-    content = b"" if as_letter else _COMPOSER.fill(envelope, page)
+    content = b"" if as_letter else composer_of(settings).fill(envelope, page)
     key = f"brief-{brief_id}"
     return page, Outgoing(envelope.message_id, envelope.return_path, brief.rep_email, content, letter, key)
 

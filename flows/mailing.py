@@ -8,6 +8,7 @@ mail = letter_touch(room, recipient, now)                  # mail.letter, for a 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from accounts.errors import ContentRefused, InputRefused
 from accounts.ledger.recipients import Recipient
@@ -19,6 +20,9 @@ from flows.channels.email.letters import write_letter
 from flows.render import Compiled, Content, Facts, Message, compile_play
 from flows.settings import Settings
 from flows.variables import MISSING
+
+if TYPE_CHECKING:
+    from flows.channels.email.dkim import Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,13 @@ class Mail:
 
 
 def open_mailroom(settings: Settings, play: Play, *, only: str | None = None) -> Mailroom:
-    """Compiles the play (or one content of it). Raises ContentRefused with file, line and cure."""
+    """Compiles the play (or one content of it).
+
+    Raises ContentRefused with file, line and cure; SettingsRefused for a key that cannot sign.
+    """
     return Mailroom(
         compile_play(play, settings.templates, only=only),
-        Composer(),
+        composer_of(settings),
         settings.base_url.rstrip("/"),
         settings.sending_domain,
         settings.return_domain,
@@ -60,8 +67,26 @@ def open_mailroom(settings: Settings, play: Play, *, only: str | None = None) ->
 
 def marks(settings: Settings) -> tuple[str, ...]:
     """What of the settings shows in a mail: while this stays the same, so does a mailroom."""
-    secret = settings.secret_key.get_secret_value()
-    return settings.base_url, settings.sending_domain, settings.return_domain, secret, str(settings.templates)
+    signer = _signer(settings)
+    return (
+        settings.base_url, settings.sending_domain, settings.return_domain, settings.secret_key.get_secret_value(),
+        str(settings.templates), signer.mark if signer else "",
+    )  # fmt: skip
+
+
+def composer_of(settings: Settings) -> Composer:
+    """What writes mail as the settings want it: signed where there is a key. Raises SettingsRefused for a bad one."""
+    signer = _signer(settings)
+    return Composer(signer.sign if signer else None)
+
+
+def _signer(settings: Settings) -> "Signer | None":
+    """The library for keys takes a moment to load; most houses begin without a key."""
+    if not settings.dkim.is_set:
+        return None
+    from flows.channels.email.dkim import load_signer
+
+    return load_signer(settings)
 
 
 def compose_touch(room: Mailroom, recipient: Recipient, now: datetime) -> Mail:
@@ -121,6 +146,7 @@ def _envelope(room: Mailroom, recipient: Recipient, now: datetime) -> Envelope:
         message_id=tokens.message_id(recipient.touch_id, room.secret, room.sending_domain),
         date=now,
         unsubscribe_url=f"{room.base_url}/u/{tokens.sign(tokens.UNSUBSCRIBE, recipient.touch_id, room.secret)}",
+        headers=(("Feedback-ID", feedback_id(recipient.content)),),
     )
 
 
@@ -147,6 +173,17 @@ def _facts(room: Mailroom, recipient: Recipient, envelope: Envelope, links: int)
     for number in range(links):
         facts[f"link{number}"] = click + tokens.sign_click(recipient.touch_id, number, room.secret)
     return facts
+
+
+@lru_cache(maxsize=4096)
+def feedback_id(content: str) -> str:
+    """By what Gmail adds up complaints: e-mail, play, kind of mail, sender. The same for all readers of a content.
+
+    ``discovery.why-now:new-business:nurture_mail:tandem_abm``. Google asks that no part means two things: the e-mail
+    has a dot, kind and sender an underscore, a play neither. https://support.google.com/mail/answer/6254652
+    """
+    play, _, rest = content.partition("/")
+    return f"{rest.replace('/', '.') or play}:{play}:nurture_mail:tandem_abm"
 
 
 @lru_cache(maxsize=4096)

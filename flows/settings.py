@@ -48,7 +48,8 @@ class Dkim(BaseModel):
     @property
     def is_set(self) -> bool:
         """Whether there is a key at all."""
-        return any((self.rsa_key, self.rsa_key_file, self.ed25519_key, self.ed25519_key_file))
+        keys = (self.rsa_key, self.rsa_key_file, self.ed25519_key, self.ed25519_key_file)
+        return any(key is not None for key in keys)
 
 
 class Settings(BaseSettings):

@@ -46,8 +46,10 @@ def test_the_manual_gives_the_default_a_setting_has(variable: str) -> None:
 def test_the_settings_file_that_init_writes_names_every_setting_with_its_default() -> None:
     words = EXAMPLE.read_text(encoding="utf-8")
     table = tomllib.loads(re.sub(r"^#(?=\w+ = )", "", words, flags=re.MULTILINE))
-    written = {f"TANDEM_{key.upper()}": value for key, value in table.items() if key != "smtp"}
-    written |= {f"TANDEM_SMTP__{key.upper()}": value for key, value in table["smtp"].items()}
+    written = {f"TANDEM_{key.upper()}": value for key, value in table.items() if not isinstance(value, dict)}
+    for name, nested in table.items():
+        if isinstance(nested, dict):
+            written |= {f"TANDEM_{name}__{key}".upper(): value for key, value in nested.items()}
     expected = plain_variables()
     assert set(written) == set(expected)
     for variable, value in written.items():
@@ -59,7 +61,9 @@ def test_the_settings_file_that_init_writes_names_every_setting_with_its_default
 
 
 def test_the_settings_file_that_init_writes_sets_nothing_by_itself() -> None:
-    assert tomllib.loads(EXAMPLE.read_text(encoding="utf-8")) == {"smtp": {}}
+    table = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
+    assert "smtp" in table
+    assert all(value == {} for value in table.values())
 
 
 def test_no_secret_shows_when_settings_are_printed() -> None:

@@ -8,6 +8,7 @@ break in it would let a name from a CRM write headers of its own.
 import re
 from base64 import b64encode
 from binascii import b2a_qp
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -78,7 +79,10 @@ class Envelope:
 
 
 class Composer:
-    """Writes messages."""
+    """Writes messages. `sign`: finished message and its date -> the same with a signature on top."""
+
+    def __init__(self, sign: Callable[[bytes, datetime], bytes] | None = None) -> None:
+        self._sign = sign
 
     def fill(self, envelope: Envelope, message: Readable) -> bytes:
         """The whole message: ASCII, CRLF line ends, no line longer than 998 octets.
@@ -91,7 +95,7 @@ class Composer:
     def write(self, envelope: Envelope, subject: str, text: str, html: str) -> bytes:
         """As `fill`, with both parts as quoted-printable already."""
         more = "".join([header(name, value) for name, value in headers_of(envelope)])
-        return (
+        raw = (
             f"From: {_known_mailbox(envelope.sender)}\r\n"
             f"To: {mailbox(envelope.recipient)}\r\n"
             f"Reply-To: {_known_mailbox(envelope.reply_to)}\r\n"
@@ -100,6 +104,7 @@ class Composer:
             f"{more}{_FURNITURE}"
             f"{_PART % 'plain'}{text}{_NEXT}{_PART % 'html'}{html}{_END}"
         ).encode("ascii")
+        return self._sign(raw, envelope.date) if self._sign else raw
 
 
 def headers_of(envelope: Envelope) -> list[tuple[str, str]]:
