@@ -222,10 +222,7 @@ class Bundles(HttpChannel):
         self.most = most
 
     def send(self, message: Outgoing) -> Sent:
-        answer = self._send_one(message, self._write(message))
-        if isinstance(answer, Sent):
-            return answer
-        raise answer
+        return self._send_one(message, self._write(message))
 
     def send_many(self, messages: Sequence[Outgoing]) -> list[Answer]:
         answers: dict[int, Answer] = {}
@@ -235,30 +232,33 @@ class Bundles(HttpChannel):
                 written.append((number, self._write(message)))
             except NotSent as refusal:
                 answers[number] = refusal
-        called = False
-        for bundle in _bundles(written, self.most, self.octets):
-            numbers = [number for number, _ in bundle]
-            some = [messages[number] for number in numbers]
-            try:
-                said = self._send_bundle(some, b"[" + b",".join(one for _, one in bundle) + b"]")
-            except Unreachable as error:
-                if not called:
-                    raise
-                said = [error] * len(some)
-            called = True
-            answers.update(zip(numbers, said, strict=True))
+        for calls, bundle in enumerate(_bundles(written, self.most, self.octets)):
+            some = [messages[number] for number, _ in bundle]
+            said = self._answers(some, b"[" + b",".join(one for _, one in bundle) + b"]", first=calls == 0)
+            answers.update(zip((number for number, _ in bundle), said, strict=True))
         return [answers[number] for number in range(len(messages))]
+
+    def _answers(self, messages: Sequence[Outgoing], written: bytes, *, first: bool) -> list[Answer]:
+        """Raises Unreachable as long as nothing left."""
+        try:
+            return self._send_bundle(messages, written)
+        except Unreachable as error:
+            if first:
+                raise
+            return [error] * len(messages)
+        except (NotSent, OutcomeUnknown) as error:
+            return [error] * len(messages)
 
     def _write(self, message: Outgoing) -> bytes:
         """One message as JSON. Raises NotSent for one that cannot be written."""
         raise NotImplementedError
 
-    def _send_one(self, message: Outgoing, written: bytes) -> Answer:
-        """Raises Unreachable."""
+    def _send_one(self, message: Outgoing, written: bytes) -> Sent:
+        """Raises NotSent, OutcomeUnknown."""
         raise NotImplementedError
 
     def _send_bundle(self, messages: Sequence[Outgoing], written: bytes) -> list[Answer]:
-        """An answer for each, in order. Raises Unreachable when nothing left."""
+        """An answer for each, in order. Raises NotSent or OutcomeUnknown for the call as a whole."""
         raise NotImplementedError
 
 

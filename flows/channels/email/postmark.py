@@ -8,7 +8,7 @@ from typing import Any
 
 from accounts.errors import NotSent, OutcomeUnknown, Unreachable
 from accounts.touch_states import Refusal
-from flows.channels.email import Answer, Letter, Outgoing
+from flows.channels.email import Answer, Letter, Outgoing, Sent
 from flows.channels.email.http import KEY, Bundles, Line, Reply, as_json, in_one_line, letter_of, secret
 from flows.providers import Postmark as PostmarkSettings
 
@@ -55,26 +55,23 @@ class Postmark(Bundles):
     def _write(self, message: Outgoing) -> bytes:
         return as_json(_request(letter_of(message), message.key, self._stream))
 
-    def _send_one(self, message: Outgoing, written: bytes) -> Answer:
+    def _send_one(self, message: Outgoing, written: bytes) -> Sent:
         reply = self._line.post("/email", written, {})
-        if reply.status == 200 and _is_result(reply.said):
-            return self._judge(reply.said)
-        refusal = self._refusal(reply)
-        if isinstance(refusal, Unreachable):
-            raise refusal
-        return refusal
+        if reply.status != 200 or not _is_result(reply.said):
+            raise self._refusal(reply)
+        answer = self._judge(reply.said)
+        if isinstance(answer, NotSent):
+            raise answer
+        return answer
 
     def _send_bundle(self, messages: Sequence[Outgoing], written: bytes) -> list[Answer]:
         reply = self._line.post("/email/batch", written, {})
-        results = reply.said if reply.status == 200 and isinstance(reply.said, list) else None
-        if results is not None and len(results) == len(messages) and all(map(_is_result, results)):
-            return [self._judge(result) for result in results]
-        refusal = self._refusal(reply)
-        if isinstance(refusal, Unreachable):
-            raise refusal
-        return [refusal] * len(messages)
+        results = reply.said if reply.status == 200 and isinstance(reply.said, list) else []
+        if len(results) != len(messages) or not all(map(_is_result, results)):
+            raise self._refusal(reply)
+        return [self._judge(result) for result in results]
 
-    def _judge(self, result: dict[str, Any]) -> Answer:
+    def _judge(self, result: dict[str, Any]) -> Sent | NotSent:
         code = result["ErrorCode"]
         return self._accepted(result.get("MessageID")) if code == 0 else self._no(code, result.get("Message"))
 

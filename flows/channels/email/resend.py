@@ -11,7 +11,7 @@ from typing import Any
 
 from accounts.errors import NotSent, OutcomeUnknown, Unreachable
 from accounts.touch_states import Refusal
-from flows.channels.email import Answer, Letter, Outgoing
+from flows.channels.email import Answer, Letter, Outgoing, Sent
 from flows.channels.email.http import KEY, Bundles, Line, Reply, as_json, in_one_line, letter_of, secret
 from flows.providers import Resend as ResendSettings
 
@@ -60,26 +60,21 @@ class Resend(Bundles):
     def _write(self, message: Outgoing) -> bytes:
         return as_json(_request(letter_of(message), message.key))
 
-    def _send_one(self, message: Outgoing, written: bytes) -> Answer:
+    def _send_one(self, message: Outgoing, written: bytes) -> Sent:
         reply = self._post("/emails", written, {"Idempotency-Key": message.message_id})
-        if reply.status == 200 and isinstance(reply.said, dict) and reply.said.get("id"):
-            return self._accepted(reply.said["id"])
-        return self._not_stopped(self._refusal(reply))
+        if reply.status != 200 or not isinstance(reply.said, dict) or not reply.said.get("id"):
+            raise self._refusal(reply)
+        return self._accepted(reply.said["id"])
 
     def _send_bundle(self, messages: Sequence[Outgoing], written: bytes) -> list[Answer]:
         """Permissive: a message that Resend does not like hurts none of the others."""
         key = sha256(" ".join(message.message_id for message in messages).encode()).hexdigest()
         headers = {"Idempotency-Key": f"batch/{key}", "x-batch-validation": "permissive"}
-        try:
-            reply = self._post("/emails/batch", written, headers)
-        except Unreachable:
-            raise
-        except (NotSent, OutcomeUnknown) as error:
-            return [error] * len(messages)
-        if reply.status == 200 and (answers := self._judge(reply.said, len(messages))) is not None:
-            return answers
-        refusal = self._not_stopped(self._refusal(reply))
-        return [refusal] * len(messages)
+        reply = self._post("/emails/batch", written, headers)
+        answers = self._judge(reply.said, len(messages)) if reply.status == 200 else None
+        if answers is None:
+            raise self._refusal(reply)
+        return answers
 
     def _post(self, path: str, written: bytes, headers: dict[str, str]) -> Reply:
         """Asks a second time when the first answer is lost. Raises Unreachable, NotSent (later), OutcomeUnknown."""
@@ -100,26 +95,20 @@ class Resend(Bundles):
             raise lost
         return reply
 
-    def _judge(self, said: object, count: int) -> list[Answer] | None:
-        """Those with an error are named by their place; the others have their identifiers in order."""
-        if not isinstance(said, dict) or not isinstance(said.get("data"), list):
+    def _judge(self, said: Any, count: int) -> list[Answer] | None:
+        """Those with an error are named by their place; the others have their identifiers in order. None: no sense."""
+        try:
+            errors = {error["index"]: str(error.get("message") or "") for error in said.get("errors") or []}
+            taken = [self._accepted(one["id"]) for one in said["data"]]
+        except (AttributeError, KeyError, TypeError):
             return None
-        errors = {error["index"]: str(error.get("message") or "") for error in said.get("errors") or []}
-        names = iter(said["data"])
-        if len(said["data"]) + len(errors) != count:
+        if len(taken) + len(errors) != count or not errors.keys() <= set(range(count)):
             return None
-        return [
-            self._no(422, errors[place]) if place in errors else self._accepted(next(names).get("id"))
-            for place in range(count)
-        ]
+        names = iter(taken)
+        return [self._no(errors[place]) if place in errors else next(names) for place in range(count)]
 
-    def _no(self, code: int | str, words: str) -> NotSent:
-        return NotSent(self._line.say(code, words), permanent=True, reason=Refusal.REFUSED_BY_SERVER)
-
-    def _not_stopped(self, refusal: NotSent | OutcomeUnknown) -> NotSent | OutcomeUnknown:
-        if isinstance(refusal, Unreachable):
-            raise refusal
-        return refusal
+    def _no(self, words: str) -> NotSent:
+        return NotSent(self._line.say("no", words), permanent=True, reason=Refusal.REFUSED_BY_SERVER)
 
     def _refusal(self, reply: Reply) -> NotSent | OutcomeUnknown:
         if 200 <= reply.status < 300:
