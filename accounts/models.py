@@ -17,6 +17,8 @@ from accounts.types import Key, json_value, line, mailbox, pk, refers, sha256, s
 ADDRESS_ONLY = text_clause("domain_hash IS NULL")
 DOMAIN_ONLY = text_clause("email_hash IS NULL")
 WAITING = text_clause("applied_at IS NULL")
+HARM = text_clause("kind IN ('bounced', 'complained')")
+PULLED = text_clause("released_at IS NULL")
 AT_HOME = text_clause("is_home")
 STRANGER = text_clause("stakeholder_id IS NULL AND email_hash IS NOT NULL")
 
@@ -272,6 +274,7 @@ class Signal(Base):
         Index("ix_signal_received_at", "received_at"),
         Index("ix_signal_stakeholder_id_kind_occurred_at", "stakeholder_id", "kind", "occurred_at"),
         Index("ix_signal_touch_id_kind_occurred_at", "touch_id", "kind", "occurred_at"),
+        Index("ix_signal_harm", "occurred_at", sqlite_where=HARM, postgresql_where=HARM),
         Index("ix_signal_waiting", "id", sqlite_where=WAITING, postgresql_where=WAITING),
         Index("ix_signal_strangers", "email_hash", sqlite_where=STRANGER, postgresql_where=STRANGER),
     )
@@ -336,10 +339,13 @@ class Brake(Base):
     """A kill switch: while it is not released, nothing in its scope is claimed."""
 
     __tablename__ = "brake"
+    __table_args__ = (
+        Index("one_brake_at_a_time", "scope", "target", unique=True, sqlite_where=PULLED, postgresql_where=PULLED),
+    )
     id: Mapped[pk]
     scope: Mapped[word]
-    #: Play key, account key or rep's address; empty for global.
-    target: Mapped[slug]
+    #: Play key, account key, rep's address or recipient domain; empty for global.
+    target: Mapped[mailbox]
     by: Mapped[line]
     note: Mapped[text | None]
     at: Mapped[utc]

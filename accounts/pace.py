@@ -41,14 +41,15 @@ class WarmUp(_Frozen):
     The defaults are the shape that sending services advise: 50 at first, some 240 after a week, 5,000 after three.
     """
 
-    starts: date
+    #: None: the domain is known already.
+    starts: date | None = None
     first_day: int = Field(50, ge=1)
     #: Each day's volume over the day before's.
     growth: float = Field(1.25, gt=1, le=10)
 
     def most_on(self, day: date, full: int) -> int:
         """Messages on that day (UTC); before the start as on the first day, at the end `full`."""
-        days = max((day - self.starts).days, 0)
+        days = max((day - (self.starts or day)).days, 0)
         if days * log(self.growth) >= log(full / self.first_day):  # asked first: the power itself may overflow
             return full
         return min(int(self.first_day * self.growth**days), full)
@@ -64,8 +65,8 @@ class Pace(_Frozen):
     #: Each recipient domain that is not named below.
     domain: Rate = Rate()
     #: Recipient domain -> its own limits, instead of those of `domain`.
-    domains: Mapping[str, Rate] = Field(default_factory=dict)
-    warm_up: WarmUp | None = None
+    domains: Mapping[str, Rate] = {}
+    warm_up: WarmUp = WarmUp()
 
     def __bool__(self) -> bool:
         return any((self.all, self.sender, self.domain, *self.domains.values()))
@@ -77,14 +78,14 @@ class Pace(_Frozen):
 
     @model_validator(mode="after")
     def _a_ramp_leads_somewhere(self) -> "Pace":
-        if self.warm_up and self.all.day is None:
+        if self.warm_up.starts and self.all.day is None:
             raise ValueError("a warm-up needs all.day, the volume it grows to")
         return self
 
     def spans(self, meter: "MeterKey") -> tuple["Span", ...]:
         """The windows that count for what a meter measures; empty: no limit."""
         if meter.of == "all":
-            return _spans(self.all, self.warm_up)
+            return _spans(self.all, self.warm_up if self.warm_up.starts else None)
         if meter.of == "sender":
             return _spans(self.sender)
         named = {domain_hash(name): rate for name, rate in self.domains.items()}

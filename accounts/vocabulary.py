@@ -218,3 +218,4 @@ class BrakeScope(StrEnum):
     PLAY = "play"
     ACCOUNT = "account"
     REP = "rep"
+    DOMAIN = "domain"

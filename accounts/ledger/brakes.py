@@ -1,43 +1,63 @@
-"""Kill switches: global, for a play, for an account, for a rep. A pulled brake stops the next claim, not the planning.
+"""Kill switches: for everything, a play, an account, a rep, a recipient domain.
+
+A pulled brake stops the next claim, and within seconds what is claimed and has not begun; planning goes on.
 
 A braked touch keeps its state: it goes on when the brake is released, or expires when it is too late.
 """
 
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal, or_, select, update
 from sqlalchemy.orm import aliased
 
-from accounts.errors import NotFound
-from accounts.models import Account, Brake, Rep, Touch
+from accounts.errors import InputRefused, NotFound
+from accounts.ledger.bulk import insert_into
+from accounts.models import PULLED, Account, Brake, Rep, Touch
 from accounts.vocabulary import BrakeScope
+
+
+class Pulled(NamedTuple):
+    """A brake that holds."""
+
+    scope: BrakeScope
+    #: Play key, account key, rep's address or recipient domain; empty for global.
+    target: str
+    by: str
+    at: datetime
+    note: str | None
+
+    @property
+    def what(self) -> str:
+        """What it stops, as a person says it."""
+        return f"{self.scope} {self.target}" if self.target else "everything"
 
 
 def pull(connection: Connection, scope: BrakeScope, target: str, *, by: str, now: datetime, note: str = "") -> int:
     """Stop all sending in `scope` from the next claim on; returns the brake's id, also when it was pulled already.
 
-    `target`: play key, account key or rep's address; empty for global. Raises NotFound for an unknown account or rep.
+    `target`: play key, account key, rep's address or recipient domain; empty for global. Raises NotFound for an unknown
+    account or rep, InputRefused for what is no domain.
     """
-    target = "" if scope is BrakeScope.GLOBAL else target.strip()
+    target = _spelt(scope, target)
     _must_exist(connection, scope, target)
-    pulled = connection.scalar(select(Brake.id).where(_is(scope, target), Brake.released_at.is_(None)))
-    if pulled is not None:
-        return pulled
-    row = insert(Brake).values(scope=scope, target=target, by=by, note=note or None, at=now).returning(Brake.id)
-    return connection.execute(row).scalar_one()
+    row = insert_into(connection, Brake).on_conflict_do_nothing(index_elements=["scope", "target"], index_where=PULLED)
+    connection.execute(row.values(scope=scope, target=target, by=by, note=note or None, at=now))
+    return connection.execute(select(Brake.id).where(_is(scope, target), Brake.released_at.is_(None))).scalar_one()
 
 
 def release(connection: Connection, scope: BrakeScope, target: str, *, by: str, now: datetime) -> int:
     """Let `scope` go on; returns how many brakes were released (0: none was pulled)."""
-    target = "" if scope is BrakeScope.GLOBAL else target.strip()
+    target = _spelt(scope, target)
     free = update(Brake).where(_is(scope, target), Brake.released_at.is_(None)).values(released_at=now, released_by=by)
     return connection.execute(free).rowcount
 
 
-def pulled(connection: Connection) -> list[tuple[BrakeScope, str, str, datetime]]:
-    """The brakes that hold now: scope, target, who pulled it, since when."""
-    rows = select(Brake.scope, Brake.target, Brake.by, Brake.at).where(Brake.released_at.is_(None)).order_by(Brake.at)
-    return [(BrakeScope(scope), target, by, at) for scope, target, by, at in connection.execute(rows)]
+def pulled(connection: Connection) -> list[Pulled]:
+    """The brakes that hold now, the longest-standing first."""
+    columns = (Brake.scope, Brake.target, Brake.by, Brake.at, Brake.note)
+    rows = connection.execute(select(*columns).where(Brake.released_at.is_(None)).order_by(Brake.at, Brake.id))
+    return [Pulled(BrakeScope(scope), *rest) for scope, *rest in rows]
 
 
 def brakes_touch() -> ColumnElement[bool]:
@@ -50,8 +70,22 @@ def brakes_touch() -> ColumnElement[bool]:
         _is(BrakeScope.PLAY, Touch.play),
         _is(BrakeScope.ACCOUNT, account_key),
         _is(BrakeScope.REP, rep_email),
+        and_(Brake.scope == BrakeScope.DOMAIN, _ends_in_its_domain()),
     )
     return exists(select(Brake.id).where(Brake.released_at.is_(None), reaches).correlate(Touch))
+
+
+def _ends_in_its_domain() -> ColumnElement[bool]:
+    """The touch's address is at the brake's domain: exactly it, and no other one that ends alike."""
+    end = func.substr(Touch.address, func.length(Touch.address) - func.length(Brake.target))
+    return end == literal("@") + Brake.target
+
+
+def _spelt(scope: BrakeScope, target: str) -> str:
+    """The target as it is kept; addresses have their domains in lower case."""
+    if scope is BrakeScope.GLOBAL:
+        return ""
+    return target.strip().lower().lstrip("@") if scope is BrakeScope.DOMAIN else target.strip()
 
 
 def _is(scope: BrakeScope, target: object) -> ColumnElement[bool]:
@@ -59,6 +93,8 @@ def _is(scope: BrakeScope, target: object) -> ColumnElement[bool]:
 
 
 def _must_exist(connection: Connection, scope: BrakeScope, target: str) -> None:
+    if scope is BrakeScope.DOMAIN and ("@" in target or "." not in target):
+        raise InputRefused(f"{target!r} is no domain", cure="give what stands after the @, such as acme.example")
     named = {
         BrakeScope.ACCOUNT: select(Account.id).where(Account.key == target),
         BrakeScope.REP: select(Rep.id).where(Rep.email == target),

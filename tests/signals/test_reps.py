@@ -155,7 +155,7 @@ def test_a_verdict_that_is_refused_leaves_nothing(world: World) -> None:
 def test_a_brake_stops_and_goes_on(world: World) -> None:
     reps.stop(world.engine, BrakeScope.ACCOUNT, "acme", by=RAVI, now=NOW)
     with reading(world.engine) as connection:
-        assert [(scope, target) for scope, target, _, _ in pulled(connection)] == [(BrakeScope.ACCOUNT, "acme")]
+        assert [brake[:2] for brake in pulled(connection)] == [(BrakeScope.ACCOUNT, "acme")]
     assert reps.stop(world.engine, BrakeScope.ACCOUNT, "acme", by=RAVI, now=NOW, released=True) == 1
     assert reps.stop(world.engine, BrakeScope.ACCOUNT, "acme", by=RAVI, now=NOW, released=True) == 0
     assert [action for _, action, _ in actions(world)] == ["stop", "go-on", "go-on"]

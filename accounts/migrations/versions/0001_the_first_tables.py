@@ -67,7 +67,7 @@ def upgrade() -> None:
         "brake",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("scope", sa.String(length=40), nullable=False),
-        sa.Column("target", sa.String(length=120), nullable=False),
+        sa.Column("target", sa.String(length=320), nullable=False),
         sa.Column("by", sa.String(length=300), nullable=False),
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -75,6 +75,15 @@ def upgrade() -> None:
         sa.Column("released_by", sa.String(length=300), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_brake")),
     )
+    with op.batch_alter_table("brake", schema=None) as batch_op:
+        batch_op.create_index(
+            "one_brake_at_a_time",
+            ["scope", "target"],
+            unique=True,
+            sqlite_where=sa.text("released_at IS NULL"),
+            postgresql_where=sa.text("released_at IS NULL"),
+        )
+
     op.create_table(
         "certificate",
         sa.Column("plan_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -581,6 +590,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("signal", schema=None) as batch_op:
         batch_op.create_index("ix_signal_account_id_occurred_at", ["account_id", "occurred_at"], unique=False)
+        batch_op.create_index(
+            "ix_signal_harm",
+            ["occurred_at"],
+            unique=False,
+            sqlite_where=sa.text("kind IN ('bounced', 'complained')"),
+            postgresql_where=sa.text("kind IN ('bounced', 'complained')"),
+        )
         batch_op.create_index("ix_signal_received_at", ["received_at"], unique=False)
         batch_op.create_index(
             "ix_signal_stakeholder_id_kind_occurred_at", ["stakeholder_id", "kind", "occurred_at"], unique=False
@@ -620,6 +636,11 @@ def downgrade() -> None:
         )
         batch_op.drop_index("ix_signal_stakeholder_id_kind_occurred_at")
         batch_op.drop_index("ix_signal_received_at")
+        batch_op.drop_index(
+            "ix_signal_harm",
+            sqlite_where=sa.text("kind IN ('bounced', 'complained')"),
+            postgresql_where=sa.text("kind IN ('bounced', 'complained')"),
+        )
         batch_op.drop_index("ix_signal_account_id_occurred_at")
 
     op.drop_table("signal")
@@ -723,6 +744,13 @@ def downgrade() -> None:
     op.drop_table("content_seen")
     op.drop_table("content_link")
     op.drop_table("certificate")
+    with op.batch_alter_table("brake", schema=None) as batch_op:
+        batch_op.drop_index(
+            "one_brake_at_a_time",
+            sqlite_where=sa.text("released_at IS NULL"),
+            postgresql_where=sa.text("released_at IS NULL"),
+        )
+
     op.drop_table("brake")
     op.drop_table("audit")
     with op.batch_alter_table("audience_member", schema=None) as batch_op:
