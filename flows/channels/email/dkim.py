@@ -22,7 +22,7 @@ SEALED = (
 )  # fmt: skip
 #: Named as often as it stands there: relays add their own.
 SIGNED = ("feedback-id",)
-_COVERED = SEALED + SIGNED
+_COVERED = tuple(name.encode() for name in SEALED + SIGNED)
 
 _LINE = 76
 _BLANKS = re.compile(rb"  +")
@@ -61,15 +61,14 @@ class Signer:
 
 def canonical_head(head: bytes) -> tuple[str, bytes]:
     """The h= tag, folded, and what it covers: relaxed, each header with its line end (RFC 6376, 3.4.2 and 5.4.2)."""
-    found: dict[str, list[bytes]] = {}
+    found: dict[bytes, list[bytes]] = {name: [] for name in _COVERED}
     for line in _unfolded(head).split(b"\r\n"):
-        before, _, value = line.partition(b":")
-        found.setdefault(before.decode("ascii").strip(" \t").lower(), []).append(value)
-    covered = b""
-    for name in _COVERED:
-        for value in reversed(found.get(name, ())):  # of several equal names the lowest is signed first
-            covered += name.encode() + b":" + _relaxed(value) + b"\r\n"
-    return _names(tuple(len(found.get(name, ())) for name in _COVERED)), covered
+        name, _, value = line.partition(b":")
+        if (values := found.get(name.rstrip(b" \t").lower())) is not None:
+            values.append(value)
+    # Of several equal names the lowest is signed first.
+    covered = [b"%b:%b\r\n" % (name, _relaxed(value)) for name, values in found.items() for value in reversed(values)]
+    return _names(tuple(map(len, found.values()))), b"".join(covered)
 
 
 def canonical_body(body: bytes) -> bytes:
@@ -98,7 +97,7 @@ def _relaxed(value: bytes) -> bytes:
 def _names(counts: tuple[int, ...]) -> str:
     """`` h=…`` for heads in which each header stands that many times."""
     names: list[str] = []
-    for name, count in zip(_COVERED, counts, strict=True):
+    for name, count in zip(SEALED + SIGNED, counts, strict=True):
         names += [name] * (count + (name in SEALED))
     lines = ["\r\n h="]
     for number, name in enumerate(names):
