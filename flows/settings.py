@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from accounts.errors import SettingsRefused
+from accounts.pace import Pace
+from accounts.reputation import Tolerance
 from flows.providers import Mailgun, Postmark, Resend, SendGrid, Ses
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
@@ -80,6 +82,10 @@ class Settings(BaseSettings):
     #: Signs links. The default is for the demo on loopback; `tandem doctor` complains about it elsewhere.
     secret_key: SecretStr = SecretStr("for-the-demo-on-loopback-only")
     prefect_api_url: str | None = None
+    #: How fast mail may leave, for all workers together.
+    pace: Pace = Pace()
+    #: From when on bounces and complaints stop a play, or a recipient domain.
+    reputation: Tolerance = Tolerance()
 
     @classmethod
     def settings_customise_sources(

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,16 @@ def documented() -> dict[str, str]:
     return {variable: default for _, variable, default in found}
 
 
+def flattened(table: dict[str, object], prefix: str) -> Iterator[tuple[str, object]]:
+    """Variable -> value of a settings file, tables included that hold no other value."""
+    for key, value in table.items():
+        name = f"{prefix}{key}".upper()
+        if isinstance(value, dict) and value:
+            yield from flattened(value, f"{name}__")
+        else:
+            yield name, value
+
+
 def test_the_manual_names_exactly_the_settings_there_are() -> None:
     assert set(documented()) == set(plain_variables())
 
@@ -46,11 +57,8 @@ def test_the_manual_gives_the_default_a_setting_has(variable: str) -> None:
 def test_the_settings_file_that_init_writes_names_every_setting_with_its_default() -> None:
     words = EXAMPLE.read_text(encoding="utf-8")
     table = tomllib.loads(re.sub(r"^#(?=\w+ = )", "", words, flags=re.MULTILINE))
-    written = {f"TANDEM_{key.upper()}": value for key, value in table.items() if not isinstance(value, dict)}
-    for name, nested in table.items():
-        if isinstance(nested, dict):
-            written |= {f"TANDEM_{name}__{key}".upper(): value for key, value in nested.items()}
     expected = plain_variables()
+    written = {name: value for name, value in flattened(table, "TANDEM_") if name in expected or value != {}}
     assert set(written) == set(expected)
     for variable, value in written.items():
         default = expected[variable]
@@ -63,7 +71,7 @@ def test_the_settings_file_that_init_writes_names_every_setting_with_its_default
 def test_the_settings_file_that_init_writes_sets_nothing_by_itself() -> None:
     table = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
     assert "smtp" in table
-    assert all(value == {} for value in table.values())
+    assert all(value == {} for _, value in flattened(table, ""))
 
 
 def test_no_secret_shows_when_settings_are_printed() -> None:
