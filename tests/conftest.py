@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from accounts.ledger.engine import create_tables, open_ledger
 from accounts.models import Base
 from tests.cast import World, build_world
 
+# A shell that runs the tests in the background has them ignore Ctrl-C, and so would every program they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 if "PREFECT_HOME" not in os.environ:  # Prefect makes its home when it is imported: not in that of who runs the tests
