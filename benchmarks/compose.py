@@ -24,9 +24,9 @@ from jinja2 import Environment
 
 from accounts.ledger.recipients import Recipient
 from accounts.playbook import load_play
-from flows.channels.email.compose import Envelope
+from flows.channels.email.compose import Envelope, Readable
 from flows.mailing import Mailroom, compose_touch, open_mailroom, read_touch
-from flows.render import Message, read_layout, write_templates
+from flows.render import read_layout, write_templates
 from flows.settings import TEMPLATES, Settings
 
 CONTENT = "new-business/discovery/why-now"
@@ -101,8 +101,13 @@ def bare_values(room: Mailroom, person: Recipient) -> dict[str, Any]:
     }
 
 
-def library(envelope: Envelope, message: Message) -> bytes:
+def library(envelope: Envelope, message: Readable) -> bytes:
     """The same message through the standard library."""
+    return library_message(envelope, message).as_bytes()
+
+
+def library_message(envelope: Envelope, message: Readable) -> EmailMessage:
+    """The library's own object."""
     made = EmailMessage(policy=SMTP)
     for name, box in (("From", envelope.sender), ("To", envelope.recipient), ("Reply-To", envelope.reply_to)):
         made[name] = Address(box.name, addr_spec=box.address)
@@ -111,7 +116,7 @@ def library(envelope: Envelope, message: Message) -> bytes:
     made["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     made.set_content(message.text)
     made.add_alternative(message.html, subtype="html")
-    return made.as_bytes()
+    return made
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ from sqlalchemy import Engine
 
 from accounts.ledger.recipients import Recipient
 from accounts.vocabulary import TouchState
-from benchmarks.compose import bare_values, library, people
+from benchmarks.compose import bare_values, library_message, people
 from benchmarks.crowd import NOW
 from benchmarks.postroom import (
     CONTENT,
@@ -255,7 +255,7 @@ def _textbook(port: int, room: Mailroom, crowd: list[Recipient]) -> float:
             values = bare_values(room, person)
             texts = {"subject": subject, "html": html, "text": text}
             words: Any = SimpleNamespace(**{part: template.render(values) for part, template in texts.items()})
-            client.send_message(library(envelope, words), envelope.return_path, [person.address])
+            client.send_message(library_message(envelope, words), envelope.return_path, [person.address])
         return perf_counter() - begun
 
 
