@@ -61,7 +61,10 @@ class Life:
     def tick(self, now: datetime) -> None:
         self.mails.sort(key=lambda mail: mail.at, reverse=True)
         self.account = self.account._replace(synced_at=now, mails=tuple(self.mails))
-        self.answers = Planner(self.play, now).plan(self.account)
+        planner = Planner(self.play, now)
+        self.answers = planner.plan(self.account)
+        for skip in planner.skips(self.account):  # the tick keeps them as it keeps a rep's no
+            vetoes(skip.person_id, skip.content)(self, skip.at)
         self.reasons |= {said.reason for said in self.answers if isinstance(said, Wait | Never)}
         for person, said in zip(self.account.people, self.answers, strict=True):
             if isinstance(said, Touch):
@@ -92,9 +95,9 @@ def bounces(person: int) -> Event:
     return lambda life, at: life.change(person, email_status="bounced")
 
 
-def held(cause: str = "rep", *, ends: timedelta | None = None, of: int | None = None) -> Event:
+def held(cause: str = "rep", *, ends: timedelta | None = None, of: int | None = None, clock: str = "hold") -> Event:
     def happen(life: Life, at: datetime) -> None:
-        hold = Hold(HoldCause(cause), at, None if ends is None else at + ends, of, "Ravi Menon")
+        hold = Hold(HoldCause(cause), at, None if ends is None else at + ends, of, "Ravi Menon", clock)
         life.account = life.account._replace(holds=(*life.account.holds, hold))
 
     return happen

@@ -36,9 +36,12 @@ def acme(*people: Person, **facts: Any) -> Account:
     return Account(1, "acme", people=people or (person(),), **{**values, **facts})
 
 
-def hold(cause: str = "rep", *, since: timedelta = DAY, until: timedelta | None = None, of: int | None = None) -> Hold:
+def hold(
+    cause: str = "rep", *, since: timedelta = DAY, until: timedelta | None = None, of: int | None = None,
+    clock: str = "hold",
+) -> Hold:  # fmt: skip
     """A hold that began `since` ago and ends `until` from now (negative: it is over); `of` a person, or the account."""
-    return Hold(HoldCause(cause), NOW - since, None if until is None else NOW + until, of, "Ravi Menon")
+    return Hold(HoldCause(cause), NOW - since, None if until is None else NOW + until, of, "Ravi Menon", clock)
 
 
 def mail(ago: timedelta, to: int | None = 1, content: str | None = PILOT) -> Mail:

@@ -44,6 +44,7 @@ events = st.one_of(
         st.sampled_from(["rep", "reply", "meeting", "complaint"]),
         ends=st.one_of(st.none(), st.integers(1, 15).map(lambda days: days * DAY)),
         of=st.one_of(st.none(), st.integers(1, 6)),
+        clock=st.sampled_from(["hold", "hold", "keep", "skip"]),
     ),
     st.just(released()),
     st.sampled_from(["contacted", "discovery", "evaluation", "lost"]).map(moves_to),
