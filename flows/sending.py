@@ -22,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 
 from accounts.errors import PlanRefused
 from accounts.ledger import claims, plans
-from accounts.ledger.claims import Claimed, Outcome
+from accounts.ledger.claims import Outcome
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.recipients import read_recipients
 from accounts.playbook import Play
@@ -144,18 +144,18 @@ class _Van:
         begun, asked_at, at, route = perf_counter(), monotonic(), self._route.clock(), self._route
         with writing(route.engine) as connection:
             window = _play(route.room).window
-            claim = claims.claim(connection, plan_id, at, by=route.by, window=window, limit=limit)
+            claim = claims.claim(
+                connection, plan_id, at, by=route.by, window=window, limit=limit, names=self._message_id
+            )
             for touch in claim.touches:
                 if seals.get(touch.id) != touch.seal:
                     raise PlanRefused("a touch was altered after it was certified", where=f"plan {plan_id}")
-            names = {touch.id: self._name(touch) for touch in claim.touches}
-            claims.name_messages(connection, names)
-            recipients = read_recipients(connection, list(names))
+            recipients = read_recipients(connection, [touch.id for touch in claim.touches])
         self._stages.claim += perf_counter() - begun
         return Batch(claim, recipients, at, asked_at)
 
-    def _name(self, touch: Claimed) -> str:
-        return message_id(touch.id, self._route.room.secret, self._route.room.sending_domain)
+    def _message_id(self, touch_id: int) -> str:
+        return message_id(touch_id, self._route.room.secret, self._route.room.sending_domain)
 
     def deliver(self, batch: Batch, tally: _Tally) -> None:
         """The outcomes are kept whatever interrupts the sending."""

@@ -4,15 +4,19 @@ Order of truth: the claim is durable, then bytes leave, then the outcome is dura
 row in `sending`; once its lease is over it is `unknown`, listed, and never sent again by itself (touches.py).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Case,
     ColumnElement,
     Connection,
+    Integer,
     Row,
     Select,
     String,
@@ -21,6 +25,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    column,
     exists,
     func,
     null,
@@ -29,6 +34,7 @@ from sqlalchemy import (
     text,
     update,
 )  # fmt: skip
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
@@ -44,7 +50,7 @@ from accounts.pace import MeterKey, Pace, allot
 from accounts.playbook import Window
 from accounts.seals import Sealed
 from accounts.touch_states import Refusal
-from accounts.types import Utc
+from accounts.types import Key, Utc
 from accounts.vocabulary import EmailStatus, HoldCause, HoldScope, Reason, TouchState
 
 #: Touches claimed at once: what a power cut can make unknown. 50 to 200 bound it at almost no cost.
@@ -58,6 +64,8 @@ FIRST_RETRY = timedelta(minutes=15)
 LONGEST_RETRY = timedelta(hours=4)
 #: A server that says "later" this often means no.
 MOST_ATTEMPTS = 8
+#: The time of the claim, in statements that are made once.
+_NOW: Any = bindparam("now", type_=Utc())
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +124,7 @@ class Outcome:
 
 def claim(
     connection: Connection, plan_id: int, now: datetime, *, by: str, window: Window, limit: int = BATCH,
-    pace: Pace | None = None,
+    pace: Pace | None = None, names: Callable[[int], str] | None = None,
 ) -> Claim:  # fmt: skip
     """Take up to `limit` certified touches of a plan to send them, asking every "no" once more at this moment.
 
@@ -124,11 +132,13 @@ def claim(
     braked ones are left alone. With a `pace`, those whose domain, sender or installation has had its share wait for
     their turn, and the next in line go instead. Two senders never get the same row. Raises IntegrityError when the lock
     refuses for any other reason than a "no" that came while we were claiming.
+
+    names: touch id -> Message-ID, kept with the claim, so that later events find their touch by it.
     """
     for patience in reversed(range(RACES)):
         try:
             with connection.begin_nested():
-                return _claim_once(connection, plan_id, now, by, window, limit, pace)
+                return _claim_once(connection, plan_id, now, by, window, limit, pace, names or _nameless)
         except IntegrityError as refused:
             if not (patience and _came_meanwhile(refused)):
                 raise
@@ -136,7 +146,8 @@ def claim(
 
 
 def _claim_once(
-    connection: Connection, plan_id: int, now: datetime, by: str, window: Window, limit: int, pace: Pace | None
+    connection: Connection, plan_id: int, now: datetime, by: str, window: Window, limit: int, pace: Pace | None,
+    names: Callable[[int], str | None],
 ) -> Claim:  # fmt: skip
     meters = Meters(connection, pace, now) if pace else None
     search = _Search(connection, plan_id, now, window)
@@ -146,7 +157,7 @@ def _claim_once(
     move(connection, search.late, TouchState.EXPIRED, now=now)
     move(connection, search.refused, TouchState.CANCELLED, now=now)
     search.postpone()
-    rows = connection.execute(_take(search.free, now, by)).all() if search.free else []
+    rows = _take(connection, {touch_id: names(touch_id) for touch_id in search.free}, now, by)
     touches = tuple(sorted((Claimed(*row) for row in rows), key=lambda touch: touch.id))
     next_turn = min(search.paced.values(), default=None)
     return Claim(
@@ -173,7 +184,8 @@ class _Search:
 
     def look(self, limit: int, meters: Meters | None) -> bool:
         """Sort out the next rows; whether there may be more of them."""
-        rows = self.connection.execute(_look(self.connection, self.plan_id, self.now, limit, self.last)).all()
+        asked = {"plan": self.plan_id, "now": self.now, "most": limit, "after": self.last}
+        rows = self.connection.execute(_look(self.connection.dialect.name, refusal_of), asked).all()
         for row in rows:
             if row.refusal is not None:
                 (self.late if row.refusal == Refusal.TOO_LATE else self.refused)[row.id] = row.refusal
@@ -212,11 +224,6 @@ def _counted_for(row: Row[Any]) -> list[MeterKey]:
 def _came_meanwhile(refused: IntegrityError) -> bool:
     """Whether the lock speaks of a "no" that was committed after we had looked: looking again finds it."""
     return any(f"lock: {name}" in str(refused.orig) for name in SAID_BY_PEOPLE)
-
-
-def name_messages(connection: Connection, message_ids: Mapping[int, str]) -> None:
-    """Keep each claimed touch's Message-ID, in the claim's own transaction: later events find their touch by it."""
-    _NAME.perform(connection, [{"touch_id": touch, "name": name} for touch, name in message_ids.items()])
 
 
 def record(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
@@ -283,26 +290,35 @@ def refusal_of(now: datetime) -> Case[str | None]:
     )
 
 
-def _look(connection: Connection, plan_id: int, now: datetime, limit: int, after: int = 0) -> Select[Any]:
+def _nameless(_touch_id: int) -> None:
+    return None
+
+
+@lru_cache(maxsize=8)
+def _look(dialect: str, refusal: Callable[[Any], Any]) -> Select[Any]:
     """The next certified touches of a plan, each with the reason against it, the place of its reader, and what its
-    departure counts for."""
+    departure counts for. Of: plan, now, after (a touch id), most.
+
+    Made once: making it costs thirty times what asking it costs.
+    """
     member = and_(PlanMember.plan_id == Touch.plan_id, PlanMember.touch_id == Touch.id)
     rows = (
         select(
-            Touch.id, refusal_of(now).label("refusal"), Touch.timezone, Stakeholder.country,
+            Touch.id, refusal(_NOW).label("refusal"), Touch.timezone, Stakeholder.country,
             Account.country.label("account_country"), Touch.rep_id, PlanMember.domain_hash,
         )
         .outerjoin(Stakeholder, Stakeholder.id == Touch.stakeholder_id)
         .outerjoin(Account, Account.id == Touch.account_id)
         .outerjoin(PlanMember, member)
         .where(
-            Touch.plan_id == plan_id, Touch.state == TouchState.CERTIFIED, Touch.id > after,
-            or_(Touch.retry_at.is_(None), Touch.retry_at <= now), ~brakes_touch(),
+            Touch.plan_id == bindparam("plan", type_=Key), Touch.state == TouchState.CERTIFIED,
+            Touch.id > bindparam("after", type_=Key), or_(Touch.retry_at.is_(None), Touch.retry_at <= _NOW),
+            ~brakes_touch(),
         )
         .order_by(Touch.id)
-        .limit(limit)
+        .limit(bindparam("most", type_=Integer))
     )  # fmt: skip
-    return rows.with_for_update(of=Touch, skip_locked=True) if connection.dialect.name == "postgresql" else rows
+    return rows.with_for_update(of=Touch, skip_locked=True) if dialect == "postgresql" else rows
 
 
 def _reconsidered(touch_ids: Sequence[int], now: datetime, by: str | None) -> Select[Any]:
@@ -317,21 +333,52 @@ def _reconsidered(touch_ids: Sequence[int], now: datetime, by: str | None) -> Se
     )
 
 
-def _take(touch_ids: Sequence[int], now: datetime, by: str) -> Any:
-    """Compare and set, with every check inside: what changed since the look is not taken."""
+def _take(
+    connection: Connection, names: Mapping[int, str | None], now: datetime, by: str
+) -> Sequence[Row[Any]]:  # fmt: skip
+    """Compare and set, with every check inside: what changed since the look is not taken. names: as in `claim`."""
+    if not names:
+        return []
+    if connection.dialect.name == "sqlite":
+        rows: dict[str, Any] = {"names": json.dumps(names)}
+    else:
+        rows = {"ids": list(names), "names": list(names.values())}
+    return connection.execute(_taking(connection.dialect.name, refusal_of), {**rows, "now": now, "worker": by}).all()
+
+
+@lru_cache(maxsize=8)
+def _taking(dialect: str, refusal: Callable[[Any], Any]) -> Any:
+    """The UPDATE that claims, made once as `_look` is. Of: the touches with their names, now, worker."""
+    is_named, name = _named(dialect)
     allowed = exists(
         select(Stakeholder.id)
         .join(Account, Account.id == Stakeholder.account_id)
-        .where(Stakeholder.id == Touch.stakeholder_id, refusal_of(now).is_(None))
+        .where(Stakeholder.id == Touch.stakeholder_id, refusal(_NOW).is_(None))
         .correlate(Touch)
     )
-    taken = update(Touch).where(Touch.id.in_(touch_ids), Touch.state == TouchState.CERTIFIED, allowed, ~brakes_touch())
-    cleared = {"retry_at": None, "reason": None, "error": None}
-    values = {"state": TouchState.SENDING, "claimed_at": now, "claimed_by": by, **cleared}
-    return taken.values(**values, attempts=Touch.attempts + 1).returning(
+    taken = update(Touch).where(is_named, Touch.state == TouchState.CERTIFIED, allowed, ~brakes_touch())
+    values = {
+        "state": TouchState.SENDING, "claimed_at": _NOW, "claimed_by": bindparam("worker", type_=String),
+        "attempts": Touch.attempts + 1, "message_id": func.coalesce(name, Touch.message_id),
+        "retry_at": None, "reason": None, "error": None,
+    }  # fmt: skip
+    return taken.values(values).returning(
         Touch.id, Touch.account_id, Touch.stakeholder_id, Touch.address, Touch.play, Touch.play_version, Touch.stage,
         Touch.content, Touch.content_digest, Touch.not_after, Touch.attempts,
     )  # fmt: skip
+
+
+def _named(dialect: str) -> tuple[ColumnElement[bool], ColumnElement[str]]:
+    """That a touch is one of the named ones, and its name there: all of them in one parameter or two."""
+    if dialect == "sqlite":
+        names = bindparam("names", type_=String)
+        key = func.json_each(names).table_valued("key").c.key
+        return Touch.id.in_(select(cast(key, Key))), func.json_extract(names, "$." + cast(Touch.id, String))
+    listed: tuple[Any, Any] = ARRAY(BigInteger), ARRAY(String)
+    ids, names = (bindparam(of, type_=kind) for of, kind in zip(("ids", "names"), listed, strict=True))
+    rows = func.unnest(ids, names).table_valued(column("id", Key), column("name", String), name="named")
+    named = rows.render_derived()
+    return Touch.id == named.c.id, named.c.name
 
 
 def _closed(looked: Iterable[Row[Any]], window: Window, now: datetime) -> dict[int, datetime]:
@@ -433,7 +480,6 @@ _POSTPONE = _Write(
     "retry_at = {retry_at}, reason = {reason}", {"retry_at": "timestamptz", "reason": "text"},
     "touch.state = 'certified'",
 )  # fmt: skip
-_NAME = _Write("message_id = {name}", {"name": "text"})
 _RECORD = _Write(
     "state = {state}, reason = {reason}, error = {error}, provider = {provider}, provider_id = {provider_id}, "
     "retry_at = {retry_at}, sent_at = {sent_at}",

@@ -1,6 +1,6 @@
 """The sending desk of the tests: decisions by hand, plans frozen and certified, one line each."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -75,10 +75,11 @@ def certified(world: World, due: Mapping[str, str] = DUE, **changes: Any) -> int
 
 
 def claim(
-    world: World, plan_id: int, *, now: datetime = NOW, limit: int = 100, window: Window = ALWAYS
-) -> claims.Claim:
+    world: World, plan_id: int, *, now: datetime = NOW, limit: int = 100, window: Window = ALWAYS,
+    names: Callable[[int], str] | None = None,
+) -> claims.Claim:  # fmt: skip
     with writing(world.engine) as connection:
-        return claims.claim(connection, plan_id, now, by="test", window=window, limit=limit)
+        return claims.claim(connection, plan_id, now, by="test", window=window, limit=limit, names=names)
 
 
 def states(world: World) -> dict[str, str]:

@@ -100,10 +100,10 @@ def test_each_no_is_also_inside_the_update_that_claims(world: World, subtests: p
     for happened, reason in NOES:
         with subtests.test(reason), tried(world.engine) as connection:
             connection.execute(happened(world))
-            assert connection.execute(claims._take([alice], NOW, "test")).all() == []
+            assert claims._take(connection, {alice: None}, NOW, "test") == []
     with tried(world.engine) as connection:
-        assert len(connection.execute(claims._take([alice], NOW, "test")).all()) == 1
-        assert connection.execute(claims._take([alice], NOW, "other")).all() == [], "compare and set: once"
+        assert len(claims._take(connection, {alice: None}, NOW, "test")) == 1
+        assert claims._take(connection, {alice: None}, NOW, "other") == [], "compare and set: once"
 
 
 def test_every_no_said_after_the_claim_is_heard_before_the_message_begins(
@@ -332,10 +332,9 @@ def test_an_outcome_that_comes_after_the_lease_still_counts_if_it_was_sent(world
 
 def test_outcomes_are_kept_with_all_that_was_said_and_the_account_is_planned_again(world: World) -> None:
     plan_id = certified(world)
-    taken = claim(world, plan_id).touches
+    taken = claim(world, plan_id, names="<tandem.{}@mail.example>".format).touches
     later = NOW + timedelta(seconds=5)
     with writing(world.engine) as connection:
-        claims.name_messages(connection, {touch.id: f"<tandem.{touch.id}@mail.example>" for touch in taken})
         claims.record(
             connection,
             [

@@ -27,9 +27,7 @@ MESSAGE = "<touch-1@mail.example>"
 def claimed(world: World, now: datetime = NOW) -> int:
     """Alice's touch is on its way; its Message-ID is known."""
     plan_id = certified(world, ALICE)
-    assert len(claim(world, plan_id, now=now).touches) == 1
-    with writing(world.engine) as connection:
-        claims.name_messages(connection, {touch_of(world, "alice"): MESSAGE})
+    assert len(claim(world, plan_id, now=now, names=lambda _: MESSAGE).touches) == 1
     return touch_of(world, "alice")
 
 
