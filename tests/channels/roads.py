@@ -149,7 +149,7 @@ def _refusing(house: PostOffice, unwanted: str, code: str) -> Any:
 @contextmanager
 def sendgrid_road(tmp_path: Path, moto: Callable[[], str]) -> Iterator[Road]:
     with at_work(sendgrid_server.SendGrid()) as api:
-        told = {"key": SecretStr(sendgrid_server.KEY), "base_url": api.url, "timeout_seconds": 0.4}
+        told = {"key": SecretStr(sendgrid_server.KEY), "base_url": api.url, "timeout_seconds": 10}
         yield _over_http(
             api, "sendgrid", lambda **changes: SendGrid(SendGridSettings(**{**told, **changes})), sendgrid_server.KEY,
             {"key": SecretStr("SG.another")}, {"base_url": nowhere()},
@@ -159,7 +159,7 @@ def sendgrid_road(tmp_path: Path, moto: Callable[[], str]) -> Iterator[Road]:
 @contextmanager
 def postmark_road(tmp_path: Path, moto: Callable[[], str]) -> Iterator[Road]:
     with at_work(postmark.Postmark()) as api:
-        told = {"token": SecretStr(postmark.TOKEN), "base_url": api.url, "timeout_seconds": 0.4}
+        told = {"token": SecretStr(postmark.TOKEN), "base_url": api.url, "timeout_seconds": 10}
         yield _over_http(
             api, "postmark", lambda **changes: Postmark(PostmarkSettings(**{**told, **changes})), postmark.TOKEN,
             {"token": SecretStr("another")}, {"base_url": nowhere()},
@@ -169,7 +169,7 @@ def postmark_road(tmp_path: Path, moto: Callable[[], str]) -> Iterator[Road]:
 @contextmanager
 def mailgun_road(tmp_path: Path, moto: Callable[[], str]) -> Iterator[Road]:
     with at_work(mailgun.Mailgun()) as api:
-        told = {"key": SecretStr(mailgun.KEY), "base_url": api.url, "timeout_seconds": 0.4}
+        told = {"key": SecretStr(mailgun.KEY), "base_url": api.url, "timeout_seconds": 10}
         yield _over_http(
             api, "mailgun", lambda **changes: Mailgun(MailgunSettings(**{**told, **changes}), DOMAIN), mailgun.KEY,
             {"key": SecretStr("another")}, {"base_url": nowhere()},
@@ -181,7 +181,7 @@ def ses_road(tmp_path: Path, moto: Callable[[], str]) -> Iterator[Road]:
     with at_work(ses.Ses(moto())) as api:
         told = {
             "region": ses.REGION, "access_key_id": ses.KEY_ID, "secret_access_key": SecretStr(ses.KEY),
-            "endpoint_url": api.url, "timeout_seconds": 0.4,
+            "endpoint_url": api.url, "timeout_seconds": 10,
         }  # fmt: skip
         yield _over_http(
             api, "ses", lambda **changes: Ses(SesSettings(**{**told, **changes})), ses.KEY,
@@ -192,7 +192,7 @@ def ses_road(tmp_path: Path, moto: Callable[[], str]) -> Iterator[Road]:
 @contextmanager
 def resend_road(tmp_path: Path, moto: Callable[[], str]) -> Iterator[Road]:
     with at_work(resend.Resend()) as api:
-        told = {"key": SecretStr(resend.KEY), "base_url": api.url, "timeout_seconds": 0.4}
+        told = {"key": SecretStr(resend.KEY), "base_url": api.url, "timeout_seconds": 10}
         yield _over_http(
             api, "resend", lambda **changes: Resend(ResendSettings(**{**told, **changes})), resend.KEY,
             {"key": SecretStr("re_another")}, {"base_url": nowhere()},

@@ -113,18 +113,7 @@ class Line:
 
     def refusal(self, reply: Reply, words: str | None = None) -> NotSent | OutcomeUnknown:
         """What an answer other than success means, by its status; `words`: the provider's, if it has any."""
-        said = self.say(reply.status, words)
-        if reply.status in LATER:
-            reason, patience = LATER[reply.status], patience_of(reply.headers)
-            return NotSent(f"{said}, for now", permanent=False, reason=reason, retry_after=patience)
-        if 300 <= reply.status < 400:
-            return Unreachable(f"{said}: it wants us elsewhere", cure=f"check {self.provider}.base_url")
-        if reply.status in SETTINGS_ARE_WRONG:
-            return self.locked_out(said)
-        if 400 <= reply.status < 500:
-            reason = Refusal.TOO_LARGE if reply.status == 413 else Refusal.REFUSED_BY_SERVER
-            return NotSent(said, permanent=True, reason=reason)
-        return OutcomeUnknown(f"{said}; the message may have been taken")
+        return refusal_by_status(reply.status, self.say(reply.status, words), reply.headers, self.cure)
 
     def locked_out(self, said: str) -> Unreachable:
         return Unreachable(said, cure=self.cure, reason=Refusal.LOGIN_REFUSED)
@@ -176,6 +165,19 @@ class Line:
         if isinstance(error, requests.exceptions.SSLError):
             return Unreachable(f"no trusted connection to {self.provider}", where=self._base, cure=cure)
         return Unreachable(f"{self.provider} does not answer", where=self._base, cure=cure)
+
+
+def refusal_by_status(status: int, said: str, headers: Mapping[str, str], cure: str) -> NotSent | OutcomeUnknown:
+    """The table above. `cure`: the settings to check when they are wrong."""
+    if status in LATER:
+        reason, patience = LATER[status], patience_of(headers)
+        return NotSent(f"{said}, for now", permanent=False, reason=reason, retry_after=patience)
+    if 300 <= status < 400 or status in SETTINGS_ARE_WRONG:
+        return Unreachable(said, cure=cure, reason=Refusal.LOGIN_REFUSED)
+    if 400 <= status < 500:
+        reason = Refusal.TOO_LARGE if status == 413 else Refusal.REFUSED_BY_SERVER
+        return NotSent(said, permanent=True, reason=reason)
+    return OutcomeUnknown(f"{said}; the message may have been taken")
 
 
 class HttpChannel:

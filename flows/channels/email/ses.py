@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from accounts.errors import NotSent, OutcomeUnknown, SettingsRefused, Unreachable
 from accounts.touch_states import Refusal
 from flows.channels.email import OneByOne, Outgoing, Sent
-from flows.channels.email.http import CONNECT, KEY, LATER, patience_of
+from flows.channels.email.http import CONNECT, KEY, refusal_by_status
 from flows.masking import mask_within
 from flows.providers import Ses as SesSettings
 
@@ -36,10 +36,11 @@ STOP = {
     "NotFoundException": "check ses.configuration_set",
 }
 TOO_MANY = ("TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded")
-#: The day's quota comes with a throttling code; waiting a minute does not help.
-DAILY_QUOTA = "daily message quota exceeded"
-#: What a rejection says that is about the sender, or about an account that may write to nobody else yet.
-NOT_VERIFIED = "not verified"
+#: Words of codes that otherwise are about one message, or about one moment.
+STOP_WORDS = {
+    "daily message quota exceeded": "the day's quota at Amazon is used up",
+    "not verified": STOP["MailFromDomainNotVerifiedException"],
+}
 
 
 class Ses(OneByOne):
@@ -109,29 +110,23 @@ def _explained() -> Iterator[None]:
         raise _refusal(error) from None
     except BotoCoreError as error:
         raise _broken(error) from None
+    except Exception as error:  # what botocore stumbles over when an answer is JSON, and no object
+        said = f"ses answered in words not its own ({type(error).__name__}); it may have taken the message"
+        raise OutcomeUnknown(said) from None
 
 
 def _refusal(error: "ClientError") -> NotSent | OutcomeUnknown:
-    code = str(error.response.get("Error", {}).get("Code") or "")
-    words = str(error.response.get("Error", {}).get("Message") or "")
-    about = error.response.get("ResponseMetadata", {})
-    status, headers = int(about.get("HTTPStatusCode") or 0), about.get("HTTPHeaders") or {}
-    said = f"ses said {code}: " + " ".join(mask_within(words).split())[:240]
-    if code in STOP:
-        reason = Refusal.LOGIN_REFUSED if STOP[code] is KEYS_ARE_WRONG else Refusal.SENDER_REFUSED
-        return Unreachable(said, cure=STOP[code], reason=reason)
-    if DAILY_QUOTA in words.lower():
-        return Unreachable(said, cure="the day's quota at Amazon is used up", reason=Refusal.TOO_MANY)
-    if NOT_VERIFIED in words.lower():
-        return Unreachable(said, cure=STOP["MailFromDomainNotVerifiedException"], reason=Refusal.SENDER_REFUSED)
-    patience = patience_of({name.title(): value for name, value in headers.items()})
-    if code in TOO_MANY:
-        return NotSent(f"{said}, for now", permanent=False, reason=Refusal.TOO_MANY, retry_after=patience)
-    if status in LATER:
-        return NotSent(f"{said}, for now", permanent=False, reason=LATER[status], retry_after=patience)
-    if status >= 500:
-        return OutcomeUnknown(f"{said}; the message may have been taken")
-    return NotSent(said, permanent=True, reason=Refusal.REFUSED_BY_SERVER)
+    """By the code where it says more than the status."""
+    fault, about = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+    code, words = str(fault.get("Code") or ""), " ".join(mask_within(str(fault.get("Message") or "")).split())[:240]
+    headers = {name.title(): value for name, value in (about.get("HTTPHeaders") or {}).items()}
+    said = f"ses said {code}: {words}"
+    cure = STOP.get(code) or next((cure for told, cure in STOP_WORDS.items() if told in words.lower()), None)
+    if cure is not None:
+        reason = Refusal.LOGIN_REFUSED if cure is KEYS_ARE_WRONG else Refusal.SENDER_REFUSED
+        return Unreachable(said, cure=cure, reason=reason)
+    status = 429 if code in TOO_MANY else int(about.get("HTTPStatusCode") or 0)
+    return refusal_by_status(status, said, headers, f"{KEYS_ARE_WRONG}; check ses.region, ses.endpoint_url")
 
 
 def _broken(error: "BotoCoreError") -> NotSent | OutcomeUnknown:

@@ -4,6 +4,7 @@ refuse everything else, keep what they took, and can be told to answer with any 
 
 import json
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +39,8 @@ class Said:
     status: int
     body: object = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    #: Hangs up in the middle of it.
+    cut: bool = False
 
 
 class Trouble(Enum):
@@ -133,11 +136,13 @@ A = TypeVar("A", bound=Api)
 
 
 @contextmanager
-def at_work(api: A) -> Iterator[A]:
+def at_work(api: A, tls: ssl.SSLContext | None = None) -> Iterator[A]:
     """Open on a port of its own while the block runs."""
     server = _Server(("127.0.0.1", 0), _Handler)
     server.api = api
-    api.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    api.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
@@ -193,8 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
         if mood is Trouble.SILENT:
             time.sleep(1)
             return self._hang_up()
-        self._say(said, cut=mood is Trouble.CUT)
-        return None
+        return self._say(said, cut=said.cut or mood is Trouble.CUT)
 
     def _say(self, said: Said, *, cut: bool) -> None:
         body = said.body if isinstance(said.body, bytes) else json.dumps(said.body).encode()
@@ -203,9 +207,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         if not isinstance(said.body, bytes):
             self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body) + 10 if cut else len(body)))
+        self.send_header("Content-Length", str(len(body) or (10 if cut else 0)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body[: len(body) // 2] if cut else body)
         self.close_connection = self.close_connection or cut
 
     def _hang_up(self) -> None:
