@@ -5,6 +5,8 @@ from datetime import datetime
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+from flows import braking
+from flows.braking import Watched
 from flows.clock import clock
 from flows.house import open_house
 from flows.intake import Collected, collect
@@ -22,10 +24,12 @@ def collect_signals(play: str = "new-business", as_of: datetime | None = None) -
     """
     now = clock(as_of)
     collected = take_in(play, now)
+    watched = watch_the_reputation(play, now)
     publish(f"signals-{play}", collected_report(collected, now), "What came back, and what it changed")
     for account in collected.replies:
         announce("tandem.signal.reply", f"tandem.account.{account}", account)
         announce("tandem.account.held", f"tandem.account.{account}", account, cause="reply")
+    braking.tell(watched, now)
     rename_run(f"collect signals · {collected.applied} applied · {len(collected.replies)} replies")
     return counts_of(collected)
 
@@ -34,3 +38,9 @@ def collect_signals(play: str = "new-business", as_of: datetime | None = None) -
 def take_in(play: str, now: datetime) -> Collected:
     with open_house(play) as house:
         return collect(house.engine, house.settings, house.play, now)
+
+
+@task(name="look how our mails fare", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
+def watch_the_reputation(play: str, now: datetime) -> Watched:
+    with open_house(play) as house:
+        return braking.watch(house.engine, house.settings.reputation, now)

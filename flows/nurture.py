@@ -7,17 +7,19 @@ from prefect.cache_policies import NO_CACHE
 
 from accounts import tick
 from accounts.ledger.decisions import count_reasons
+from accounts.ledger.delivery import read_delivery
 from accounts.ledger.engine import reading
 from accounts.ledger.touches import list_touches
 from accounts.tick import Decided
 from accounts.vocabulary import PlanState
 from expectations.gate import Verdict, describe
-from flows import nurturing
+from flows import braking, nurturing
+from flows.braking import Watched
 from flows.clock import clock
 from flows.house import open_house
 from flows.nurturing import Nurtured, Tidied, add_up
 from flows.publishing import MOST_ROWS, announce, publish, publish_table, rename_run
-from flows.reports import counts_of, nurtured_report, touch_rows
+from flows.reports import counts_of, delivered_report, nurtured_report, touch_rows
 from flows.sending import Despatch
 
 
@@ -34,6 +36,7 @@ def nurture_accounts(play: str = "new-business", as_of: datetime | None = None) 
     decided = decide(play, now)
     plan_id = freeze_plan(play, now, runtime.flow_run.id)
     verdicts = judge_drafts(play, now)
+    braking.tell(watch_the_reputation(play, now), now)
     despatches = send_certified(play, now, as_of is None)
     nurtured = add_up(Nurtured(play, now, decided, plan_id, verdicts, despatches, held=held_plans(play), tidied=tidied))
     show(nurtured)
@@ -66,6 +69,12 @@ def judge_drafts(play: str, now: datetime) -> tuple[Verdict, ...]:
         return tuple(nurturing.judge(house.engine, house.play, plan, now) for plan in drafts)
 
 
+@task(name="look how our mails fare", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
+def watch_the_reputation(play: str, now: datetime) -> Watched:
+    with open_house(play) as house:
+        return braking.watch(house.engine, house.settings.reputation, now)
+
+
 @task(name="send what is certified", retries=2, retry_delay_seconds=[15, 60], cache_policy=NO_CACHE)
 def send_certified(play: str, now: datetime, live: bool) -> tuple[Despatch, ...]:
     """Safe to repeat: what was claimed is never claimed again. live: `now` is the present, and time goes on."""
@@ -85,12 +94,16 @@ def show(nurtured: Nurtured) -> None:
     with open_house(play) as house, reading(house.engine) as connection:
         standing = count_reasons(connection, play)
         touched = list_touches(connection, plan_id=nurtured.plan_id, limit=MOST_ROWS) if nurtured.plan_id else []
+        delivered = [read_delivery(connection, one.plan_id, most=MOST_ROWS) for one in nurtured.despatches]
     publish(
         f"nurture-{play}", nurtured_report(nurtured, standing), "The run at a glance, and why the others get nothing"
     )
     publish_table(f"touches-{play}", touch_rows(touched), "Who gets what")
     for verdict in nurtured.verdicts:
         publish(f"verdict-{play}", describe(verdict), f"The gate's verdict on plan {verdict.plan_id}")
+    for delivery in delivered:
+        plan_id = delivery.plan.id
+        publish(f"plan-{plan_id}", delivered_report(delivery), f"Who got plan {plan_id}, who did not, and why")
     for plan in nurtured.held:
         announce("tandem.plan.held", f"tandem.plan.{plan}", f"plan {plan}", play=play)
     rename_run(f"nurture {play} · {nurtured.sent} sent · {len(nurtured.held)} plans held")

@@ -11,13 +11,16 @@ from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from accounts.ledger.delivery import Delivery
 from accounts.ledger.touches import Listed
 from accounts.touch_states import explain
 from accounts.vocabulary import Answer, Reason
 from flows.audience_sync import AudiencesSynced
+from flows.braking import Watched
 from flows.briefing import Briefed
+from flows.delivered import headline, verdict
 from flows.intake import Collected
-from flows.masking import mask
+from flows.masking import mask, mask_within
 from flows.nurturing import Nurtured
 from flows.settings import TEMPLATES
 from flows.tracking import Tracked
@@ -46,6 +49,16 @@ def briefed_report(briefed: Briefed, now: datetime) -> str:
 def nurtured_report(nurtured: Nurtured, standing: Mapping[tuple[Answer, Reason | None], int]) -> str:
     """The run at a glance; `standing`: people of the play by answer and reason."""
     return _write("nurture.md", nurtured=nurtured, standing=standing, explain=explain)
+
+
+def brakes_report(watched: Watched, now: datetime) -> str:
+    """What is stopped, since when, by whom and why; what was stopped just now; what comes close to it."""
+    return _write("brakes.md", watched=watched, now=now)
+
+
+def delivered_report(delivery: Delivery) -> str:
+    """Who got a plan: by outcome, with reasons, addresses masked."""
+    return _write("plan.md", delivery=delivery, headline=headline(delivery), verdict=verdict(delivery))
 
 
 def touch_rows(touches: Iterable[Listed]) -> list[dict[str, object]]:
@@ -85,6 +98,8 @@ def _pages() -> Environment:
         autoescape=False,  # noqa: S701  Markdown, not HTML
     )
     pages.filters["cell"] = cell
+    pages.filters["mask"] = mask
+    pages.filters["masked"] = mask_within
     return pages
 
 

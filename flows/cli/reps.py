@@ -102,27 +102,38 @@ def release(
 @click.option("--play", default=None, help="Only this play.")
 @click.option("--account", default=None, help="Only this account.")
 @click.option("--rep", default=None, help="Only this rep's accounts (address).")
+@click.option("--domain", default=None, help="Only mail to this recipient domain.")
 @click.option("--release", "released", is_flag=True, help="Let it go on.")
+@click.option("--list", "listed", is_flag=True, help="Stop nothing; say what is stopped, by whom and why.")
 @note
 @by
 @as_of
 @as_json
 def stop(
-    play: str | None, account: str | None, rep: str | None, released: bool, note: str | None, by: str,
-    as_of: datetime | None, json_: bool,
+    play: str | None, account: str | None, rep: str | None, domain: str | None, released: bool, listed: bool,
+    note: str | None, by: str, as_of: datetime | None, json_: bool,
 ) -> None:  # fmt: skip
-    """Kill switch: everything, or one play, account or rep. Nothing is claimed for sending while it is on.
+    """Kill switch: everything, or one play, account, rep or recipient domain. While it is on nothing of it leaves, and
+    what is on its way ends within seconds.
 
-    Planned messages stay planned; they go on, or expire, when it is released.
+    Planned messages stay planned; they go on, or expire, when it is released. Tandem pulls it by itself when too many
+    messages of a play, or to a domain, bounce or are called spam.
 
     Example: tandem stop --play new-business --note "wrong price in the second mail"
     """
     from flows.reps import stop as pull
 
-    named = {BrakeScope.PLAY: play, BrakeScope.ACCOUNT: account, BrakeScope.REP: rep}
+    named = {
+        BrakeScope.PLAY: play, BrakeScope.ACCOUNT: account, BrakeScope.REP: rep, BrakeScope.DOMAIN: domain
+    }  # fmt: skip
     given = [(scope, target) for scope, target in named.items() if target]
     if len(given) > 1:
-        raise click.UsageError("name one of --play, --account and --rep, or none of them for everything")
+        raise click.UsageError(
+            "name one of --play, --account, --rep and --domain, or none of them for everything"
+        )  # fmt: skip
+    if listed:
+        _list_brakes(json_)
+        return
     scope, target = given[0] if given else (BrakeScope.GLOBAL, "")
     with house() as (_, engine):
         count = pull(engine, scope, target or "", by=by, now=clock(as_of), note=note or "", released=released)
@@ -133,6 +144,22 @@ def stop(
         click.echo(f"{what} goes on" if count else f"{what} was not stopped")
     else:
         click.echo(f"{what} is stopped; go on with: tandem stop {f'--{scope} {target} ' if target else ''}--release")
+
+
+def _list_brakes(json_: bool) -> None:
+    from accounts.ledger.brakes import pulled
+    from accounts.ledger.engine import reading
+
+    with house() as (_, engine), reading(engine) as connection:
+        standing = pulled(connection)
+    if json_:
+        show_json([brake._asdict() for brake in standing])
+        return
+    for brake in standing:
+        why = f": {brake.note}" if brake.note else ""
+        click.echo(f"{brake.what} is stopped since {brake.at.astimezone():%Y-%m-%d %H:%M} by {brake.by}{why}")
+    if not standing:
+        click.echo("nothing is stopped")
 
 
 @click.command()

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
+from accounts.identity import email_hash
 from accounts.ledger import claims, plans
 from accounts.ledger.engine import reading, writing
 from accounts.models import Decision, Stakeholder, Touch
@@ -47,6 +48,19 @@ def decide(world: World, due: Mapping[str, str] = DUE, *, now: datetime = NOW, *
                 "not_after": now + 5 * DAY, "timezone": "Europe/Berlin", "timezone_source": "stakeholder",
             }  # fmt: skip
             connection.execute(insert(Decision).values(**{**values, **changes}))
+
+
+def crowd(world: World, sizes: Mapping[str, int]) -> dict[str, str]:
+    """So many people at each of these domains, all at Globex (and Ravi's), due with the same content."""
+    names = [f"p{number:03}@{domain}" for domain, size in sizes.items() for number in range(size)]
+    with writing(world.engine) as connection:
+        for address in names:
+            person = insert(Stakeholder).values(
+                account_id=world.accounts["globex"], email=address, email_hash=email_hash(address),
+                consent_basis="consent", consent_at=NOW - 9 * DAY, timezone="Europe/Berlin",
+            )  # fmt: skip
+            world.people[address] = connection.execute(person.returning(Stakeholder.id)).scalar_one()
+    return dict.fromkeys(names, "discovery/why-now")
 
 
 def freeze(world: World, play: Play | None = None, now: datetime = NOW) -> int:

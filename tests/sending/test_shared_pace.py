@@ -2,13 +2,12 @@
 
 import threading
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, insert, select, update
+from sqlalchemy import Engine, event, select, update
 
-from accounts.identity import email_hash
 from accounts.ledger import claims, touches
 from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Stakeholder, Touch
@@ -16,23 +15,9 @@ from accounts.pace import DAY, HOUR, MINUTE, Pace, Rate
 from accounts.touch_states import Refusal
 from accounts.vocabulary import TouchState
 from tests.cast import NOW, World
-from tests.sending.desk import ALWAYS, certified
+from tests.sending.desk import ALWAYS, certified, crowd
 
 T = TouchState
-
-
-def _crowd(world: World, sizes: dict[str, int]) -> dict[str, str]:
-    """So many people at each of these domains, all at Globex (and Ravi's), due with the same content."""
-    with writing(world.engine) as connection:
-        for domain, size in sizes.items():
-            for number in range(size):
-                address = f"p{number:03}@{domain}"
-                person = insert(Stakeholder).values(
-                    account_id=world.accounts["globex"], email=address, email_hash=email_hash(address),
-                    consent_basis="consent", consent_at=NOW - timedelta(days=9), timezone="Europe/Berlin",
-                )  # fmt: skip
-                world.people[address] = connection.execute(person.returning(Stakeholder.id)).scalar_one()
-    return {f"p{number:03}@{domain}": "discovery/why-now" for domain, size in sizes.items() for number in range(size)}
 
 
 def _claim(world: World, plan_id: int, pace: Pace | None, now: datetime = NOW, limit: int = 100) -> claims.Claim:
@@ -50,7 +35,7 @@ def _answered(world: World, answer: claims.Claim, state: TouchState) -> None:
 
 
 def test_what_does_not_fit_waits_for_its_turn_with_a_reason_and_is_not_looked_at_before(world: World) -> None:
-    plan_id = certified(world, _crowd(world, {"big.example": 5}), hours=24)
+    plan_id = certified(world, crowd(world, {"big.example": 5}), hours=24)
     pace = Pace(domain=Rate(hour=2))
     first = _claim(world, plan_id, pace)
     assert (len(first.touches), first.paced, first.next_turn) == (2, 3, NOW + HOUR)
@@ -69,20 +54,20 @@ def test_what_does_not_fit_waits_for_its_turn_with_a_reason_and_is_not_looked_at
 
 
 def test_a_full_domain_at_the_head_of_the_plan_hides_nobody_behind_it(world: World) -> None:
-    plan_id = certified(world, _crowd(world, {"big.example": 250, "small.example": 3}))
+    plan_id = certified(world, crowd(world, {"big.example": 250, "small.example": 3}))
     answer = _claim(world, plan_id, Pace(domains={"big.example": Rate(hour=4)}), limit=10)
     assert _domains(answer) == {"big.example": 4, "small.example": 3}
     assert (answer.looked, answer.paced) == (253, 246)
 
 
 def test_a_batch_that_is_full_leaves_the_rest_for_the_next_one(world: World) -> None:
-    plan_id = certified(world, _crowd(world, {"big.example": 3, "small.example": 6}))
+    plan_id = certified(world, crowd(world, {"big.example": 3, "small.example": 6}))
     pace = Pace(domains={"big.example": Rate(hour=1)})
     assert [len(_claim(world, plan_id, pace, limit=3).touches) for _ in range(4)] == [3, 3, 1, 0]
 
 
 def test_a_sender_is_a_rep_whatever_the_domain(world: World) -> None:
-    due = _crowd(world, {"big.example": 2, "small.example": 2})
+    due = crowd(world, {"big.example": 2, "small.example": 2})
     with writing(world.engine) as connection:
         globex = Account.id == world.accounts["globex"]
         connection.execute(update(Account).where(globex).values(owner_id=world.reps["sofia"]))
@@ -106,7 +91,7 @@ def test_a_sender_is_a_rep_whatever_the_domain(world: World) -> None:
 def test_what_left_or_may_have_left_counts_and_what_came_back_does_not(
     world: World, became: TouchState, counts: bool
 ) -> None:
-    plan_id = certified(world, _crowd(world, {"big.example": 4}))
+    plan_id = certified(world, crowd(world, {"big.example": 4}))
     pace = Pace(all=Rate(hour=1))
     first = _claim(world, plan_id, pace)
     if became is not T.SENDING:
@@ -117,17 +102,17 @@ def test_what_left_or_may_have_left_counts_and_what_came_back_does_not(
 
 
 def test_limits_count_over_all_plans_and_the_longest_of_them_decides(world: World) -> None:
-    earlier = certified(world, _crowd(world, {"big.example": 3}))
+    earlier = certified(world, crowd(world, {"big.example": 3}))
     pace = Pace(all=Rate(minute=2, day=3))
     assert len(_claim(world, earlier, pace).touches) == 2
     assert len(_claim(world, earlier, pace, NOW + MINUTE).touches) == 1
-    later = certified(world, _crowd(world, {"small.example": 2}), now=NOW + 5 * HOUR)
+    later = certified(world, crowd(world, {"small.example": 2}), now=NOW + 5 * HOUR)
     answer = _claim(world, later, pace, NOW + 5 * HOUR)
     assert (len(answer.touches), answer.next_turn) == (0, NOW + DAY)
 
 
 def test_two_workers_at_once_stay_below_the_limit_together(world: World) -> None:
-    plan_id = certified(world, _crowd(world, {"big.example": 30, "small.example": 30}))
+    plan_id = certified(world, crowd(world, {"big.example": 30, "small.example": 30}))
     pace = Pace(all=Rate(hour=11), domains={"big.example": Rate(hour=7)})
     together = threading.Barrier(3)
     taken: list[claims.Claim] = []
@@ -161,14 +146,14 @@ def _statements(engine: Engine, world: World, plan_id: int, pace: Pace | None) -
 
 
 def test_without_limits_a_claim_asks_the_ledger_for_nothing_more(world: World) -> None:
-    plan_id = certified(world, _crowd(world, {"big.example": 5}))
+    plan_id = certified(world, crowd(world, {"big.example": 5}))
     plain = _statements(world.engine, world, plan_id, None)
     assert _statements(world.engine, world, plan_id, Pace()) == plain
     assert len(_statements(world.engine, world, plan_id, Pace(all=Rate(day=9)))) > len(plain)
 
 
 def test_the_waiting_ones_hear_every_no_when_their_turn_comes(world: World) -> None:
-    plan_id = certified(world, _crowd(world, {"big.example": 2}), hours=24)
+    plan_id = certified(world, crowd(world, {"big.example": 2}), hours=24)
     pace = Pace(all=Rate(hour=1))
     _claim(world, plan_id, pace)
     with writing(world.engine) as connection:
@@ -179,7 +164,7 @@ def test_the_waiting_ones_hear_every_no_when_their_turn_comes(world: World) -> N
 
 
 def test_a_waiting_one_that_becomes_too_late_expires_like_any_other(world: World) -> None:
-    plan_id = certified(world, _crowd(world, {"big.example": 2}))
+    plan_id = certified(world, crowd(world, {"big.example": 2}))
     _claim(world, plan_id, Pace(all=Rate(day=1)))
     with writing(world.engine) as connection:
         (expired,) = touches.expire(connection, NOW + 6 * DAY)

@@ -1,0 +1,69 @@
+"""Brakes that Tandem pulls by itself: on a play, or a recipient domain, whose mails bounce or are called spam too much.
+
+Asked when signals have come in and before mails leave. A person lets it go on: `tandem stop --release`. From then on it
+counts anew.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine
+
+from accounts.ledger import audit, brakes
+from accounts.ledger.brakes import Pulled
+from accounts.ledger.engine import reading, writing
+from accounts.ledger.reputation import records
+from accounts.reputation import Finding, Tolerance, Word, judge
+
+#: Who pulls them.
+TANDEM = "tandem"
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What was found when somebody looked how the mails fared."""
+
+    #: Brakes pulled by this look.
+    pulled: tuple[Pulled, ...] = ()
+    #: What is not yet bad enough to stop.
+    warnings: tuple[Finding, ...] = ()
+    #: Every brake that holds now, these included.
+    standing: tuple[Pulled, ...] = ()
+
+
+def watch(engine: Engine, tolerance: Tolerance, now: datetime) -> Watched:
+    """Stop each play and each recipient domain whose record is too bad. Looking again pulls nothing twice."""
+    with reading(engine) as connection:
+        standing = brakes.pulled(connection)
+        found = [finding for record in records(connection, tolerance, now) if (finding := judge(record, tolerance))]
+    warnings = tuple(finding for finding in found if finding.word is Word.WARN)
+    held = {(brake.scope, brake.target) for brake in standing}
+    bad = [one for one in found if one.word is Word.STOP and (one.record.scope, one.record.target) not in held]
+    if not bad:
+        return Watched((), warnings, tuple(standing))
+    with writing(engine) as connection:
+        _pull(connection, bad, now)
+        after = brakes.pulled(connection)
+    return Watched(tuple(brake for brake in after if brake not in standing), warnings, tuple(after))
+
+
+def _pull(connection: Connection, found: Iterable[Finding], now: datetime) -> None:
+    for finding in found:
+        scope, target = finding.record.scope, finding.record.target
+        brakes.pull(connection, scope, target, by=TANDEM, now=now, note=finding.says)
+        audit.append(
+            connection, actor=TANDEM, action="stop", subject=f"{scope}:{target}", at=now, after={"note": finding.says}
+        )
+
+
+def tell(watched: Watched, now: datetime) -> None:
+    """A word for automations about each brake that was pulled, and a page that names all that hold."""
+    from flows.publishing import announce, publish
+    from flows.reports import brakes_report
+
+    for brake in watched.pulled:
+        facts = {"scope": str(brake.scope), "target": brake.target, "by": brake.by, "note": brake.note}
+        announce("tandem.brake.pulled", f"tandem.brake.{brake.scope}.{brake.target}", brake.what, **facts)
+    if watched.standing or watched.warnings:
+        publish("brakes", brakes_report(watched, now), "What is stopped, by whom and why; and what comes close")
