@@ -98,6 +98,7 @@ def _examine_here(now: datetime) -> list["Finding"]:
     from accounts.errors import SettingsRefused
     from flows.cli.run import find_server
     from flows.doctor import Patient, examine, refused
+    from flows.doctor.resolver import Resolver
     from flows.prefect_api import PrefectApi
     from flows.settings import load_settings
 
@@ -106,7 +107,7 @@ def _examine_here(now: datetime) -> list["Finding"]:
     except SettingsRefused as error:
         return [refused("settings", error)]
     url = find_server(settings)
-    return examine(Patient(settings, now, PrefectApi(url) if url else None))
+    return examine(Patient(settings, now, PrefectApi(url) if url else None, Resolver()))
 
 
 def _stop_as_for_ctrl_c(*signals: signal.Signals) -> None:

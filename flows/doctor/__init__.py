@@ -7,6 +7,7 @@ from flows.doctor.finding import Check, Finding, Patient, State, refused
 from flows.doctor.ledger import database, lock, migrations
 from flows.doctor.machine import bytecode, disk, home, packages, python, time_zones
 from flows.doctor.prefect import api, dead_runs, late_runs, pages, schedules
+from flows.doctor.reputation import alignment, one_click, published, signing
 from flows.doctor.settings import mail, secrets, sender, variables
 from flows.doctor.words import deployments, templates
 
@@ -24,6 +25,10 @@ CHECKS: tuple[Check, ...] = (
     secrets,
     sender,
     mail,
+    signing,
+    alignment,
+    one_click,
+    published,
     database,
     migrations,
     lock,

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from accounts.errors import TandemError
+from flows.doctor.resolver import LookUp
 from flows.prefect_api import PrefectApi
 from flows.settings import Settings
 
@@ -35,6 +36,8 @@ class Patient:
     settings: Settings
     now: datetime
     prefect: PrefectApi | None = None
+    #: Asks the DNS; None: nobody is to be asked.
+    look_up: LookUp | None = None
 
 
 Check = Callable[[Patient], Finding | None]

@@ -3,14 +3,15 @@
 import os
 from difflib import get_close_matches
 from pathlib import Path
+from typing import get_args
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from accounts.errors import TandemError
 from flows.doctor.finding import Finding, Patient, refused
 from flows.prefect_api import is_loopback
-from flows.settings import Settings
+from flows.settings import Settings, Smtp
 
 #: A key that is shorter can be guessed by trying.
 LEAST_KEY_LENGTH = 32
@@ -63,22 +64,32 @@ def secrets(patient: Patient) -> Finding:
 
 def sender(patient: Patient) -> Finding:
     """Whether what is set can work together once mail really leaves."""
+    from flows.channels.email.registry import STAY_HERE
+
     settings = patient.settings
-    if settings.channel != "smtp":
+    if settings.channel in STAY_HERE:
         return Finding("sender", "ok", f"no mail leaves: channel {settings.channel}")
-    smtp, default = settings.smtp, Settings.model_fields["sending_domain"].default
+    default = Settings.model_fields["sending_domain"].default
     if settings.sending_domain == default:
-        return Finding(
-            "sender", "fail", f"mail would leave as {default}", "set sending_domain to a domain you send from"
-        )
+        cure = "set sending_domain to a domain you send from"
+        return Finding("sender", "fail", f"mail would leave as {default}", cure)
     if is_loopback(settings.base_url):
         says = f"recipients' unsubscribe links lead to {settings.base_url}"
         return Finding("sender", "fail", says, "set base_url to the public address of tandem serve")
+    if settings.channel != "smtp":
+        return Finding("sender", "ok", f"from {settings.sending_domain} through {settings.channel}")
+    return _login(settings.smtp) or Finding(
+        "sender", "ok", f"from {settings.sending_domain} through {settings.smtp.host}:{settings.smtp.port}"
+    )
+
+
+def _login(smtp: Smtp) -> Finding | None:
+    """What is wrong with the way in to the mail server."""
     if smtp.username and not smtp.password:
         return Finding("sender", "fail", "a user name for SMTP, and no password", "set TANDEM_SMTP__PASSWORD")
     if smtp.password and smtp.security == "none" and not is_loopback(f"//{smtp.host}"):
         return Finding("sender", "fail", "the SMTP password would travel in the open", "set smtp.security to starttls")
-    return Finding("sender", "ok", f"from {settings.sending_domain} through {smtp.host}:{smtp.port}")
+    return None
 
 
 def mail(patient: Patient) -> Finding:
@@ -94,5 +105,16 @@ def mail(patient: Patient) -> Finding:
 
 def _holds_a_secret(file: Path) -> bool:
     """A line that sets one; comments do not."""
-    lines = (line.partition("=")[0].strip() for line in file.read_text(encoding="utf-8").splitlines())
-    return any(key in ("secret_key", "password", "database_url") for key in lines)
+    lines = {line.partition("=")[0].strip() for line in file.read_text(encoding="utf-8").splitlines()}
+    return not lines.isdisjoint(_secrets_of(Settings) | {"database_url"})
+
+
+def _secrets_of(model: type[BaseModel]) -> set[str]:
+    """The names of settings that nobody else should read, nested ones by their last part."""
+    found: set[str] = set()
+    for name, field in model.model_fields.items():
+        if SecretStr in (field.annotation, *get_args(field.annotation)):
+            found.add(name)
+        elif isinstance(field.default, BaseModel):
+            found |= _secrets_of(type(field.default))
+    return found
