@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,8 +28,7 @@ from flows.providers import Postmark as PostmarkSettings
 from flows.providers import Resend as ResendSettings
 from flows.providers import SendGrid as SendGridSettings
 from flows.providers import Ses as SesSettings
-from tests.channels import servers
-from tests.channels.servers import Api, Arrived, Said, Trouble, at_work, mailgun, postmark, read_message, resend, ses
+from tests.channels.servers import Api, Arrived, Trouble, at_work, mailgun, postmark, read_message, resend, ses
 from tests.channels.servers import sendgrid as sendgrid_server
 from tests.sending.post_office import PostOffice, post_office, settings_for
 
@@ -49,7 +48,10 @@ class Road:
     name: str
     #: A channel of its own each time, with settings changed by name.
     open: Callable[..., EmailChannel]
-    arrived: Callable[[], list[Arrived]]
+    #: Finished messages, as bytes; none where the provider is handed letters.
+    contents: Callable[[], list[bytes]] = list
+    #: What a server of a provider's understood.
+    understood: Callable[[], list[Arrived]] = list
     #: The place says no to this address: for good, or for now.
     refuse: Callable[[str, bool], None] = lambda address, permanent: None
     #: The place takes a message, and its answer is lost.
@@ -63,6 +65,9 @@ class Road:
     elsewhere: dict[str, Any] = field(default_factory=dict)
     wrong_key: dict[str, Any] = field(default_factory=dict)
     api: Api | None = None
+
+    def arrived(self) -> list[Arrived]:
+        return self.understood() or [read_message(content) for content in self.contents()]
 
 
 def mail(
@@ -96,10 +101,8 @@ def memory_road(tmp_path: Path, moto: Callable[[], str]) -> Iterator[Road]:
     def lose() -> None:
         difficult["*"] = OutcomeUnknown("no answer")
 
-    yield Road(
-        "memory", lambda: kept, lambda: [read_message(message.content, message.key) for message in kept.sent],
-        refuse, lose,
-    )  # fmt: skip
+    yield Road("memory", lambda: kept, contents=lambda: [one.content for one in kept.sent], refuse=refuse,
+               lose_answers=lose)  # fmt: skip
 
 
 def _play(difficult: dict[str, Exception], message: Outgoing) -> None:
@@ -111,32 +114,33 @@ def _play(difficult: dict[str, Exception], message: Outgoing) -> None:
 @contextmanager
 def outbox_road(tmp_path: Path, moto: Callable[[], str]) -> Iterator[Road]:
     folder = tmp_path / "outbox"
-    yield Road(
-        "outbox", lambda: Outbox(folder), lambda: [read_message(file.read_bytes()) for file in folder.glob("*.eml")]
-    )
+    yield Road("outbox", lambda: Outbox(folder), lambda: [file.read_bytes() for file in sorted(folder.glob("*.eml"))])
 
 
 @contextmanager
-def smtp_road(tmp_path: Path, moto: Callable[[], str]) -> Iterator[Road]:
-    with post_office(PostOffice()) as house:
+def smtp_road(tmp_path: Path, moto: Callable[[], str], *, pipelining: bool = True) -> Iterator[Road]:
+    with post_office(PostOffice(pipelining=pipelining)) as house:
 
         def refuse(address: str, permanent: bool) -> None:
             code = "550 5.1.1" if permanent else "450 4.2.1"
-            house.rcpt = lambda server, session, envelope: None
-            house.rcpt_of = address  # type: ignore[attr-defined]
-            house.handle_RCPT = _refusing(house, address, code)  # type: ignore[method-assign]
+            house.handle_RCPT = _refusing(address, code)  # type: ignore[method-assign]
 
         def lose() -> None:
             house.data = lambda *_: "drop"
 
         yield Road(
             "smtp", lambda **changes: Smtp(settings_for(house, **changes), DOMAIN),
-            lambda: [read_message(bytes(letter.content)) for letter in house.letters],  # type: ignore[arg-type]
-            refuse, lose, elsewhere={"port": free_port()},
+            contents=lambda: [bytes(letter.content or b"") for letter in house.letters],  # type: ignore[arg-type]
+            refuse=refuse, lose_answers=lose, elsewhere={"port": free_port()},
         )  # fmt: skip
 
 
-def _refusing(house: PostOffice, unwanted: str, code: str) -> Any:
+def smtp_lockstep_road(tmp_path: Path, moto: Callable[[], str]) -> AbstractContextManager[Road]:
+    """A server that wants one command at a time."""
+    return smtp_road(tmp_path, moto, pipelining=False)
+
+
+def _refusing(unwanted: str, code: str) -> Any:
     async def handle(server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
         if address == unwanted:
             return f"{code} <{address}> no"
@@ -213,8 +217,9 @@ def _over_http(
         api.mood = lambda asked: Trouble.LOST
 
     return Road(
-        name, open_channel, lambda: list(api.arrived), refuse, lose, lambda: api.refused, lambda: api.open_connections,
-        [key], elsewhere, wrong_key, api,
+        name, open_channel, understood=lambda: list(api.arrived), refuse=refuse, lose_answers=lose,
+        refused=lambda: api.refused, open_connections=lambda: api.open_connections, secrets=[key],
+        elsewhere=elsewhere, wrong_key=wrong_key, api=api,
     )  # fmt: skip
 
 
@@ -236,9 +241,8 @@ def nowhere() -> str:
 
 
 ROADS = {
-    "memory": memory_road, "outbox": outbox_road, "smtp": smtp_road, "sendgrid": sendgrid_road,
+    "memory": memory_road, "outbox": outbox_road, "smtp": smtp_road, "smtp-lockstep": smtp_lockstep_road,
+    "sendgrid": sendgrid_road,
     "postmark": postmark_road, "mailgun": mailgun_road, "ses": ses_road, "resend": resend_road,
 }  # fmt: skip
 OVER_HTTP = ("sendgrid", "postmark", "mailgun", "ses", "resend")
-
-__all__ = ["OVER_HTTP", "ROADS", "Road", "Said", "mail", "servers"]

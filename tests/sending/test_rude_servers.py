@@ -14,8 +14,8 @@ from accounts.touch_states import Refusal
 from flows.channels.email import Outgoing
 from flows.channels.email.smtp import MOST_MISHAPS, Smtp
 from flows.settings import Smtp as SmtpSettings
+from tests.channels.finished import letter
 from tests.sending.rude_server import HANG_UP, RudeServer, Said, rude_server
-from tests.sending.test_channels import letter
 
 
 def channel(server: RudeServer, **changes: object) -> Smtp:

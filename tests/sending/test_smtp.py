@@ -12,6 +12,7 @@ import pytest
 from accounts.errors import NotSent, OutcomeUnknown, SettingsRefused, Unreachable
 from flows.channels.email import Outgoing
 from flows.channels.email.smtp import Smtp, _stuffed, _with_crlf
+from tests.channels.finished import letter
 from tests.sending.post_office import (
     PASSWORD,
     USER,
@@ -21,7 +22,6 @@ from tests.sending.post_office import (
     post_office,
     settings_for,
 )  # fmt: skip
-from tests.sending.test_channels import letter
 
 
 @pytest.fixture(scope="module")

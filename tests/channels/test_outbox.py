@@ -1,99 +1,14 @@
-"""One specification over every e-mail channel: memory, outbox, smtp against a real server."""
+"""What is special about the channels that write nobody: the outbox and memory."""
 
-from collections.abc import Callable, Iterator
-from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
 
 from accounts.errors import NotSent, Unreachable
-from flows.channels.email import EmailChannel, Outgoing
+from flows.channels.email import Outgoing
 from flows.channels.email.memory import Memory
 from flows.channels.email.outbox import Outbox, file_name
-from flows.channels.email.registry import CHANNELS, open_channel
-from flows.channels.email.smtp import Smtp
-from flows.settings import Settings
-from tests.sending.post_office import PostOffice, post_office, settings_for
-
-#: A channel, and what arrived through it: Message-ID -> content.
-Road = tuple[EmailChannel, Callable[[], dict[str, bytes]]]
-
-
-def letter(number: int = 17, subject: str = "Why now", body: str = "Hello Dana,\r\n.\r\n..dots\r\n") -> Outgoing:
-    message_id = f"<tandem.{number}.5d41402abc4b2a76@mail.example>"
-    head = f"From: Ravi <ravi@mail.example>\r\nTo: dana@acme.example\r\nSubject: {subject}\r\n"
-    dated = f"Date: Tue, 24 Nov 2026 10:00:00 +0000\r\nMessage-ID: {message_id}\r\nMIME-Version: 1.0\r\n"
-    content = f"{head}{dated}Content-Type: text/plain; charset=utf-8\r\n\r\n{body}".encode()
-    return Outgoing(message_id, "bounce+17@mail.example", "dana@acme.example", content)
-
-
-@pytest.fixture(params=["memory", "outbox", "smtp", "smtp-lockstep"])
-def road(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Road]:
-    if request.param == "memory":
-        memory = Memory()
-        yield memory, lambda: {message.message_id: message.content for message in memory.sent}
-    elif request.param == "outbox":
-        files = tmp_path / "outbox"
-        yield Outbox(files), lambda: {_id(path.read_bytes()): path.read_bytes() for path in files.glob("*.eml")}
-    else:
-        with post_office(PostOffice(pipelining=request.param == "smtp")) as house:
-            channel = Smtp(settings_for(house), "mail.example")
-            yield channel, lambda: {_id(bytes(got.content)): bytes(got.content) for got in house.letters}
-
-
-def _id(content: bytes) -> str:
-    return str(message_from_bytes(content, policy=policy.default)["message-id"])
-
-
-def test_what_is_sent_arrives_to_the_last_byte(road: Road) -> None:
-    channel, arrived = road
-    with channel:
-        sent = channel.send(letter())
-    assert arrived() == {letter().message_id: letter().content}
-    assert sent.provider == channel.name
-    assert sent.provider_id
-
-
-def test_several_messages_arrive_each_once(road: Road) -> None:
-    channel, arrived = road
-    with channel:
-        for number in range(5):
-            channel.send(letter(number))
-    assert arrived().keys() == {letter(number).message_id for number in range(5)}
-
-
-def test_letters_of_all_alphabets_arrive(road: Road) -> None:
-    channel, arrived = road
-    body = "Grüße aus Köln, 東京\r\n"
-    with channel:
-        channel.send(letter(body=body))
-    assert arrived()[letter().message_id].decode().endswith(body)
-
-
-def test_a_channel_can_be_entered_again(road: Road) -> None:
-    channel, arrived = road
-    for number in range(2):
-        with channel:
-            channel.send(letter(number))
-    assert len(arrived()) == 2
-
-
-def test_a_channel_tells_the_doctor_what_answers(road: Road) -> None:
-    channel, arrived = road
-    assert channel.check().startswith(f"{channel.name}: ")
-    assert arrived() == {}
-
-
-def test_a_channel_says_how_many_messages_it_takes_at_once(road: Road) -> None:
-    assert road[0].lanes >= 1
-
-
-def test_the_registry_opens_the_channel_the_settings_name(tmp_path: Path) -> None:
-    for name in CHANNELS:
-        assert open_channel(Settings(channel=name, home=tmp_path)).name == name  # type: ignore[arg-type]
-
-
-# What is special about the outbox.
+from tests.channels.finished import letter
 
 
 def test_a_message_sent_again_finds_itself_already_there(tmp_path: Path) -> None:
