@@ -153,6 +153,23 @@ def describe(verdict: "Verdict | Mapping[str, Any]") -> str:
     return "\n".join(lines)
 
 
+def sentence(checks: Mapping[str, Any] | None) -> str:
+    """The checks of a stored plan in a sentence or two, with what stopped it later. Names nobody."""
+    if not checks or "word" not in checks:
+        stopped = f" {checks['stopped']}." if checks and "stopped" in checks else ""
+        return f"The gate has not judged it.{stopped}"
+    rows, good = checks["rows"], checks["rows"] - checks["failing"]
+    said = {
+        Word.CERTIFY: f"The gate certified {good} of {rows} messages.",
+        Word.HOLD: f"The gate held its {rows} messages for a person.",
+        Word.REJECT: f"The gate rejected all {rows} messages.",
+    }[Word(checks["word"])]
+    left_out = ", ".join(f"{count} {explain(reason)}" for reason, count in checks["cancelled"].items())
+    parts = [said, *checks["reasons"], f"Left out: {left_out}." if left_out else ""]
+    parts.append(f"Sending was stopped: {checks['stopped']}." if "stopped" in checks else "")
+    return " ".join(part for part in parts if part)
+
+
 def _line(rule: Mapping[str, Any]) -> str:
     if rule["count"] is None:
         return f"| ⚠ | {rule['sentence']} | could not be judged |"

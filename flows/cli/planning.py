@@ -27,19 +27,33 @@ account_key = click.option("--account", default=None, metavar="KEY", help="Only 
 
 
 @click.command()
+@click.argument("number", type=int, required=False, metavar="[NUMBER]")
 @account_key
 @click.option("--all", "everybody", is_flag=True, help=f"Every line; default: all of an account, else {MOST}.")
 @play_key
 @as_of
+@click.option("--csv", "csv_", is_flag=True, help="With a number: as CSV.")
 @as_json
-def plan(account: str | None, everybody: bool, play_key: str, as_of: datetime | None, json_: bool) -> None:
+def plan(
+    number: int | None, account: str | None, everybody: bool, play_key: str, as_of: datetime | None, csv_: bool,
+    json_: bool,
+) -> None:  # fmt: skip
     """Show who gets what and when and why, and who does not and why not.
 
     Any moment can be asked for, past or future; nothing is written. A future moment supposes that nothing happens until
     then, and that nothing is sent.
 
+    With the number of a send plan: who got it, who did not and why, when, and through which provider.
+
     Example: tandem plan --account acme --as-of 2026-12-01T09:00
     """
+    if number is not None:
+        if account or everybody or as_of:
+            raise click.UsageError("a send plan is shown as it is: --account, --all and --as-of are for planning")
+        _show_delivery(number, csv_=csv_, json_=json_)
+        return
+    if csv_:
+        raise click.UsageError("--csv needs the number of a send plan; tandem plan --json tells the whole planning")
     from flows.house import open_house
     from flows.planning import foresee
 
@@ -157,6 +171,22 @@ def _cells(line: "Line") -> tuple[str, ...]:
     else:
         answer = "waits" if said.answer == "wait" else "nothing"
     return who.account_key, who.email, words(who.role), answer, what, words(said.reason or "")
+
+
+def _show_delivery(plan_id: int, *, csv_: bool, json_: bool) -> None:
+    from accounts.ledger.delivery import read_delivery
+    from accounts.ledger.engine import reading
+    from flows.cli.door import house
+    from flows.delivered import as_sheet, facts, text
+
+    with house() as (_, engine), reading(engine) as connection:
+        delivery = read_delivery(connection, plan_id)
+    if json_:
+        show_json(facts(delivery))
+    elif csv_:
+        click.echo(as_sheet(delivery), nl=False)
+    else:
+        click.echo("\n".join(text(delivery)))
 
 
 # --- why --------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ import pytest
 from accounts.audiences import AudienceKey, Kind
 from accounts.errors import NotSent
 from flows.channels.ads import Member
-from flows.channels.ads.file import FileAds, as_text
+from flows.channels.ads.file import FileAds
+from flows.spreadsheet import as_text
 from tests.cast import NOW
 
 DANA = Member(sha256(b"dana@acme.example").hexdigest())

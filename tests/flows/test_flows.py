@@ -73,6 +73,8 @@ def test_a_day_in_flows_reaches_outbox_and_reps_and_shows_no_address(home: Engin
         kind: page(f"{kind}-new-business") for kind in ("track", "signals", "nurture", "verdict", "briefs", "audiences")
     }
     pages["touches"] = page("touches-new-business")
+    pages["plan"] = page("plan-1")
+    assert f"| sent | **{nurtured['sent']}** |" in pages["plan"]
     assert "may leave" in pages["verdict"]
     assert {kind for kind, text in pages.items() if BARE.search(text)} == set()
 

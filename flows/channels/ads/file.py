@@ -14,8 +14,6 @@ Columns, as the platforms documented them when this was written:
 - Meta customer list: one column per identifier, here `email` (facebook.com/business/help/2082575038703844).
 """
 
-import csv
-import io
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +25,7 @@ from pathlib import Path
 from accounts.audiences import AudienceKey, Kind
 from accounts.errors import NotSent
 from flows.channels.ads import Member
+from flows.spreadsheet import write_sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ class FileAds:
             known = ", ".join(f"{platform} {kind}" for platform, kind in SHEETS)
             what = f"there is no file format for {audience.kind} on {audience.platform}"
             raise NotSent(what, permanent=True, where="play.yaml: ads", cure=f"use one of: {known}")
-        text = write_sheet(sheet, members)
+        text = write_sheet(sheet.headers, map(sheet.fill, members))
         path = self.folder / audience.platform / _file_name(action, audience, text, now)
         try:
             _write_whole(path, text)
@@ -85,21 +84,6 @@ class FileAds:
             cure = "free space or mend the folder's rights; the next run tries again"
             raise NotSent(f"cannot write {path.name}: {error.strerror}", permanent=False, cure=cure) from None
         return members
-
-
-def write_sheet(sheet: Sheet, members: Sequence[Member]) -> str:
-    """The CSV text, one member a row, no cell of which a spreadsheet would take for a formula."""
-    text = io.StringIO()
-    rows = csv.DictWriter(text, sheet.headers, restval="")
-    rows.writeheader()
-    rows.writerows({header: as_text(value) for header, value in sheet.fill(member).items()} for member in members)
-    return text.getvalue()
-
-
-def as_text(value: str) -> str:
-    """A cell as text: an apostrophe before what a spreadsheet would calculate, no line ends or control characters."""
-    plain = re.sub(r"[\x00-\x1f\x7f]+", " ", value).strip()
-    return f"'{plain}" if plain[:1] in ("=", "+", "-", "@", "＝", "＋", "－", "＠") else plain
 
 
 def _file_name(action: str, audience: AudienceKey, text: str, now: datetime) -> str:
