@@ -1,0 +1,43 @@
+"""Which mail of ours is this about? Every Message-ID and return path it carries, the surest first."""
+
+import re
+
+from flows.mailbox.reading import Mail, addresses
+
+_MESSAGE_ID = re.compile(r"<[^<>\s@]{1,200}@[^<>\s@]{1,200}>")
+_NAMED = re.compile(r"^[>\s]*(?:X-)?(?:Original-)?Message-ID:\s*(<[^<>\s]{3,400}>)", re.IGNORECASE | re.MULTILINE)
+_DELIVERED = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to", "to")
+MOST = 20
+
+
+def message_ids(mail: Mail) -> tuple[str, ...]:
+    """Message-IDs with angle brackets: of an attached mail, of a copy in the text, then what this mail answers."""
+    found = [id for part in mail.parts if part.attached for id in _ids(part.attached.header("message-id"))]
+    for part in mail.parts:
+        if "essage-i" in part.text or "ESSAGE-I" in part.text:
+            found += _NAMED.findall(part.text)
+    found += [id for value in mail.headers("in-reply-to") for id in _ids(value)]
+    found += [id for value in mail.headers("references") for id in reversed(_ids(value))]
+    return tuple(dict.fromkeys(found))[:MOST]
+
+
+def _ids(value: str) -> list[str]:
+    return _MESSAGE_ID.findall(value)
+
+
+def delivered_to(mail: Mail) -> tuple[str, ...]:
+    """Addresses this mail was delivered to, lower case."""
+    return tuple(dict.fromkeys(to for name in _DELIVERED for value in mail.headers(name) for to in addresses(value)))
+
+
+def returned_to(mail: Mail) -> tuple[str, ...]:
+    """Addresses that may name our mail: where this one was delivered, and the return path of an attached one."""
+    kept = [
+        path
+        for part in mail.parts
+        if part.attached
+        for name in ("return-path", "x-return-path", "from")
+        for value in part.attached.headers(name)
+        for path in addresses(value)
+    ]
+    return tuple(dict.fromkeys((*delivered_to(mail), *kept)))[:MOST]

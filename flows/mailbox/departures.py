@@ -1,0 +1,77 @@
+"""Has somebody left the company, and who is named instead?"""
+
+import re
+from functools import cache
+
+from flows.mailbox.about import delivered_to
+from flows.mailbox.reading import Mail, addresses
+from flows.mailbox.saying import phrases, plain, table
+from flows.mailbox.understood import Departure
+
+#: Letters of a note that are read, and letters behind a cue in which the name must begin.
+_WORDS = 3_000
+_REACH = 220
+_PARTICLES = r"(?:von|van|de|del|de la|der|den|di|da|dos|du|le|la|zu|zur|y|bin|al|el)"
+_NAME = re.compile(rf"[^\W\d_][\w'’.-]*(?:,? (?:{_PARTICLES} )*[^\W\d_a-zß-öø-ÿ][\w'’-]*\.?){{0,3}}")
+
+
+def read_departure(mail: Mail, words: str) -> Departure | None:
+    """Who follows on somebody who has left; None when nobody has. `words` are the mail's own, without quotes."""
+    text = plain(f"{mail.subject} . {words[:_WORDS]}")
+    if phrases("departures", "gone").find(text) < 0 or _is_still_there(text):
+        return None
+    return successor(mail, " ".join(words[:_WORDS].split()))
+
+
+def _is_still_there(text: str) -> bool:
+    """Whether everything that sounds like leaving is something else."""
+    for phrase in phrases("departures", "still_there").whole:
+        text = text.replace(phrase, " ")
+    return phrases("departures", "gone").find(text) < 0
+
+
+def successor(mail: Mail, text: str) -> Departure:
+    """The person named behind "please contact" and its like; empty fields for what is not said."""
+    known = {mail.sender, *delivered_to(mail)}
+    for cue in _contact().finditer(text):
+        behind = text[cue.end() : cue.end() + _REACH]
+        address = next((found for found in addresses(behind) if found not in known), "")
+        name = _name_in(_until_address(behind, address))
+        if address or name:
+            return Departure(name, address or _same_house(text, known))
+    return Departure("", _same_house(text, known))
+
+
+def _same_house(text: str, known: set[str]) -> str:
+    return next((found for line in text.split(" ") if "@" in line for found in addresses(line) if found not in known), "")
+
+
+@cache
+def _contact() -> re.Pattern[str]:
+    cues = sorted(table("departures")["contact"], key=len, reverse=True)
+    return re.compile(r"\b(?:" + "|".join(map(re.escape, cues)) + r")(?!\w)", re.IGNORECASE)
+
+
+def _until_address(behind: str, address: str) -> str:
+    at = behind.lower().find(address) if address else -1
+    return behind[:at] if at >= 0 else re.split(r"[.!?] (?=\S)", behind, maxsplit=1)[0]
+
+
+@cache
+def _words_of(key: str) -> frozenset[str]:
+    return frozenset(table("departures")[key])
+
+
+def _name_in(behind: str) -> str:
+    """The capitalised words at the beginning, courtesies aside."""
+    rest = behind.strip(" :,-–(<\"'")
+    for _ in range(8):
+        word = re.match(r"([^\W\d_][\w'’-]*)\.?[ :,]*", rest)
+        if word is None or word[1].lower() not in _words_of("courtesies"):
+            break
+        rest = rest[word.end() :]
+    found = _NAME.match(rest)
+    if found is None or not found[0][0].isupper():
+        return ""
+    name = found[0].strip(" .,'’-")
+    return "" if name.split()[0].lower().strip(".") in _words_of("no_names") else name[:80]

@@ -1,0 +1,123 @@
+"""The words of a reply alone: without what it quotes, its signature, and what telephones put below."""
+
+import re
+from dataclasses import dataclass
+
+from flows.mailbox.saying import plain, table
+
+#: Letters of a reply that are kept, and lines of a mail that are read.
+MOST_WORDS = 2_000
+MOST_LINES = 800
+_QUOTED = re.compile(r"^\s{0,3}(?:>|\|\s|»)")
+_SIGNATURE = re.compile(r"^(?:--|-- |—|__)$")
+_RULE = re.compile(r"^[\s>]*(?:[-_=*]{2,}\s*)?(.*?)(?:\s*[-_=*]{2,})?\s*$")
+_LONG_RULE = re.compile(r"^\s*_{10,}\s*$")
+#: ``2026-11-22 10:00 GMT+01:00 Dana Example <dana@acme.example>:``
+_DATED = re.compile(r"^\d{4}[-/]\d\d[-/]\d\d\s.{0,120}<[^<>\s]+@[^<>\s]+>\s*:$")
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A text in two."""
+
+    own: str
+    quotes: bool
+
+
+def own_words(text: str) -> str:
+    """What the writer wrote, up to 2,000 letters: above the quote, or below and between it where nothing is above."""
+    return split(text).own
+
+
+def split(text: str) -> Split:
+    """The writer's words, and whether anything was quoted."""
+    lines = text.replace("\r\n", "\n").split("\n", MOST_LINES)[:MOST_LINES]
+    at = next((number for number in range(len(lines)) if _quote_begins(lines, number)), None)
+    above = lines if at is None else lines[:at]
+    written = _unsigned([line for line in above if not _QUOTED.match(line)])
+    if at is not None and not _has_words(written):
+        written = _unsigned(_below(lines, at))
+    own = re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in written)).strip()
+    return Split(own[:MOST_WORDS], at is not None or len(above) > len([line for line in above if not _QUOTED.match(line)]))
+
+
+def _below(lines: list[str], at: int) -> list[str]:
+    """What stands between and below quoted lines; nothing where the program does not mark each of them."""
+    behind = lines[at:]
+    first = next((number for number, line in enumerate(behind) if _QUOTED.match(line)), None)
+    return [] if first is None else [line for line in behind[first:] if not _QUOTED.match(line)]
+
+
+def _has_words(lines: list[str]) -> bool:
+    return any(any(letter.isalnum() for letter in line) for line in lines)
+
+
+def _unsigned(lines: list[str]) -> list[str]:
+    for number, line in enumerate(lines):
+        if _SIGNATURE.match(line) and _has_words(lines[:number]):
+            return lines[:number]
+        if len(line) < 120 and plain(line).startswith(tuple(table("quoting")["footers"])):
+            return lines[:number]
+    return lines
+
+
+def _quote_begins(lines: list[str], at: int) -> bool:
+    line = lines[at]
+    if not line.strip():
+        return False
+    if _LONG_RULE.match(line) or line.lstrip(" *>")[:12].lower().startswith(_header_beginnings()):
+        return _is_header_block(lines, at + 1 if _LONG_RULE.match(line) else at)
+    return _is_rule(line) or _announces(lines, at)
+
+
+def _is_rule(line: str) -> bool:
+    if len(line) > 80 or line.count("-") + line.count("_") + line.count("*") + line.count("=") < 4:
+        return False
+    found = _RULE.match(line)
+    return found is not None and plain(found[1]).strip(" *:-").startswith(tuple(table("quoting")["rules"]))
+
+
+def _header_beginnings() -> tuple[str, ...]:
+    return tuple(table("quoting")["headers"][0])
+
+
+def _is_header_block(lines: list[str], at: int) -> bool:
+    """From, and two more of its kind within the next lines."""
+    ahead = [plain(line[:80]).lstrip("*> ").replace("*", "") for line in lines[at : at + 9] if line.strip()][:7]
+    kinds = [tuple(kind) for kind in table("quoting")["headers"]]
+    return bool(ahead) and ahead[0].startswith(kinds[0]) and _count(ahead, kinds[1:]) >= 2
+
+
+def _count(lines: list[str], kinds: list[tuple[str, ...]]) -> int:
+    return sum(any(line.startswith(kind) for line in lines) for kind in kinds)
+
+
+def _announces(lines: list[str], at: int) -> bool:
+    """"On …, Dana wrote:", on one line or folded to three."""
+    first = plain(lines[at][:300]).lstrip("> *")
+    if _DATED.match(lines[at].strip()):
+        return True
+    joined = ""
+    for line in lines[at : at + 3]:
+        joined = f"{joined} {plain(line[:300])}".strip().lstrip("> ")
+        if joined.endswith(":"):
+            return _is_announcement(first, joined)
+        if not line.strip():
+            return False
+    return False
+
+
+def _is_announcement(first: str, joined: str) -> bool:
+    rules = table("quoting")
+    for rule in rules["announcements"]:
+        holds = rule.get("holds", [])
+        if first.startswith(rule["begins"]) and joined.endswith(tuple(rule["ends"])):
+            if (not holds or any(word in joined for word in holds)) and _has_date(joined):
+                return True
+    signed = "@" in joined or _has_date(joined)
+    ends = joined.endswith(tuple(rules["written"])) or any(word in joined for word in rules["written_inside"])
+    return signed and ends and len(joined) < 300
+
+
+def _has_date(text: str) -> bool:
+    return any(letter.isdigit() for letter in text)

@@ -1,0 +1,125 @@
+"""Which question decides what a mail is: complaint, bounce, departure, absence, another program, a person; in this order.
+
+A program's mail is known by its head, by its subject, or by reading like a note from beginning to end; a mail in which
+somebody answers us is a person's, also when they write that they will be away.
+"""
+
+from datetime import datetime
+
+from flows.mailbox.about import message_ids, returned_to
+from flows.mailbox.absences import Away, read_absence
+from flows.mailbox.bounces import read_bounces
+from flows.mailbox.complaints import read_feedback
+from flows.mailbox.departures import read_departure
+from flows.mailbox.machines import Machine, is_answer, read_machine
+from flows.mailbox.quoting import Split, split
+from flows.mailbox.reading import Mail, read_mail
+from flows.mailbox.saying import line_with, phrases, plain
+from flows.mailbox.understood import Departure, Kind, Understood
+
+#: Letters of a mail in which nothing else than a note is found.
+_NOTE = 900
+
+
+def understand(raw: bytes, received_at: datetime | None = None) -> Understood:
+    """What a mail is and says. Never raises.
+
+    raw: the mail as the server keeps it, RFC 5322. received_at: when it came, for notes without a readable Date.
+    """
+    mail = read_mail(raw)
+    return (
+        _complaint(mail)
+        or _given_back(mail)
+        or _written(mail, received_at)
+    )
+
+
+def _complaint(mail: Mail) -> Understood | None:
+    feedback = read_feedback(mail)
+    if feedback is None:
+        return None
+    kind = Kind.COMPLAINT if feedback.complaint else Kind.AUTO_REPLY
+    return _understood(mail, kind, feedback.evidence, 0.98, complaint=feedback.complaint)
+
+
+def _given_back(mail: Mail) -> Understood | None:
+    given = read_bounces(mail)
+    if given is None:
+        return None
+    return _understood(mail, given.kind, given.evidence[:200], given.confidence, bounces=given.bounces)
+
+
+def _written(mail: Mail, received_at: datetime | None) -> Understood:
+    """Written by a person or by their program."""
+    said = split(mail.text)
+    machine = read_machine(mail)
+    departure = read_departure(mail, said.own)
+    away = read_absence(mail, said.own, received_at)
+    kind, evidence, confidence = _who_wrote(mail, said, machine, departure, away)
+    words = said.own if kind is Kind.REPLY else ""
+    return _understood(
+        mail, kind, evidence, confidence, words=words, departure=departure,
+        back_at=None if kind is Kind.LEFT_COMPANY else away.back_at,
+    )  # fmt: skip
+
+
+Judged = tuple[Kind, str, float]
+
+
+def _who_wrote(mail: Mail, said: Split, machine: Machine, departure: Departure | None, away: Away) -> Judged:
+    if machine.certain or machine.subject:
+        return _by_machine(mail, said, machine, departure, away)
+    if machine.bulk:
+        return Kind.UNKNOWN, f"{machine.bulk}: {mail.header(machine.bulk)}"[:200], 0.8
+    if machine.weak and not _is_conversation(mail, said):
+        return _by_machine(mail, said, machine, departure, away)
+    if _reads_like_a_note(mail, said, departure, away):
+        kind = Kind.LEFT_COMPANY if departure else Kind.OUT_OF_OFFICE
+        return kind, _line(said.own, kind), 0.7
+    if phrases("machines", "challenges.phrases").find(plain(said.own[:1_500])) >= 0 and not _is_conversation(mail, said):
+        return Kind.CHALLENGE, line_with(said.own, phrases("machines", "challenges.phrases")), 0.6
+    if not said.own.strip():
+        return Kind.UNKNOWN, mail.subject[:200], 0.5
+    return Kind.REPLY, line_with(said.own, phrases("machines", "receipts.phrases")), _sureness(mail, said)
+
+
+def _sureness(mail: Mail, said: Split) -> float:
+    return 0.95 if is_answer(mail) and said.quotes else 0.85 if is_answer(mail) else 0.7
+
+
+def _by_machine(mail: Mail, said: Split, machine: Machine, departure: Departure | None, away: Away) -> Judged:
+    text = plain(f"{mail.subject} {said.own[:1_500]}")
+    sure = 0.95 if machine.certain else 0.85
+    if departure is not None:
+        return Kind.LEFT_COMPANY, _line(said.own, Kind.LEFT_COMPANY), sure
+    if away.says_so:
+        return Kind.OUT_OF_OFFICE, _line(said.own or mail.subject, Kind.OUT_OF_OFFICE), sure
+    if phrases("machines", "challenges.phrases").find(text) >= 0:
+        return Kind.CHALLENGE, line_with(said.own, phrases("machines", "challenges.phrases")), 0.8
+    if machine.bulk and not machine.subject:
+        return Kind.UNKNOWN, machine.evidence, 0.8
+    return Kind.AUTO_REPLY, machine.evidence, sure
+
+
+def _line(words: str, kind: Kind) -> str:
+    if kind is Kind.LEFT_COMPANY:
+        return line_with(words, phrases("departures", "gone"))
+    return line_with(words, phrases("absences", "away"))
+
+
+def _is_conversation(mail: Mail, said: Split) -> bool:
+    """Somebody answers us: with a quote, or in a mail that names ours, or with a question."""
+    return said.quotes or is_answer(mail) or "?" in said.own
+
+
+def _reads_like_a_note(mail: Mail, said: Split, departure: Departure | None, away: Away) -> bool:
+    """Without any sign in its head: short, formal, says that somebody is away or gone, and asks nothing."""
+    if said.quotes or "?" in said.own or len(said.own) > _NOTE:
+        return False
+    return (away.says_so and away.formulas) or (departure is not None and not is_answer(mail))
+
+
+def _understood(mail: Mail, kind: Kind, evidence: str, confidence: float, **more: object) -> Understood:
+    return Understood(
+        kind, evidence, confidence, about=message_ids(mail), returned_to=returned_to(mail), sender=mail.sender, **more  # type: ignore[arg-type]
+    )
