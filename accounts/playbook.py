@@ -143,6 +143,8 @@ class Approvals(_Frozen):
     first_touch: Literal["rep", "none"] = "none"
     #: Tiers the approval is asked for; empty means all of them.
     tiers: tuple[str, ...] = ()
+    #: A send plan with more messages than this waits for a person, whatever earlier ones held. None: any number goes.
+    most_per_plan: int | None = Field(None, ge=1)
 
 
 class ContactRule(_Frozen):

@@ -42,6 +42,8 @@ class Rule:
 class Limits:
     """From when on a plan as a whole looks odd enough to ask a person."""
 
+    #: Messages a plan may hold without asking, whatever earlier ones held; None: any number. The play says it.
+    most: int | None = None
     #: A plan this many times as large as the usual one (median of the last ten), and at least `small`.
     growth: float = 3.0
     #: Plans and groups below this size are never odd.
@@ -120,21 +122,27 @@ def plan_rules(limits: Limits, history: History) -> tuple[Rule, ...]:
             About.PLAN,
         )
     ]  # fmt: skip
+    if limits.most is not None:
+        sentence = f"The plan has no more messages than may leave without a person's word: {limits.most} at most."
+        rules.append(Rule("size_needs_no_word", sentence, _larger_than(limits.most), About.PLAN))
     if len(history.sizes) >= limits.least_history:
         usual = median(history.sizes)
         most = max(int(usual * limits.growth), limits.small)
         sentence = f"The plan is not much larger than usual: at most {most}, usually {usual:g}."
-        too_large = f"SELECT plan_size FROM {{batch}} GROUP BY plan_size HAVING count(*) > {most}"
         shifted = (
             f"SELECT stage FROM {{batch}} WHERE plan_size >= {limits.small} GROUP BY stage, plan_size, usual_share "
             f"HAVING count(*) * 1.0 / plan_size - usual_share > {limits.mix}"
         )
         mixed = f"No stage takes {limits.mix:.0%} more of the plan than it usually does."
         rules += [
-            Rule("size_is_like_before", sentence, too_large, About.PLAN),
+            Rule("size_is_like_before", sentence, _larger_than(most), About.PLAN),
             Rule("mix_is_like_before", mixed, shifted, About.PLAN),
         ]
     return tuple(rules)
+
+
+def _larger_than(most: int) -> str:
+    return f"SELECT plan_size FROM {{batch}} GROUP BY plan_size HAVING count(*) > {most}"
 
 
 def suite(limits: Limits, history: History) -> tuple[Rule, ...]:

@@ -9,7 +9,7 @@ else goes wrong in its many layers means that nothing leaves.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -94,7 +94,7 @@ def judge(
     approved: a person said yes, so rules about the plan as a whole are reported and no longer hold it; rows that fail
     still must not leave. Raises NotFound for a plan nobody made; nothing else, whatever the judging runs into.
     """
-    limits = limits or Limits()
+    limits = replace(limits or Limits(), most=play.approvals.most_per_plan)
     engine = open_ledger(database_url)
     try:
         with reading(engine) as connection:

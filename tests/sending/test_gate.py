@@ -14,7 +14,7 @@ from accounts.errors import NotFound
 from accounts.identity import domain_hash, email_hash
 from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Activity, Decision, Hold, SendPlan, Stakeholder, Suppression, Touch, Veto
-from accounts.playbook import Caps
+from accounts.playbook import Approvals, Caps
 from accounts.touch_states import Refusal
 from accounts.vocabulary import Reason, TouchState
 from expectations import gate, snapshot
@@ -240,6 +240,21 @@ def test_a_plan_much_larger_or_other_than_usual_waits_for_a_person(world: World)
     assert {one.rule for one in verdict.findings if not one.kept} == {"size_is_like_before", "mix_is_like_before"}
     assert verdict.reasons[0] == "The plan is not much larger than usual: at most 4, usually 2."
     assert judge(world, plan_id, limits=Limits(small=50)).word is Word.CERTIFY, "small plans are never odd"
+
+
+@pytest.mark.parametrize(("most", "word"), [(None, Word.CERTIFY), (3, Word.CERTIFY), (2, Word.HOLD)])
+def test_a_plan_above_the_plays_maximum_waits_for_a_person(world: World, most: int | None, word: Word) -> None:
+    """Whatever earlier plans held: three are due here."""
+    decide(world)
+    plan_id = freeze(world)
+    play = open_play(approvals=Approvals(most_per_plan=most))
+    verdict = judge(world, plan_id, play=play)
+    assert verdict.word is word
+    if word is Word.HOLD:
+        assert verdict.reasons == (
+            "The plan has no more messages than may leave without a person's word: 2 at most.",
+        )  # fmt: skip
+        assert judge(world, plan_id, play=play, approved=True).word is Word.CERTIFY
 
 
 def test_without_history_nothing_is_compared() -> None:
