@@ -10,7 +10,7 @@ from email.header import decode_header, make_header
 from email.message import EmailMessage
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from accounts.errors import InputRefused
@@ -151,6 +151,52 @@ def test_any_name_reads_back_exactly(sender: str, recipient: str) -> None:
     assert [address.addr_spec for address in message["To"].addresses] == ["dana@acme.example"]
 
 
+#: How six scripts write: letters, marks that belong to the letter before, and what stands between words.
+SCRIPTS = {
+    "Latin": "abczäöüßøåéñçłśžğıİŒ", "Cyrillic": "абвгдежзийъыэюяЁЇ", "Greek": "αβγδεζηθάέώςΑΩ",
+    "Arabic": "ابتثجحخدذرزسشصضطظعغ\u064b\u0651", "Devanagari": "कखगघचछजझटठ\u093f\u0940\u094d",
+    "Han": "大夫之道商談價格漢字仮名한글",
+}  # fmt: skip
+in_six_scripts = st.sampled_from(sorted(SCRIPTS)).flatmap(
+    lambda script: st.lists(st.text(SCRIPTS[script] + "-.'’1", min_size=1, max_size=40), min_size=1, max_size=12)
+).map(" ".join)  # fmt: skip
+
+
+@settings(max_examples=50)
+@given(in_six_scripts, in_six_scripts, in_six_scripts)
+@example("Ünïcode " * 60, "Αλέξανδρος " * 30, "大" * 300)
+def test_six_scripts_survive_being_read_written_and_read_again(subject: str, sender: str, recipient: str) -> None:
+    envelope = replace(
+        ENVELOPE, sender=Mailbox(sender, "ravi@mail.example"), recipient=Mailbox(recipient, "dana@acme.example")
+    )
+    raw = compose(envelope, Said(subject=subject))
+    once = email.message_from_bytes(raw, policy=email.policy.SMTP)
+    again = email.message_from_bytes(once.as_bytes(), policy=email.policy.SMTP)
+    assert read(raw)["Subject"] == once["Subject"] == again["Subject"] == subject
+    assert [names_in(raw, name) for name in ("From", "To")] == [as_one_line(sender), as_one_line(recipient)]
+    assert all(len(line) <= 78 for line in raw.partition(b"\r\n\r\n")[0].split(b"\r\n")), "folded as recommended"
+
+
+@given(st.text("abc XYZ-ä", max_size=40), st.integers(60, 3000), st.sampled_from("xö"))
+def test_no_word_is_too_long_for_a_line(before: str, length: int, letter: str) -> None:
+    long = f"{before} {letter * length}"
+    envelope = replace(
+        ENVELOPE, sender=Mailbox(long, "ravi@mail.example"), recipient=Mailbox(long, "dana@acme.example"),
+        headers=(("X-More", long),),
+    )  # fmt: skip
+    raw = compose(envelope, Said(subject=long))
+    message = read(raw)  # which allows 998 octets a line
+    assert message["Subject"] == message["X-More"] == long
+    assert [names_in(raw, name) for name in ("From", "To")] == [as_one_line(long)] * 2
+
+
+@pytest.mark.parametrize("field", ["message_id", "unsubscribe_url"])
+def test_what_can_be_neither_folded_nor_encoded_is_refused_before_a_line_is_too_long(field: str) -> None:
+    compose(replace(ENVELOPE, **{field: "x" * 900}))
+    with pytest.raises(InputRefused):
+        compose(replace(ENVELOPE, **{field: "x" * 901}))
+
+
 @given(local, local.map(lambda text: text.strip("-")[:60]))
 @example("a" * 64, "b" * 60)
 def test_any_plain_address_reads_back_exactly(before: str, more: str) -> None:
@@ -234,6 +280,19 @@ def test_no_name_writes_a_header_of_its_own(name: str) -> None:
     message = read(raw)
     assert len(message.keys()) == 10
     assert names_in(raw, "From") == as_one_line(name)
+
+
+@given(nasty, st.sampled_from(["\r", "\n", "\0", "\r\n", "\r\n "]), nasty)
+def test_a_break_anywhere_in_a_subject_name_or_header_is_refused(before: str, break_: str, after: str) -> None:
+    value = before + break_ + after
+    for envelope, said in (
+        (ENVELOPE, Said(subject=value)),
+        (replace(ENVELOPE, recipient=Mailbox(value, "dana@acme.example")), Said()),
+        (replace(ENVELOPE, headers=(("X-More", value),)), Said()),
+    ):
+        with pytest.raises(InputRefused) as caught:
+            compose(envelope, said)
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("break_", ["\n", "\r", "\r\n", "\0", "\x0b", "\x85", "\u2028"])

@@ -165,6 +165,28 @@ def test_composing_again_gives_the_same_bytes(world: World, room: Mailroom, sett
     assert first == compose_touch(again, recipient(world, id), NOW).raw
 
 
+def test_nurture_mail_is_a_persons_mail_with_a_way_out_and_says_nothing_of_lists_or_machines(
+    world: World, room: Mailroom
+) -> None:
+    """Answers are read by a person, so nothing asks programs not to answer; see docs/deliverability.md."""
+    id = touch(world, "alice", "acme", WHY_NOW, room)
+    message = read(compose_touch(room, recipient(world, id), NOW))
+    assert message.keys() == [
+        "From", "To", "Reply-To", "Subject", "Date", "Message-ID", "List-Unsubscribe", "List-Unsubscribe-Post",
+        "Feedback-ID", "MIME-Version", "Content-Type",
+    ]  # fmt: skip
+
+
+def test_complaints_add_up_by_content_play_and_kind_and_never_by_person(world: World, room: Mailroom) -> None:
+    first = compose_touch(room, recipient(world, touch(world, "alice", "acme", WHY_NOW, room)), NOW)
+    second = compose_touch(room, recipient(world, touch(world, "gina", "globex", WHY_NOW, room)), NOW)
+    assert read(first)["Feedback-ID"] == f"discovery.why-now:{PLAY}:nurture_mail:tandem_abm"
+    assert read(first)["Feedback-ID"] == read(second)["Feedback-ID"]
+    parts = read(first)["Feedback-ID"].split(":")
+    assert len(set(parts)) == 4, "Google adds up each part by itself"
+    assert 5 <= len(parts[-1]) <= 15
+
+
 def test_a_bounce_comes_back_to_an_address_that_names_the_touch_and_nobody(world: World, room: Mailroom) -> None:
     id = touch(world, "alice", "acme", WHY_NOW, room)
     address = compose_touch(room, recipient(world, id), NOW).envelope.return_path
