@@ -16,6 +16,8 @@ _DIGITS = re.compile(r"(?<![\w.@:-])([45][0-7]\d)(?=[ -](?![\d,]))(?!-\d+-\d)")
 
 #: Words that outrank codes.
 _OUTRANKING = (Cause.PERSON_LEFT, Cause.ADDRESS_MOVED, Cause.MAILBOX_FULL)
+#: Codes that say more once a mail has come back than while it is being sent: "has moved, and where to is not said".
+_AFTERWARDS = {"1.6": Cause.ADDRESS_MOVED}
 _IN_ORDER = tuple(Cause(name) for name in table("bounces"))
 _NAMES = frozenset(cause.value for cause in Cause)
 
@@ -43,21 +45,28 @@ def phrases_of(cause: Cause) -> Phrases:
 
 def cause_of(enhanced: str | None, digits: int | None, diagnostic: str, around: Iterable[str] = ()) -> Cause:
     """The cause, from the codes, the server's own words, and the words around them, nearest first."""
-    own = plain(diagnostic)
+    own = _spelled_out(diagnostic)
     detail = enhanced.partition(".")[2] if enhanced else ""
     certain = None if detail in VAGUE else _by_code(detail)
     return (
         said_in(own, _OUTRANKING)
         or certain
         or said_in(own)
-        or next(filter(None, (said_in(plain(text)) for text in around)), None)
+        or next(filter(None, (said_in(_spelled_out(text)) for text in around)), None)
         or _by_code(detail)
         or _by_digits(digits, diagnostic, enhanced)
         or Cause.UNKNOWN
     )
 
 
+def _spelled_out(words: str) -> str:
+    """``BAD_RECIPIENT`` as words."""
+    return plain(words.replace("_", " "))
+
+
 def _by_code(detail: str) -> Cause | None:
+    if detail in _AFTERWARDS:
+        return _AFTERWARDS[detail]
     refusal = BY_ENHANCED.get(detail)
     return Cause(refusal.value) if refusal else None
 

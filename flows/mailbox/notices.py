@@ -3,8 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from flows.mailbox.about import delivered_to
-from flows.mailbox.reading import Mail, addresses
+from flows.mailbox.reading import COPIES, Mail, addresses
 from flows.mailbox.saying import phrases, plain
 
 _LOCAL_PART = re.compile(r"[a-z_.-]+")
@@ -12,7 +11,10 @@ _LOCAL_PART = re.compile(r"[a-z_.-]+")
 MOST_LINES = 150
 #: Lines below a recipient that are about this recipient.
 NEAR = 6
-_HEADER_LINE = re.compile(r"(?:received|return-path|message-id|mime-version|dkim-signature|from|subject|to|date):", re.I)
+#: What a server tells of our mail before it tells what became of it; who is named there has not failed.
+_HEADER_LINE = re.compile(
+    r"(?:message-id|from|subject|to|cc|date|sent|von|an|betreff|gesendet|de|a|objet|para|asunto|enviado) ?:", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +26,15 @@ class Marks:
     subject: bool
     opening: bool
     names_failed: bool
+    #: It says of itself that it is a report, though there may be no fields in it.
+    report: bool
+    returns_copy: bool
 
     @property
     def are_enough(self) -> bool:
         """Who wrote it, together with what it says; what it says twice will do where no person's subject is quoted."""
-        who = self.sender or self.null_path or self.names_failed
-        return self.names_failed or (who and (self.subject or self.opening)) or (self.subject and self.opening)
+        said = self.subject + self.opening + self.returns_copy
+        return self.names_failed or said >= 2 or (said >= 1 and (self.sender or self.null_path or self.report))
 
 
 def marks(mail: Mail) -> Marks:
@@ -45,6 +50,8 @@ def marks(mail: Mail) -> Marks:
         and phrases("notices", "subjects").find(subject) >= 0,
         opening=phrases("notices", "openings").find(plain(own_words(mail)[:3_000])) >= 0,
         names_failed="x-failed-recipients" in mail.names,
+        report=mail.report_type == "delivery-status",
+        returns_copy=any(part.kind in COPIES for part in mail.parts),
     )
 
 
@@ -52,15 +59,12 @@ def own_words(mail: Mail) -> str:
     """The notice without the copy of our mail in it."""
     lines = mail.text.split("\n", MOST_LINES)[:MOST_LINES]
     kept: list[str] = []
-    headers = 0
     for line in lines:
         bare = plain(line[:200])
         if len("".join(kept).strip()) > 40 and phrases("notices", "copies").find(bare) >= 0:
             break
-        headers = headers + 1 if _HEADER_LINE.match(bare) else 0
-        if headers == 3:  # three header lines in a row: the copy has begun without a word
-            break
-        kept.append(line)
+        if not _HEADER_LINE.match(bare):
+            kept.append(line)
     return "\n".join(kept)
 
 
@@ -69,11 +73,11 @@ def failed_in(mail: Mail, words: str) -> list[str]:
     named = [address for value in mail.headers("x-failed-recipients") for address in addresses(value)]
     if named:
         return list(dict.fromkeys(named))
-    ours = {*delivered_to(mail), mail.sender}
+    ours = {mail.sender, *(to for name in ("to", "delivered-to") for value in mail.headers(name) for to in addresses(value))}
     attached = [part.attached for part in mail.parts if part.attached]
     wrote_to = [address for copy in attached for address in addresses(copy.header("to"))]
     ours |= {address for copy in attached for address in addresses(copy.header("from"))}
-    found = [address for line in words.split("\n") if "@" in line for address in addresses(line)]
+    found = [address.removeprefix("smtp=") for line in words.split("\n") for address in addresses(line)]
     foreign = [address for address in dict.fromkeys(found) if address not in ours and not _is_server(address)]
     both = [address for address in foreign if address in wrote_to]
     return (both or foreign or wrote_to)[:1]

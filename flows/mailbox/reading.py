@@ -21,6 +21,8 @@ MOST_PARTS = 100
 #: Letters of a part, and of a header, that are read.
 MOST_TEXT = 40_000
 MOST_HEADER = 4_000
+#: Parts that are another mail, or its head.
+COPIES = frozenset({"message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers"})
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Part:
     @cached_property
     def attached(self) -> "Mail | None":
         """The mail that is attached here, or whose headers are; None for any other part."""
-        if self.kind not in ("message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers"):
+        if self.kind not in COPIES:
             return None
         payload = self._source.get_payload()
         inner = payload[0] if isinstance(payload, list) and payload else None

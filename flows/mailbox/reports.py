@@ -62,10 +62,11 @@ def untyped(value: str) -> str:
 
 
 def _fate(block: Fields) -> Fate:
+    status, _, comment = block.get("status", "").partition(" ")
     return Fate(
         block.get("action", "").partition(" ")[0].strip("()").lower(),
-        block.get("status", ""),
-        untyped(block.get("diagnostic-code", "")),
+        status,
+        untyped(block.get("diagnostic-code", "")) or comment.strip("()"),
         address_in(block.get("original-recipient", "")),
         address_in(block.get("final-recipient", "")),
     )

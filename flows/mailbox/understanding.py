@@ -29,6 +29,7 @@ def understand(raw: bytes, received_at: datetime | None = None) -> Understood:
     mail = read_mail(raw)
     return (
         _complaint(mail)
+        or _challenge(mail)
         or _given_back(mail)
         or _written(mail, received_at)
     )
@@ -40,6 +41,14 @@ def _complaint(mail: Mail) -> Understood | None:
         return None
     kind = Kind.COMPLAINT if feedback.complaint else Kind.AUTO_REPLY
     return _understood(mail, kind, feedback.evidence, 0.98, complaint=feedback.complaint)
+
+
+def _challenge(mail: Mail) -> Understood | None:
+    certain = phrases("machines", "challenges.certain")
+    words = mail.text[:_NOTE]
+    if certain.find(plain(words)) < 0 or split(words).quotes:
+        return None
+    return _understood(mail, Kind.CHALLENGE, line_with(words, certain), 0.9)
 
 
 def _given_back(mail: Mail) -> Understood | None:
@@ -69,8 +78,8 @@ Judged = tuple[Kind, str, float]
 def _who_wrote(mail: Mail, said: Split, machine: Machine, departure: Departure | None, away: Away) -> Judged:
     if machine.certain or machine.subject:
         return _by_machine(mail, said, machine, departure, away)
-    if machine.bulk:
-        return Kind.UNKNOWN, f"{machine.bulk}: {mail.header(machine.bulk)}"[:200], 0.8
+    if machine.bulk or _is_advertising(mail, said):
+        return Kind.UNKNOWN, _bulk_line(mail, machine, said), 0.8
     if machine.weak and not _is_conversation(mail, said):
         return _by_machine(mail, said, machine, departure, away)
     if _reads_like_a_note(mail, said, departure, away):
@@ -83,8 +92,23 @@ def _who_wrote(mail: Mail, said: Split, machine: Machine, departure: Departure |
     return Kind.REPLY, line_with(said.own, phrases("machines", "receipts.phrases")), _sureness(mail, said)
 
 
+def _is_advertising(mail: Mail, said: Split) -> bool:
+    """Offers a way out, and answers nobody."""
+    if said.quotes or is_answer(mail):
+        return False
+    return phrases("machines", "ways_out").find(plain(mail.text[-4_000:])) >= 0
+
+
+def _bulk_line(mail: Mail, machine: Machine, said: Split) -> str:
+    if machine.bulk:
+        return f"{machine.bulk}: {mail.header(machine.bulk)}"[:200]
+    return line_with(mail.text, phrases("machines", "ways_out"))
+
+
 def _sureness(mail: Mail, said: Split) -> float:
-    return 0.95 if is_answer(mail) and said.quotes else 0.85 if is_answer(mail) else 0.7
+    """Whoever neither says "Re:" nor quotes may be writing out of the blue."""
+    signs = is_answer(mail) + said.quotes + plain(mail.subject).startswith("re:")
+    return (0.5, 0.75, 0.9, 0.95)[signs]
 
 
 def _by_machine(mail: Mail, said: Split, machine: Machine, departure: Departure | None, away: Away) -> Judged:
