@@ -39,8 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     order = Order(range(start, start + number), lanes, asked.database, asked.sabotage, keep, asked.sabotage is not None)
     print(f"chaos: {number} histories, seeds {start} to {start + number - 1}, {lanes} lanes", flush=True)
     began = time.monotonic()
-    warm_up()
-    judged = [_tell(one, asked.quiet) for one in _played(order)]
+    with sabotaged(order.sabotage):
+        warm_up()
+        judged = [_tell(one, asked.quiet) for one in _played(order)]
     _sum_up(judged, time.monotonic() - began)
     guilty = [one for one in judged if one.guilty]
     if order.sabotage:
@@ -78,7 +79,7 @@ def _played(order: Order) -> Iterator[Judged]:
 
 
 def _lane(order: Order, number: int, results: Any) -> None:
-    with sabotaged(order.sabotage) as break_ledger, lane(order.keep, break_ledger) as mine:
+    with lane(order.keep) as mine:
         if number == 0:
             print(f"chaos: the disk that gets full is {mine.disk.kind}")
         seeds = order.seeds[number :: order.lanes]

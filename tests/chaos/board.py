@@ -9,7 +9,7 @@ import signal
 
 #: Most workers at once.
 SLOTS = 3
-_LETTERS, _OFFICE, _POSTMASTER, _WORKERS = 0, 1, 2, 3
+_LETTERS, _OFFICE, _POSTMASTER, _LINES, _WORKERS = 0, 1, 2, 3, 4
 
 
 class Board:
@@ -20,7 +20,7 @@ class Board:
 
     def clear(self) -> None:
         """For the next history; PostgreSQL stays."""
-        for cell in (_LETTERS, _OFFICE, *range(_WORKERS, _WORKERS + SLOTS)):
+        for cell in (_LETTERS, _OFFICE, _LINES, *range(_WORKERS, _WORKERS + SLOTS)):
             self._cells[cell] = 0
 
     @property
@@ -32,6 +32,15 @@ class Board:
         """The number of the letter that begins; the first is 1. For the post office, under its own lock."""
         self._cells[_LETTERS] += 1
         return self._cells[_LETTERS]
+
+    @property
+    def lines(self) -> int:
+        """Connections that are open at the post office."""
+        return self._cells[_LINES]
+
+    @lines.setter
+    def lines(self, number: int) -> None:
+        self._cells[_LINES] = number
 
     @property
     def office(self) -> int:

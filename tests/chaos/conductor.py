@@ -138,7 +138,7 @@ class Conductor:
             code = exit_of(slot.pid)
             if code is not None:
                 self._board.place(number, 0)
-                self._record.write("worker", slot=number, code=code, connections=slot.run.connections)
+                self._record.write("worker", slot=number, pid=slot.pid, code=code, connections=slot.run.connections)
                 slot.pid, slot.run = 0, None
         elif slot.runs and now >= slot.not_before:
             run = slot.runs.pop(0)
@@ -183,9 +183,8 @@ class Conductor:
         """What was killed is started again, when its time has come."""
         now = time.monotonic() - self._began
         if self._office and (code := exit_of(self._office)) is not None:
-            self._board.office = self._office = 0
-            lines = sum(slot.run.connections for slot in self._slots if slot.run is not None)
-            self._record.write("office", code=code, connections=lines)
+            self._record.write("office", code=code, connections=self._board.lines)
+            self._board.office = self._office = self._board.lines = 0
         if not self._office and now >= self._office_opens_at:
             self._open_office()
         if now >= self._postgres_returns_at:
@@ -207,7 +206,7 @@ class Conductor:
         if self._office:
             self._board.kill_office()
             wait_for(self._office, 5)
-        self._board.office = self._office = 0
+        self._board.office = self._office = self._board.lines = 0
 
     # Afterwards.
 

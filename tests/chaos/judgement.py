@@ -22,7 +22,7 @@ from accounts.vocabulary import TouchState
 from flows.settings import Settings
 from flows.tokens import touch_of
 from tests.chaos.conductor import Files
-from tests.chaos.history import History, No
+from tests.chaos.history import History, No, Strike
 from tests.chaos.post import Deed, Moment
 from tests.chaos.records import read
 from tests.chaos.world import CONTENT, account_key, address
@@ -127,16 +127,19 @@ class Evidence:
 
     @cached_property
     def cut(self) -> int:
-        """How many connections were cut at most: all of a worker that was killed or interrupted, all to a post office
-        that was killed, and each one it dropped when the message had come whole."""
-        killed = sum(event["connections"] for event in self.events("worker") if event["code"] < 0)
-        interrupted = sum(event["error"] == "KeyboardInterrupt" for event in self.workers if event["what"] == "trouble")
-        offices = sum(event["connections"] for event in self.events("office"))
-        dropped = sum(
-            event["what"] == "incident" and event["deed"] == Deed.DROP and event["moment"] in (Moment.DOT, Moment.KEPT)
-            for event in self.office
-        )
-        return killed + 3 * interrupted + offices + dropped
+        """How many connections were cut while a letter may have been on them: all of a worker that was killed or
+        interrupted after a claim, those open at a post office that was killed, those it dropped at or after a dot. A
+        full disk takes what cannot be written down any more: as much as a kill does."""
+        claimed = {event["pid"] for event in self.workers if event["what"] == "claimed" and event["touches"]}
+        killed = [one for one in self.events("worker") if one["code"] < 0 and one["pid"] in claimed]
+        full = any(one["deed"] == Strike.FILL_DISK for one in self.events("strike"))
+        troubled = [one for one in self.workers if one["what"] == "trouble" and one["pid"] in claimed]
+        ended = [one for one in troubled if full or one["error"] == "KeyboardInterrupt"]
+        dropped = [
+            one for one in self.office
+            if one["what"] == "incident" and one["deed"] == Deed.DROP and one["moment"] in (Moment.DOT, Moment.KEPT)
+        ]  # fmt: skip
+        return len(dropped) + sum(one["connections"] for one in (*killed, *ended, *self.events("office")))
 
 
 def judge(evidence: Evidence) -> list[str]:

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,9 +50,8 @@ def warm_up() -> None:
 
 
 @contextmanager
-def lane(keep: Path, break_ledger: Callable[[str], None]) -> Iterator["Lane"]:
-    """Open while the block runs. keep: where records of guilty histories go. break_ledger: what is done to each fresh
-    ledger; see sabotage.py."""
+def lane(keep: Path) -> Iterator["Lane"]:
+    """Open while the block runs. keep: where records of guilty histories go."""
     base = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 -- not to wait for a disk, nothing secret
     folder = Path(tempfile.mkdtemp(prefix="tandem-chaos-", dir=base))
     folder.chmod(0o755)
@@ -60,15 +59,13 @@ def lane(keep: Path, break_ledger: Callable[[str], None]) -> Iterator["Lane"]:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         disk = Disk(folder / "disk")
         stack.callback(disk.umount)
-        yield Lane(folder, disk, stack, keep, break_ledger)
+        yield Lane(folder, disk, stack, keep)
 
 
 class Lane:
-    def __init__(
-        self, folder: Path, disk: Disk, stack: ExitStack, keep: Path, break_ledger: Callable[[str], None]
-    ) -> None:
+    def __init__(self, folder: Path, disk: Disk, stack: ExitStack, keep: Path) -> None:
         self.disk = disk
-        self._folder, self._stack, self._keep, self._break_ledger = folder, stack, keep, break_ledger
+        self._folder, self._stack, self._keep = folder, stack, keep
         self._board = Board()
         self._houses: dict[Database, databases.Database] = {}
 
@@ -85,7 +82,6 @@ class Lane:
         home.mkdir()
         self._board.clear()
         url = house.fresh(name, home)
-        self._break_ledger(url)
         try:
             return self._judge(history, Conductor(history, house, self.disk, self._board, files, url, home), files, url)
         finally:

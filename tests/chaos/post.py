@@ -95,12 +95,16 @@ class _Office:
 
     def serve(self, line: socket.socket) -> None:
         reading = line.makefile("rb")
+        with self._counting:
+            self._board.lines += 1
         try:
             line.sendall(b"220 post.example ESMTP\r\n")
             self._talk(line, reading)
         except (HungUp, OSError):
             pass
         finally:
+            with self._counting:
+                self._board.lines -= 1
             reading.close()
             line.close()
 

@@ -52,8 +52,10 @@ def work(errand: Errand, board: Board, record: Record) -> None:
                 _nurture(engine, errand, record)
                 return
             except (DBAPIError, TandemError, OSError, KeyboardInterrupt) as error:
-                record.write("trouble", slot=errand.slot, error=type(error).__name__, said=str(error)[:200],
-                             last=attempt == errand.run.retries)  # fmt: skip
+                record.write(
+                    "trouble", pid=os.getpid(), error=type(error).__name__, said=str(error)[:200],
+                    connections=errand.run.connections, last=attempt == errand.run.retries,
+                )  # fmt: skip
             except Exception as error:
                 record.write("mistake", slot=errand.slot, error=type(error).__name__, said=str(error)[:300])
                 raise
@@ -61,7 +63,7 @@ def work(errand: Errand, board: Board, record: Record) -> None:
 
 def _nurture(engine: Engine, errand: Errand, record: Record) -> None:
     house = settings(errand.home, errand.url, errand.port, errand.run.connections)
-    done = nurturing.nurture(engine, house, play(), errand.now, limits=LOOSE)
+    done = nurturing.nurture(engine, house, play(), errand.now, limits=LOOSE, live=True)
     record.write("done", slot=errand.slot, sent=done.sent, unknown=done.unknown, later=done.later,
                  stopped=[one[:200] for one in done.stopped])  # fmt: skip
 
