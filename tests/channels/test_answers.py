@@ -140,12 +140,14 @@ def test_an_error_about_a_whole_call_means_the_same_for_each_message_of_it(road:
 
 
 @over_http
-@pytest.mark.parametrize("status", [302, 307, 308, 404, 405, 418, 451, 501, 507, 520, 524, 599])
-def test_answers_that_nobody_documents_are_never_taken_for_a_success(road: Road, status: int) -> None:
-    says(road, Said(status, b"<html>?</html>", {"Location": "/elsewhere"} if status < 400 else {}))
-    with road.open() as channel, pytest.raises(ChannelError) as caught:
-        channel.send(mail(channel))
-    assert meaning(caught.value) == (UNKNOWN if status >= 500 else NEVER if status in (418, 451) else STOP)
+def test_answers_that_nobody_documents_are_never_taken_for_a_success(road: Road) -> None:
+    with road.open() as channel:
+        for status in (302, 307, 308, 404, 405, 418, 451, 501, 507, 520, 524, 599):
+            says(road, Said(status, b"<html>?</html>", {"Location": "/elsewhere"} if status < 400 else {}))
+            with pytest.raises(ChannelError) as caught:
+                channel.send(mail(channel))
+            expected = UNKNOWN if status >= 500 else NEVER if status in (418, 451) else STOP
+            assert (status, meaning(caught.value)) == (status, expected)
 
 
 # How long to wait.
@@ -184,11 +186,12 @@ def test_patience_has_an_end(asked: str) -> None:
 
 
 @over_http
-@pytest.mark.parametrize("body", [b"", b"<html>Please log in to the hotel's network</html>", b"[]", b"{}", b"null"])
-def test_a_yes_in_words_the_provider_does_not_use_is_not_believed(road: Road, body: bytes) -> None:
-    says(road, Said(200, body))
-    with road.open() as channel, pytest.raises(OutcomeUnknown):
-        channel.send(mail(channel))
+def test_a_yes_in_words_the_provider_does_not_use_is_not_believed(road: Road) -> None:
+    with road.open() as channel:
+        for body in (b"", b"<html>Please log in to the hotel's network</html>", b"[]", b"{}", b"null", b"7"):
+            says(road, Said(200, body))
+            with pytest.raises(OutcomeUnknown):
+                channel.send(mail(channel))
 
 
 @pytest.mark.parametrize("road", ["postmark", "resend"], indirect=True)

@@ -259,21 +259,20 @@ def injected(channel: EmailChannel, name: str) -> Outgoing:
 
 
 @every_channel
-@pytest.mark.parametrize("break_", ["\r\n", "\n", "\r", "\0", "\u2028"])
-def test_no_name_and_no_subject_becomes_a_header_of_its_own(road: Road, break_: str) -> None:
-    sly = f"Dana{break_}Bcc: all@acme.example"
+def test_no_name_and_no_subject_becomes_a_header_of_its_own(road: Road) -> None:
     with road.open() as channel:
-        for written in (
-            lambda: mail(channel, subject=sly), lambda: mail(channel, to=Mailbox(sly, "d@acme.example")),
-            lambda: mail(channel, sender=Mailbox(sly, "ravi@mail.example")),
-        ):  # fmt: skip
-            with pytest.raises(InputRefused):
-                channel.send(written())
-        if channel.letters:
-            with pytest.raises(NotSent, match="line break") as caught:
-                channel.send(injected(channel, sly))
-            assert caught.value.permanent
-            assert "all@acme.example" not in told(caught.value)
+        for line_break in ("\r\n", "\n", "\r", "\0", "\u2028"):
+            sly = f"Dana{line_break}Bcc: all@acme.example"
+            for sly_words in (
+                {"subject": sly}, {"to": Mailbox(sly, "d@acme.example")}, {"sender": Mailbox(sly, "r@mail.example")}
+            ):  # fmt: skip
+                with pytest.raises(InputRefused):
+                    channel.send(mail(channel, **sly_words))  # type: ignore[arg-type]
+            if channel.letters:
+                with pytest.raises(NotSent, match="line break") as caught:
+                    channel.send(injected(channel, sly))
+                assert caught.value.permanent
+                assert "all@acme.example" not in told(caught.value)
     assert road.arrived() == []
 
 

@@ -1,6 +1,7 @@
 """A certified plan leaves through each provider, and the ledger knows what became of every touch."""
 
 from datetime import timedelta
+from functools import cache
 
 import pytest
 from sqlalchemy import select
@@ -13,12 +14,14 @@ from flows.sending import despatch
 from tests.cast import NOW, World
 from tests.channels.roads import OVER_HTTP, Road
 from tests.channels.servers import Said, Trouble
+from tests.sending import nurse
 from tests.sending.crowd import plan_for_many
-from tests.sending.nurse import mailroom
 
 T = TouchState
 over_http = pytest.mark.parametrize("road", OVER_HTTP, indirect=True)
 PEOPLE = 7
+#: Compiled once.
+mailroom = cache(nurse.mailroom)
 
 
 def touches(world: World) -> list[Touch]:
