@@ -1,6 +1,7 @@
 """Whether mail is believed: keys, one domain for all, a way out, and what the DNS says about it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pydantic import SecretStr
 
 from accounts.errors import InputRefused
+from flows.channels.email.dkim import SEALED, SIGNED
+from flows.channels.email.dkim_keys import MAKE_A_KEY
 from flows.cli import tandem
 from flows.doctor import Patient, examine, records, reputation
 from flows.doctor.records import organisation, tags
@@ -353,3 +356,24 @@ class TestCommand:
 
 def test_tags_are_read_whatever_blanks_stand_between() -> None:
     assert tags(" v=DKIM1 ;k=rsa; p=AB CD ;; ") == {"v": "DKIM1", "k": "rsa", "p": "ABCD"}
+
+
+class TestManual:
+    words = Path(reputation.__file__).parents[2].joinpath("docs", "deliverability.md").read_text("utf-8")
+
+    @pytest.mark.parametrize("kind", ["rsa", "ed25519"])
+    def test_it_makes_keys_as_the_program_says(self, kind: str) -> None:
+        assert MAKE_A_KEY[kind] in self.words
+
+    def test_it_explains_every_header_of_a_stakeholders_mail(self) -> None:
+        furniture = {"mime-version", "content-type"}
+        told = self.words.lower()
+        assert [name for name in (*SEALED, *SIGNED) if name not in furniture and name not in told] == []
+
+    def test_what_it_quotes_is_what_the_program_says(self) -> None:
+        said = "".join(Path(module.__file__).read_text("utf-8") for module in (records, reputation))
+        quoted = re.findall(r"(?m)^\| `([^`]+)` \|", self.words.partition("## When something is wrong")[2])
+        assert len(quoted) >= 7
+        for words in quoted:
+            pattern = ".*".join(re.escape(part) for part in re.split(r"…|\d+ ", words) if part.strip())
+            assert re.search(pattern, said), words
