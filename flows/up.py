@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from accounts.errors import Refused
 from flows.child import Child, running
 from flows.deployments import Deployment, are_polled, bury_the_dead, read_deployments
+from flows.mailing import composer_of
 from flows.prefect_api import PrefectApi, answers, is_loopback
 from flows.prefect_server import HOST, PrefectServer, free_port, running_server, usual_port
 from flows.settings import Settings
@@ -64,8 +65,13 @@ def server_only(settings: Settings, port: int | None, tell: Tell) -> Iterator[St
 def everything(
     settings: Settings, port: int | None, web_port: int | None, deployments: Path, tell: Tell
 ) -> Iterator[Standing]:
-    """All of it, ready. Raises Refused for a database that is not up to date, TandemError when one does not come up."""
+    """All of it, ready.
+
+    Raises Refused for a database that is not up to date, SettingsRefused for a key that cannot sign, TandemError when
+    one does not come up.
+    """
     _ledger_is_current(settings)
+    composer_of(settings)  # found here, and not in the log of the first run at night
     served = read_deployments(deployments)
     web_port = free_port(web_port or web_port_of(settings))
     logs = settings.home / "log"

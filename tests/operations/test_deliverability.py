@@ -12,14 +12,16 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import SecretStr
 
-from accounts.errors import InputRefused
+from accounts.errors import InputRefused, SettingsRefused
 from flows.channels.email.dkim import SEALED, SIGNED
 from flows.channels.email.dkim_keys import MAKE_A_KEY
 from flows.cli import tandem
+from flows.deployments import deployments_file
 from flows.doctor import Patient, examine, records, reputation
 from flows.doctor.records import organisation, tags
 from flows.doctor.resolver import LookUp, Resolver, is_reserved
 from flows.settings import Dkim, Settings, Smtp
+from flows.up import everything
 from tests.operations.name_server import name_server
 from tests.operations.patients import patient
 
@@ -101,6 +103,16 @@ class TestSigning:
         found = reputation.signing(patient(**house(channel="postmark", dkim=Dkim())))
         assert found is not None
         assert (found.state, "postmark signs" in found.says) == ("ok", True)
+
+    def test_tandem_up_does_not_start_with_a_key_that_cannot_sign(self) -> None:
+        settings = Settings(dkim=Dkim(rsa_key=SecretStr("hush-hush")))
+        said: list[str] = []
+        with (
+            pytest.raises(SettingsRefused, match=r"dkim\.rsa_key"),
+            everything(settings, None, None, deployments_file(), said.append),
+        ):
+            pass
+        assert said == [], "nothing was started"
 
 
 class TestAlignment:
