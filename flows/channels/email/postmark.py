@@ -9,7 +9,17 @@ from typing import Any
 from accounts.errors import NotSent, OutcomeUnknown, Unreachable
 from accounts.touch_states import Refusal
 from flows.channels.email import Answer, Letter, Outgoing, Sent
-from flows.channels.email.http import KEY, Bundles, Line, Reply, as_json, in_one_line, letter_of, secret
+from flows.channels.email.http import (
+    KEY,
+    Bundles,
+    Line,
+    Reply,
+    as_json,
+    in_one_line,
+    letter_of,
+    rep_in_one_line,
+    secret,
+)
 from flows.providers import Postmark as PostmarkSettings
 
 #: Postmark gives each message an identifier of its own unless it is told to keep ours.
@@ -103,9 +113,9 @@ def _request(letter: Letter, key: str, stream: str) -> dict[str, Any]:
     """Metadata comes back with every event about the message; it holds our name for it and no personal data."""
     headers = [{"Name": name, "Value": value} for name, value in letter.headers.items()]
     return {
-        "From": in_one_line(letter.sender),
+        "From": rep_in_one_line(letter.sender),
         "To": in_one_line(letter.recipient),
-        "ReplyTo": in_one_line(letter.reply_to),
+        "ReplyTo": rep_in_one_line(letter.reply_to),
         "Subject": letter.subject,
         "TextBody": letter.text,
         "HtmlBody": letter.html,

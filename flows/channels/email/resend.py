@@ -12,7 +12,17 @@ from typing import Any
 from accounts.errors import NotSent, OutcomeUnknown, Unreachable
 from accounts.touch_states import Refusal
 from flows.channels.email import Answer, Letter, Outgoing, Sent
-from flows.channels.email.http import KEY, Bundles, Line, Reply, as_json, in_one_line, letter_of, secret
+from flows.channels.email.http import (
+    KEY,
+    Bundles,
+    Line,
+    Reply,
+    as_json,
+    in_one_line,
+    letter_of,
+    rep_in_one_line,
+    secret,
+)
 from flows.providers import Resend as ResendSettings
 
 #: Errors that speak of our account, and how to mend it: every other message would fare the same.
@@ -128,9 +138,9 @@ def _name(reply: Reply) -> str:
 def _request(letter: Letter, key: str) -> dict[str, Any]:
     """Tags come back with every event about the message; they hold our name for it and no personal data."""
     return {
-        "from": in_one_line(letter.sender),
+        "from": rep_in_one_line(letter.sender),
         "to": [in_one_line(letter.recipient)],
-        "reply_to": in_one_line(letter.reply_to),
+        "reply_to": rep_in_one_line(letter.reply_to),
         "subject": letter.subject,
         "text": letter.text,
         "html": letter.html,
