@@ -8,6 +8,7 @@ the 5th; "until the 5th" is the 5th in English, where it is said of the first da
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
+from itertools import zip_longest
 
 from flows.mailbox.days import Mention, Sense, mentions
 from flows.mailbox.reading import Mail
@@ -71,7 +72,7 @@ def _back(text: str, written: datetime | None) -> datetime | None:
 
 def _without_beginnings(found: list[Mention]) -> list[Mention]:
     """Spans end with a day and begin with one, and only the end says when somebody is back."""
-    pairs = zip(found, [*found[1:], None], strict=True)
+    pairs = zip_longest(found, found[1:])
     return [mention for mention, after in pairs if after is None or not _ends(mention, after)]
 
 
@@ -99,5 +100,3 @@ def _is_month_first(text: str, written: datetime) -> bool:
     small = table("absences")["small_words"]
     is_english = len(words.intersection(small["english"])) > len(words.intersection(small["foreign"]))
     return is_english and _AMERICA[0] <= offset <= _AMERICA[1]
-
-

@@ -58,7 +58,8 @@ def _pattern() -> re.Pattern[str]:
     return re.compile(
         rf"(?<![\w.]){ahead}(?:"
         r"(?P<iy>20\d\d)[-/.](?P<im>\d{1,2})[-/.](?P<id>\d{1,2})(?!\d)"
-        rf"|{day}(?P<d>\d{{1,2}})(?:st|nd|rd|th|er|ter|ten|º|o|\.)?,?(?: ?of| de)? ?[-.]?(?P<m>{months})\b\.?{year.format('y')}"
+        rf"|{day}(?P<d>\d{{1,2}})(?:st|nd|rd|th|er|ter|ten|º|o|\.)?,?(?: ?of| de)? ?[-.]?"
+        rf"(?P<m>{months})\b\.?{year.format('y')}"
         rf"|(?P<m2>{months})\.? (?:the )?(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?(?!\d|:|\.\d){year.format('y2')}"
         r"|(?P<a>\d{1,2})(?P<sep>[./-]) ?(?P<b>\d{1,2})(?:\.|(?P=sep)) ?(?P<ny>20\d\d|\d\d)?(?![\d:])"
         r"|(?P<a2>\d{1,2})/(?P<b2>\d{1,2})(?![\d/:])"

@@ -43,7 +43,9 @@ def successor(mail: Mail, text: str) -> Departure:
 
 
 def _same_house(text: str, known: set[str]) -> str:
-    return next((found for line in text.split(" ") if "@" in line for found in addresses(line) if found not in known), "")
+    return next(
+        (found for line in text.split(" ") if "@" in line for found in addresses(line) if found not in known), ""
+    )
 
 
 @cache

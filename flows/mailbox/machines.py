@@ -7,8 +7,16 @@ from flows.mailbox.saying import phrases, plain, table
 
 #: What people's programs put before the subject they answer.
 _ANSWERS = ("re:", "aw:", "antw:", "rv:", "fw:", "fwd:", "wg:", "sv:", "tr:", "re ", "r:")
-_WEAK = frozenset({"precedence", "x-precedence", "x-auto-response-suppress", "feedback-id", "list-unsubscribe"})
-_NOBODY = ("noreply", "no-reply", "no_reply", "donotreply", "do-not-reply", "do_not_reply", "ne-pas-repondre", "no-responder")
+_NOBODY = (
+    "noreply",
+    "no-reply",
+    "no_reply",
+    "donotreply",
+    "do-not-reply",
+    "do_not_reply",
+    "ne-pas-repondre",
+    "no-responder",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +38,11 @@ class Machine:
 
 def read_machine(mail: Mail) -> Machine:
     """The signs of a program in a mail's head."""
-    found = [(name, line) for name, line in _headers(mail)]
+    found = _headers(mail)
     nobody = mail.sender.partition("@")[0].startswith(_NOBODY)
     return Machine(
-        certain=next((line for name, line in found if name not in _WEAK), f"From: {mail.sender}" if nobody else ""),
-        weak=next((line for name, line in found if name in _WEAK), ""),
+        certain=next((line for weak, line in found if not weak), f"From: {mail.sender}" if nobody else ""),
+        weak=next((line for weak, line in found if weak), ""),
         subject=mail.subject[:200] if is_automatic(mail.subject) else "",
         bulk=next((name for name in table("machines")["lists"]["bulk"] if name in mail.names), ""),
     )
@@ -54,8 +62,8 @@ def is_answer(mail: Mail) -> bool:
     return plain(mail.subject).startswith(_ANSWERS) and bool(mail.names & {"in-reply-to", "references"})
 
 
-def _headers(mail: Mail) -> list[tuple[str, str]]:
-    said = []
+def _headers(mail: Mail) -> list[tuple[bool, str]]:
+    said: list[tuple[bool, str]] = []
     for rule in table("machines")["headers"]:
         name = rule["name"]
         if name not in mail.names:
@@ -63,7 +71,7 @@ def _headers(mail: Mail) -> list[tuple[str, str]]:
         for value in mail.headers(name):
             bare = value.strip().lower()
             if _counts(bare, rule):
-                said.append((name, f"{name}: {value}"[:200]))
+                said.append((rule.get("weak", False), f"{name}: {value}"[:200]))
     return said
 
 

@@ -73,7 +73,10 @@ def failed_in(mail: Mail, words: str) -> list[str]:
     named = [address for value in mail.headers("x-failed-recipients") for address in addresses(value)]
     if named:
         return list(dict.fromkeys(named))
-    ours = {mail.sender, *(to for name in ("to", "delivered-to") for value in mail.headers(name) for to in addresses(value))}
+    ours = {
+        mail.sender,
+        *(to for name in ("to", "delivered-to") for value in mail.headers(name) for to in addresses(value)),
+    }
     attached = [part.attached for part in mail.parts if part.attached]
     wrote_to = [address for copy in attached for address in addresses(copy.header("to"))]
     ours |= {address for copy in attached for address in addresses(copy.header("from"))}

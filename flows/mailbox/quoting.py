@@ -1,7 +1,9 @@
 """The words of a reply alone: without what it quotes, its signature, and what telephones put below."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from flows.mailbox.saying import plain, table
 
@@ -38,7 +40,9 @@ def split(text: str) -> Split:
     if at is not None and not _has_words(written):
         written = _unsigned(_below(lines, at))
     own = re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in written)).strip()
-    return Split(own[:MOST_WORDS], at is not None or len(above) > len([line for line in above if not _QUOTED.match(line)]))
+    return Split(
+        own[:MOST_WORDS], at is not None or len(above) > len([line for line in above if not _QUOTED.match(line)])
+    )
 
 
 def _below(lines: list[str], at: int) -> list[str]:
@@ -93,7 +97,7 @@ def _count(lines: list[str], kinds: list[tuple[str, ...]]) -> int:
 
 
 def _announces(lines: list[str], at: int) -> bool:
-    """"On …, Dana wrote:", on one line or folded to three."""
+    """ "On …, Dana wrote:", on one line or folded to three."""
     first = plain(lines[at][:300]).lstrip("> *")
     if _DATED.match(lines[at].strip()):
         return True
@@ -109,14 +113,17 @@ def _announces(lines: list[str], at: int) -> bool:
 
 def _is_announcement(first: str, joined: str) -> bool:
     rules = table("quoting")
-    for rule in rules["announcements"]:
-        holds = rule.get("holds", [])
-        if first.startswith(rule["begins"]) and joined.endswith(tuple(rule["ends"])):
-            if (not holds or any(word in joined for word in holds)) and _has_date(joined):
-                return True
+    if _has_date(joined) and any(_fits(rule, first, joined) for rule in rules["announcements"]):
+        return True
     signed = "@" in joined or _has_date(joined)
     ends = joined.endswith(tuple(rules["written"])) or any(word in joined for word in rules["written_inside"])
     return signed and ends and len(joined) < 300
+
+
+def _fits(rule: Mapping[str, Any], first: str, joined: str) -> bool:
+    holds = rule.get("holds")
+    inside = not holds or any(word in joined for word in holds)
+    return inside and first.startswith(rule["begins"]) and joined.endswith(tuple(rule["ends"]))
 
 
 def _has_date(text: str) -> bool:

@@ -212,7 +212,8 @@ def _decode_words(value: str) -> str:
     try:
         pieces: list[tuple[Any, str | None]] = decode_header(value)
         return "".join(
-            in_charset(piece, (charset or "").lower()) if isinstance(piece, bytes) else piece for piece, charset in pieces
+            in_charset(piece, (charset or "").lower()) if isinstance(piece, bytes) else piece
+            for piece, charset in pieces
         )
     except (MessageError, ValueError, LookupError, TypeError, UnicodeError):
         return value

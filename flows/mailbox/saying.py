@@ -92,7 +92,6 @@ def phrases(name: str, key: str) -> Phrases:
     return Phrases.of(found)
 
 
-
 def line_with(text: str, found: Phrases, most: int = 200) -> str:
     """The first line of a text that says it, or the first line at all: evidence for a person."""
     lines = [" ".join(line.split()) for line in text.split("\n", 500)]

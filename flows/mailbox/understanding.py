@@ -1,4 +1,4 @@
-"""Which question decides what a mail is: complaint, bounce, departure, absence, another program, a person; in this order.
+"""What a mail is: a complaint, a bounce, a departure, an absence, another program's, or a person's; asked in this order.
 
 A program's mail is known by its head, by its subject, or by reading like a note from beginning to end; a mail in which
 somebody answers us is a person's, also when they write that they will be away.
@@ -27,12 +27,7 @@ def understand(raw: bytes, received_at: datetime | None = None) -> Understood:
     raw: the mail as the server keeps it, RFC 5322. received_at: when it came, for notes without a readable Date.
     """
     mail = read_mail(raw)
-    return (
-        _complaint(mail)
-        or _challenge(mail)
-        or _given_back(mail)
-        or _written(mail, received_at)
-    )
+    return _complaint(mail) or _challenge(mail) or _given_back(mail) or _written(mail, received_at)
 
 
 def _complaint(mail: Mail) -> Understood | None:
@@ -85,7 +80,9 @@ def _who_wrote(mail: Mail, said: Split, machine: Machine, departure: Departure |
     if _reads_like_a_note(mail, said, departure, away):
         kind = Kind.LEFT_COMPANY if departure else Kind.OUT_OF_OFFICE
         return kind, _line(said.own, kind), 0.7
-    if phrases("machines", "challenges.phrases").find(plain(said.own[:1_500])) >= 0 and not _is_conversation(mail, said):
+    if phrases("machines", "challenges.phrases").find(plain(said.own[:1_500])) >= 0 and not _is_conversation(
+        mail, said
+    ):
         return Kind.CHALLENGE, line_with(said.own, phrases("machines", "challenges.phrases")), 0.6
     if not said.own.strip():
         return Kind.UNKNOWN, mail.subject[:200], 0.5
@@ -145,5 +142,11 @@ def _reads_like_a_note(mail: Mail, said: Split, departure: Departure | None, awa
 
 def _understood(mail: Mail, kind: Kind, evidence: str, confidence: float, **more: object) -> Understood:
     return Understood(
-        kind, evidence, confidence, about=message_ids(mail), returned_to=returned_to(mail), sender=mail.sender, **more  # type: ignore[arg-type]
+        kind,
+        evidence,
+        confidence,
+        about=message_ids(mail),
+        returned_to=returned_to(mail),
+        sender=mail.sender,
+        **more,  # type: ignore[arg-type]
     )
