@@ -36,6 +36,8 @@ from flows.settings import Settings
 CERTIFIED_FOR = timedelta(hours=4)
 #: A plan that a person approved may have to wait for its readers' working hours, over a long weekend.
 APPROVED_FOR = timedelta(hours=84)
+#: A run waits this long for a limit of the pace to have room again; what takes longer is for the next run.
+PATIENCE = timedelta(minutes=1)
 #: A draft older than this was left behind by a killed run and is not judged any more.
 DRAFT_KEEPS = timedelta(hours=4)
 
@@ -79,6 +81,8 @@ class Nurtured:
     expired: int = 0
     #: Certified, but their reader's window is closed now.
     postponed: int = 0
+    #: Certified, but a limit of the pace is full; they wait for their turn.
+    paced: int = 0
     #: Why touches did not leave, the most frequent first.
     reasons: Mapping[str, int] = field(default_factory=dict)
     #: Plans that wait for a person; `tandem approve` lets them go.
@@ -169,7 +173,11 @@ def send(
     try:
         with channel or open_channel(settings) as opened, Journal.open(settings.journal, engine) as journal:
             return [
-                despatch(engine, room, plan_id, clock(), opened, journal=journal, clock=clock) for plan_id in plan_ids
+                despatch(
+                    engine, room, plan_id, clock(), opened, journal=journal, clock=clock, pace=settings.pace,
+                    patience=PATIENCE if live else timedelta(),
+                )
+                for plan_id in plan_ids
             ]
     except Unreachable as error:
         return [Despatch(plan_id, stopped=str(error)) for plan_id in plan_ids]
@@ -222,6 +230,7 @@ def add_up(summary: Nurtured) -> Nurtured:
         cancelled=outcomes[TouchState.CANCELLED] + reasons.total() - late,
         expired=late + len(summary.tidied.expired),
         postponed=sum(one.postponed for one in summary.despatches),
+        paced=sum(one.paced for one in summary.despatches),
         reasons=dict(reasons.most_common()),
         stopped=tuple(one.stopped for one in summary.despatches if one.stopped),
     )

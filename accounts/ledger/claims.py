@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -104,9 +104,8 @@ class Claim:
     refused: Mapping[int, str] = field(default_factory=dict)
     #: Those whose window is closed; they wait for its opening.
     postponed: int = 0
-    #: Those for whom a limit of the pace is full; they wait for their turn, the first of them until `next_turn`.
+    #: Those for whom a limit of the pace is full; they wait for their turn.
     paced: int = 0
-    next_turn: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +158,21 @@ def _claim_once(
     search.postpone()
     rows = _take(connection, {touch_id: names(touch_id) for touch_id in search.free}, now, by)
     touches = tuple(sorted((Claimed(*row) for row in rows), key=lambda touch: touch.id))
-    next_turn = min(search.paced.values(), default=None)
-    return Claim(
-        search.looked, touches, search.late | search.refused, len(search.closed), len(search.paced), next_turn
-    )  # fmt: skip
+    return Claim(search.looked, touches, search.late | search.refused, len(search.closed), len(search.paced))
+
+
+class Queue(NamedTuple):
+    """Those of a plan that wait for their turn, and when the first of them has it."""
+
+    length: int
+    next_at: datetime | None
+
+
+def queue_of(connection: Connection, plan_id: int, now: datetime) -> Queue:
+    """Who waits at `now` because a limit of the pace is full."""
+    waits = (Touch.state == TouchState.CERTIFIED, Touch.reason == Refusal.PACED, Touch.retry_at > now)
+    query = select(func.count(), func.min(Touch.retry_at)).where(Touch.plan_id == plan_id, *waits)
+    return Queue(*connection.execute(query).one())
 
 
 @dataclass(slots=True)

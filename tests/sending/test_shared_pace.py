@@ -2,20 +2,29 @@
 
 import threading
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, select, update
 
-from accounts.ledger import claims, touches
+from accounts.ledger import brakes, claims, touches
 from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Stakeholder, Touch
 from accounts.pace import DAY, HOUR, MINUTE, Pace, Rate
+from accounts.playbook import load_play
 from accounts.touch_states import Refusal
-from accounts.vocabulary import TouchState
-from tests.cast import NOW, World
+from accounts.vocabulary import BrakeScope, TouchState
+from flows import nurturing
+from flows.channels.email import Outgoing, Sent
+from flows.channels.email.memory import Memory
+from flows.sending import despatch
+from flows.settings import TEMPLATES, Settings
+from tests.cast import NOW, PLAY, World
+from tests.sending.crowd import plan_for_many
 from tests.sending.desk import ALWAYS, certified, crowd
+from tests.sending.nurse import mailroom
 
 T = TouchState
 
@@ -23,6 +32,11 @@ T = TouchState
 def _claim(world: World, plan_id: int, pace: Pace | None, now: datetime = NOW, limit: int = 100) -> claims.Claim:
     with writing(world.engine) as connection:
         return claims.claim(connection, plan_id, now, by="test", window=ALWAYS, limit=limit, pace=pace)
+
+
+def _queue(world: World, plan_id: int) -> claims.Queue:
+    with reading(world.engine) as connection:
+        return claims.queue_of(connection, plan_id, NOW)
 
 
 def _domains(answer: claims.Claim) -> Counter[str]:
@@ -38,7 +52,8 @@ def test_what_does_not_fit_waits_for_its_turn_with_a_reason_and_is_not_looked_at
     plan_id = certified(world, crowd(world, {"big.example": 5}), hours=24)
     pace = Pace(domain=Rate(hour=2))
     first = _claim(world, plan_id, pace)
-    assert (len(first.touches), first.paced, first.next_turn) == (2, 3, NOW + HOUR)
+    assert (len(first.touches), first.paced) == (2, 3)
+    assert _queue(world, plan_id) == (3, NOW + HOUR)
     with reading(world.engine) as connection:
         waiting = connection.execute(
             select(Touch.state, Touch.reason, Touch.retry_at).where(Touch.retry_at.is_not(None)).order_by(Touch.id)
@@ -48,7 +63,8 @@ def test_what_does_not_fit_waits_for_its_turn_with_a_reason_and_is_not_looked_at
     assert _claim(world, plan_id, pace, NOW + HOUR - MINUTE).looked == 0
     assert len(_claim(world, plan_id, pace, NOW + HOUR).touches) == 2
     last = _claim(world, plan_id, pace, NOW + 2 * HOUR)
-    assert (len(last.touches), last.paced, last.next_turn) == (1, 0, None)
+    assert (len(last.touches), last.paced) == (1, 0)
+    assert _queue(world, plan_id) == (0, None)
     with reading(world.engine) as connection:
         assert connection.scalars(select(Touch.reason).where(Touch.reason.is_not(None))).all() == []
 
@@ -107,8 +123,8 @@ def test_limits_count_over_all_plans_and_the_longest_of_them_decides(world: Worl
     assert len(_claim(world, earlier, pace).touches) == 2
     assert len(_claim(world, earlier, pace, NOW + MINUTE).touches) == 1
     later = certified(world, crowd(world, {"small.example": 2}), now=NOW + 5 * HOUR)
-    answer = _claim(world, later, pace, NOW + 5 * HOUR)
-    assert (len(answer.touches), answer.next_turn) == (0, NOW + DAY)
+    assert len(_claim(world, later, pace, NOW + 5 * HOUR).touches) == 0
+    assert _queue(world, later) == (2, NOW + DAY)
 
 
 def test_two_workers_at_once_stay_below_the_limit_together(world: World) -> None:
@@ -170,3 +186,68 @@ def test_a_waiting_one_that_becomes_too_late_expires_like_any_other(world: World
         (expired,) = touches.expire(connection, NOW + 6 * DAY)
         state = select(Touch.state, Touch.reason, Touch.retry_at).where(Touch.id == expired)
         assert connection.execute(state).one() == (T.EXPIRED, Refusal.TOO_LATE, None)
+
+
+# A run.
+
+
+class _Clock:
+    """Goes on only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.slept: list[float] = []
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
+    clock = _Clock()
+    monkeypatch.setattr("flows.sending.sleep", clock.sleep)
+    return clock
+
+
+def test_a_run_waits_for_the_next_minute_and_keeps_its_limit(world: World, clock: _Clock) -> None:
+    plan_id = plan_for_many(world, 5)
+    pace = Pace(all=Rate(minute=2))
+    done = despatch(world.engine, mailroom(), plan_id, NOW, Memory(), clock=clock, pace=pace, patience=MINUTE)
+    assert (done.outcomes, done.paced, clock.slept) == ({T.SENT: 5}, 0, [60.0, 60.0])
+    with reading(world.engine) as connection:
+        left = Counter(connection.scalars(select(Touch.claimed_at)))
+    assert left == {NOW: 2, NOW + MINUTE: 2, NOW + 2 * MINUTE: 1}
+
+
+def test_a_run_does_not_wait_for_what_takes_longer_and_says_how_many_wait(world: World, clock: _Clock) -> None:
+    plan_id = plan_for_many(world, 5)
+    pace = Pace(all=Rate(hour=2))
+    done = despatch(world.engine, mailroom(), plan_id, NOW, Memory(), clock=clock, pace=pace, patience=MINUTE)
+    assert (done.outcomes, done.paced, clock.slept) == ({T.SENT: 2}, 3, [])
+
+
+def test_a_run_does_not_wait_for_those_that_a_brake_stopped_meanwhile(world: World, clock: _Clock) -> None:
+    plan_id = plan_for_many(world, 3)
+
+    class Stops(Memory):
+        def send(self, message: Outgoing) -> Sent:
+            with writing(world.engine) as connection:
+                brakes.pull(connection, BrakeScope.GLOBAL, "", by="ravi", now=NOW)
+            return super().send(message)
+
+    pace = Pace(all=Rate(minute=1))
+    done = despatch(world.engine, mailroom(), plan_id, NOW, Stops(), clock=clock, pace=pace, patience=MINUTE)
+    assert done.outcomes == {T.SENT: 1}
+    assert len(clock.slept) <= 2, "until their turns are over, and no longer"
+
+
+def test_the_limits_of_the_settings_reach_the_run(world: World, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, pace=Pace(all=Rate(day=1)))
+    play = load_play(TEMPLATES / "plays" / PLAY)
+    done = nurturing.nurture(world.engine, settings, play, NOW, channel=Memory())
+    assert (done.sent, done.paced) == (1, done.verdicts[-1].rows - 1)
+    assert done.paced > 0
