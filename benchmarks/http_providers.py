@@ -248,7 +248,7 @@ def main() -> None:
             f"{name:9} {times['bare']:8.0f} us bare {limit}, {times['product']:6.0f} us product: {said(single, SINGLE)}"
         )
         if "calls" in times:
-            ratio, own = times["bare"] / times["calls"], times["product"] / times["calls"]
+            many, own = said(times["bare"] / times["calls"], CALL), times["product"] / times["calls"]
             print(
                 f"{'':9} {times['calls']:8.0f} us product, {asked.call} a call: {said(ratio, CALL)}; {own:.1f}x one a call"
             )
