@@ -31,12 +31,16 @@ from pydantic import SecretStr
 
 from accounts.errors import SettingsRefused
 from accounts.playbook import load_play
+from flows.channels.email import Outgoing
 from flows.channels.email.compose import Composer, Envelope, Mailbox
 from flows.channels.email.dkim import SEALED, SIGNED, Signer, canonical_body, canonical_head, load_signer
+from flows.channels.email.outbox import Outbox
+from flows.channels.email.smtp import Smtp
 from flows.mailing import compose_touch, composer_of, marks, open_mailroom
 from flows.preview import sample_recipient
 from flows.settings import TEMPLATES, Dkim, Settings
 from tests.cast import PLAY
+from tests.sending.post_office import PostOffice, post_office, settings_for
 
 #: Long enough ago: a verifier refuses what was signed in its future.
 AT = datetime(2026, 1, 13, 10, 0, 5, tzinfo=UTC)
@@ -241,6 +245,26 @@ def test_a_touch_is_signed_on_the_way_that_preview_and_sending_share(keys: dict[
     step = room.compiled.content(f"{PLAY}/discovery/why-now").step
     raw = compose_touch(room, sample_recipient(step), AT).raw
     assert verified(raw, signer_of(**keys)) == [True, True]
+
+
+@pytest.mark.parametrize("body", ["A plain text.\n", ".\n..\n.leading dots\n", "Grüße \t\n\n\n", "=20 \n" * 400])
+def test_what_arrives_over_smtp_verifies(signer: Signer, body: str) -> None:
+    """Dots are doubled on the line and taken back; nothing else may happen to the bytes."""
+    raw = compose(signer, said=Said(text=body, html=body))
+    with post_office(PostOffice()) as office, Smtp(settings_for(office), "mail.example") as channel:
+        channel.send(Outgoing(ENVELOPE.message_id, ENVELOPE.return_path, "dana@acme.example", raw))
+    [arrived] = office.letters
+    assert arrived.mail_from == ENVELOPE.return_path
+    assert isinstance(arrived.original_content, bytes)
+    assert verified(arrived.original_content, signer) == [True, True]
+
+
+def test_the_outbox_keeps_what_would_leave(signer: Signer, tmp_path: Path) -> None:
+    raw = compose(signer)
+    with Outbox(tmp_path) as outbox:
+        outbox.send(Outgoing(ENVELOPE.message_id, ENVELOPE.return_path, "dana@acme.example", raw))
+    [file] = tmp_path.glob("*.eml")
+    assert verified(file.read_bytes(), signer) == [True, True]
 
 
 # --- keys -------------------------------------------------------------------------------------------------------------

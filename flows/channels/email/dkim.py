@@ -25,7 +25,8 @@ SIGNED = ("feedback-id",)
 _COVERED = tuple(name.encode() for name in SEALED + SIGNED)
 
 _LINE = 76
-_BLANKS = re.compile(rb"  +")
+#: A blank before another one, or before a line end.
+_NEEDLESS = re.compile(rb" (?=[ \r])")
 
 
 def load_signer(settings: Settings) -> "Signer | None":
@@ -75,11 +76,7 @@ def canonical_body(body: bytes) -> bytes:
     """Runs of blanks as one, none at line ends, one line end at the end (RFC 6376, 3.4.4)."""
     if b"\t" in body:
         body = body.replace(b"\t", b" ")
-    if b"  " in body:
-        body = _BLANKS.sub(b" ", body)
-    if b" \r" in body:
-        body = body.replace(b" \r\n", b"\r\n")
-    body = body.rstrip(b" \r\n")
+    body = _NEEDLESS.sub(b"", body).rstrip(b" \r\n")
     return body + b"\r\n" if body else b""
 
 
@@ -90,7 +87,7 @@ def _unfolded(head: bytes) -> bytes:
 def _relaxed(value: bytes) -> bytes:
     if b"\t" in value:
         value = value.replace(b"\t", b" ")
-    return (_BLANKS.sub(b" ", value) if b"  " in value else value).strip(b" ")
+    return (_NEEDLESS.sub(b"", value) if b"  " in value else value).strip(b" ")
 
 
 @lru_cache(maxsize=64)
