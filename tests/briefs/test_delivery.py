@@ -7,9 +7,12 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from pydantic import SecretStr
 from sqlalchemy import select, update
 
-from accounts.errors import NotFound, NotSent, OutcomeUnknown, Refused, Unreachable
+from accounts.errors import NotFound, NotSent, OutcomeUnknown, Refused, SettingsRefused, Unreachable
 from accounts.ledger.briefs import STUCK_AFTER, claim_brief, waiting_briefs
 from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Brief, Decision, Rep, Stakeholder
@@ -18,7 +21,7 @@ from accounts.vocabulary import BriefState
 from flows.briefing import Briefed, brief_reps, deliver_briefs, write_briefs
 from flows.channels.email import Outgoing
 from flows.channels.email.memory import Memory
-from flows.settings import Settings
+from flows.settings import Dkim, Settings
 from flows.tokens import Returned, returned
 from tests.briefs.conftest import Add
 from tests.cast import NOW, World
@@ -109,6 +112,19 @@ class TestDelivery:
         assert (letter.subject, letter.headers["Message-ID"]) == (mail["Subject"], mail["Message-ID"])
         assert letter.headers["Auto-Submitted"] == "auto-generated"
         assert told.sent[0].content == b""
+
+    def test_a_key_that_cannot_sign_stops_all_briefs_before_one_is_claimed(
+        self, world: World, settings: Settings, play: Play, reply: int
+    ) -> None:
+        channel = Memory()
+        bad = settings.model_copy(update={"dkim": Dkim(rsa_key=SecretStr("hush-hush"))})
+        with pytest.raises(SettingsRefused, match="rsa_key"):
+            brief_reps(world.engine, bad, play, NOW, channel=channel)
+        assert (channel.sent, states(world)) == ([], [BriefState.PLANNED])
+        key = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        good = settings.model_copy(update={"dkim": Dkim(ed25519_key=SecretStr(key.decode()))})
+        assert brief_reps(world.engine, good, play, NOW, channel=channel).delivered == 1
+        assert channel.sent[0].content.startswith(b"DKIM-Signature: v=1; a=ed25519-sha256;")
 
     def test_running_twice_delivers_once(self, run: Run, reply: int, world: World) -> None:
         channel = Memory()
