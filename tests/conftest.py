@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Connection, Engine, text
 
 from accounts.ledger.engine import create_tables, open_ledger
@@ -17,6 +18,9 @@ from tests.cast import World, build_world
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would every program they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+#: `pytest --hypothesis-profile=chaos`: thousands of histories instead of a few, where a test asks for the profile.
+settings.register_profile("chaos", max_examples=2000, stateful_step_count=60, deadline=None)
+
 os.environ.setdefault("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 if "PREFECT_HOME" not in os.environ:  # Prefect makes its home when it is imported: not in that of who runs the tests

@@ -1,0 +1,371 @@
+"""Whatever happens in whichever order: the ledger keeps its word. Random histories over the real tables.
+
+    pytest tests/sending/test_stateful.py                                 # short
+    pytest tests/sending/test_stateful.py --hypothesis-profile=chaos      # thousands of long ones
+
+Planning is replaced by somebody who wants to send anything to anybody at any time, and workers die, answer late and
+answer twice. A trigger of the tests writes down every move of every touch and plan, whoever made it.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from sqlalchemy import Engine, delete, select, text
+
+from accounts.errors import PlanRefused, Refused
+from accounts.ledger import claims, plans, settling, touches, vetoes
+from accounts.ledger.claims import Claimed, Outcome
+from accounts.ledger.engine import open_ledger, reading, writing
+from accounts.models import Decision, SendPlan, Stakeholder, Touch
+from accounts.tick import decide
+from accounts.touch_states import PLAN_EDGES, TOUCH_EDGES
+from accounts.vocabulary import HoldCause, PlanState, TouchState
+from flows import reps
+from tests.cast import NOW, World, build_world
+from tests.conftest import _empty
+from tests.sending import desk
+from tests.sending.desk import ALWAYS, open_play
+from tests.signals.post import signal, tell
+
+T, P = TouchState, PlanState
+HOUR = timedelta(hours=1)
+PLAY = open_play()
+PEOPLE = ("alice", "bob", "charlie", "erin", "gina", "ivan", "judy")
+CONTENTS = ("evaluation/pilot", "evaluation/five-slides", "discovery/why-now", "contacted/first-look")
+ACCOUNTS = ("acme", "globex", "initech-north", "initech-south")
+
+some = st.integers(0, 1000)
+people = st.sampled_from(PEOPLE)
+hours = st.integers(1, 60).map(lambda number: number * HOUR)
+
+
+def message_id(touch: int) -> str:
+    return f"<touch-{touch}@mail.example>"
+
+
+class Ledger(RuleBasedStateMachine):
+    """A sending installation in which everything goes wrong."""
+
+    def __init__(self, fresh: Callable[[], World]) -> None:
+        super().__init__()
+        self.world = fresh()
+        self.engine = self.world.engine
+        self.now = NOW
+        #: Claims of workers that still may answer.
+        self.flying: list[Claimed] = []
+        self.read_until = 0
+        #: Touches that may have arrived: nothing of them may be begun again.
+        self.begun: set[int] = set()
+        self.stopped: dict[str, Callable[[], bool]] = {}
+        self.no: set[int] = set()
+        self.sent: set[int] = set()
+
+    # What marketing does.
+
+    @rule(who=st.lists(people, min_size=1, max_size=5, unique=True), what=st.sampled_from(CONTENTS))
+    def want_to_send_anything_to_anybody(self, who: list[str], what: str) -> None:
+        with writing(self.engine) as connection:
+            connection.execute(delete(Decision))
+        desk.decide(self.world, dict.fromkeys(who, what), now=self.now)
+        self.freeze()
+
+    @rule()
+    def plan_as_usual(self) -> None:
+        decide(self.engine, PLAY, self.now, only_due=False)
+        self.freeze()
+
+    def freeze(self) -> None:
+        with writing(self.engine) as connection:
+            plans.freeze(connection, PLAY, self.now)
+
+    @rule(which=some, failing=st.booleans())
+    def certify(self, which: int, failing: bool) -> None:
+        plan = self.pick(which, P.DRAFT, P.HELD)
+        members = self.touches(T.PLANNED, plan=plan)
+        refused = {members[0]: "no_consent"} if failing and members else {}
+        self.try_(lambda: desk.certify(self.world, plan, now=self.now, failing=refused) if plan else None)
+
+    @rule(which=some)
+    def hold_a_plan(self, which: int) -> None:
+        plan = self.pick(which, P.DRAFT)
+        self.do(plan, lambda connection: plans.hold(connection, plan, {}))
+
+    @rule(which=some)
+    def reject_a_plan(self, which: int) -> None:
+        plan = self.pick(which, P.DRAFT, P.HELD, P.CERTIFIED)
+        self.do(plan, lambda connection: plans.reject(connection, plan, reason="plan_rejected", now=self.now))
+
+    # What workers do.
+
+    @rule(which=some, most=st.integers(1, 4))
+    def claim(self, which: int, most: int) -> None:
+        plan = self.pick(which, P.CERTIFIED)
+        if plan == 0:
+            return
+        try:
+            with reading(self.engine) as connection:
+                plans.live_seals(connection, plan, self.now)
+        except PlanRefused:
+            return
+        with writing(self.engine) as connection:
+            claim = claims.claim(connection, plan, self.now, by="worker", window=ALWAYS, limit=most, names=message_id)
+        for touch in claim.touches:
+            self.nobody_said_no(touch)
+        self.flying += claim.touches
+
+    @precondition(lambda self: self.flying)
+    @rule(
+        which=some, state=st.sampled_from([T.SENT, T.SENT, T.FAILED, T.UNKNOWN, T.CERTIFIED, T.CANCELLED]),
+        again=st.booleans(),
+    )  # fmt: skip
+    def answer(self, which: int, state: TouchState, again: bool) -> None:
+        """A worker brings an outcome: at once, long after its lease, or twice."""
+        touch = self.flying[which % len(self.flying)]
+        if not again:
+            self.flying.remove(touch)
+        later = self.now + HOUR / 4 if state is T.CERTIFIED else None
+        with writing(self.engine) as connection:
+            claims.record(connection, [Outcome(touch.id, state, "because", retry_at=later)], self.now)
+
+    @precondition(lambda self: self.flying)
+    @rule(which=some)
+    def die(self, which: int) -> None:
+        self.flying.pop(which % len(self.flying))
+
+    @rule()
+    def give_up_leases(self) -> None:
+        with writing(self.engine) as connection:
+            touches.give_up_leases(connection, self.now)
+
+    @rule()
+    def tidy(self) -> None:
+        with writing(self.engine) as connection:
+            touches.expire(connection, self.now)
+            plans.lapse(connection, self.now, drafts_before=self.now - 4 * HOUR)
+            for plan in plans.plans_in(connection, P.CERTIFIED):
+                plans.finish(connection, plan.id)
+
+    # What comes back, and what people say.
+
+    @rule(which=some, kind=st.sampled_from(["delivered", "clicked", "bounced", "dropped"]))
+    def hear_of_an_unknown_one(self, which: int, kind: str) -> None:
+        touch = self.one_of(which, self.touches(T.UNKNOWN))
+        if touch:
+            person = self.person_of(touch)
+            tell(self.engine, signal(kind, at=self.now, message_id=message_id(touch)), now=self.now)
+            if kind == "bounced":
+                self.no.add(person)
+
+    @rule()
+    def settle_by_evidence(self) -> None:
+        with writing(self.engine) as connection:
+            settling.settle_by_evidence(connection)
+
+    @rule(which=some, arrived=st.booleans())
+    def settle(self, which: int, arrived: bool) -> None:
+        touch = self.one_of(which, self.touches(T.UNKNOWN))
+        self.do(touch, lambda db: settling.settle(db, touch, arrived=arrived, by="mia", now=self.now))
+
+    @rule(which=some, send=st.booleans())
+    def decide_about_a_late_one(self, which: int, send: bool) -> None:
+        touch = self.one_of(which, self.touches(T.EXPIRED))
+        if send:
+            self.do(touch, lambda db: settling.let_go(db, [touch], by="mia", now=self.now))
+        else:
+            self.do(touch, lambda db: settling.leave_out(db, [touch]))
+
+    @rule(who=people)
+    def opt_out(self, who: str) -> None:
+        desk.change(self.world, who, opted_out_at=self.now)
+        self.no.add(self.world.people[who])
+
+    @rule(who=people)
+    def lose_consent(self, who: str) -> None:
+        desk.change(self.world, who, consent_basis=None)
+        self.no.add(self.world.people[who])
+
+    @rule(who=people)
+    def veto(self, who: str) -> None:
+        with writing(self.engine) as connection:
+            vetoes.veto(connection, self.world.people[who], None, by="ravi", at=self.now)
+        self.no.add(self.world.people[who])
+
+    @rule(account=st.sampled_from(ACCOUNTS), lasts=st.one_of(st.none(), hours))
+    def hold(self, account: str, lasts: timedelta | None) -> None:
+        until = None if lasts is None else self.now + lasts
+        reps.hold(self.engine, account, by="ravi", now=self.now, until=until)
+        self.stopped[account] = lambda: until is None or self.now < until
+
+    @rule(account=st.sampled_from(ACCOUNTS))
+    def release(self, account: str) -> None:
+        try:  # a complaint or a bounce may hold it besides
+            reps.release(self.engine, account, by="ravi", now=self.now, causes=[HoldCause.REP])
+        except Refused:
+            return
+        self.stopped.pop(account, None)
+
+    @rule(by=hours)
+    def time_passes(self, by: timedelta) -> None:
+        self.now += by
+
+    # What must hold.
+
+    @invariant()
+    def every_move_is_legal_and_nothing_is_begun_twice(self) -> None:
+        with reading(self.engine) as connection:
+            query = text("SELECT id, noun, row_id, before, after FROM moves WHERE id > :last ORDER BY id")
+            moves = connection.execute(query, {"last": self.read_until}).all()
+        for number, noun, row, before, after in moves:
+            self.read_until = number
+            if noun == "send_plan":
+                assert (P(before), P(after)) in PLAN_EDGES, f"plan {row}: {before} -> {after}"
+                continue
+            assert (T(before), T(after)) in TOUCH_EDGES, f"touch {row}: {before} -> {after}"
+            self.follow(row, T(before), T(after))
+
+    def follow(self, touch: int, before: TouchState, after: TouchState) -> None:
+        assert touch not in self.sent, f"touch {touch} was sent and became {after}"
+        if after is T.SENDING:
+            assert touch not in self.begun, f"touch {touch} was begun twice"
+        if before is T.SENDING and after not in (T.CERTIFIED, T.CANCELLED):
+            self.begun.add(touch)
+        if (before, after) == (T.UNKNOWN, T.CANCELLED):  # a person's word, on a person's head
+            self.begun.discard(touch)
+        if after is T.SENT:
+            self.sent.add(touch)
+
+    def nobody_said_no(self, touch: Claimed) -> None:
+        assert touch.stakeholder_id not in self.no, f"touch {touch.id} of somebody who said no"
+        with reading(self.engine) as connection:
+            mine = select(Stakeholder.account_id).where(Stakeholder.id == touch.stakeholder_id)
+            key = {id: key for key, id in self.world.accounts.items()}[connection.scalar(mine) or 0]
+        assert not self.stopped.get(key, lambda: False)(), f"touch {touch.id} of {key}, which is held"
+
+    # How things are found and done.
+
+    def pick(self, which: int, *states: PlanState) -> int:
+        with reading(self.engine) as connection:
+            query = select(SendPlan.id).where(SendPlan.state.in_(states)).order_by(SendPlan.id)
+            return self.one_of(which, list(connection.scalars(query)))
+
+    def touches(self, state: TouchState, plan: int | None = None) -> list[int]:
+        query = select(Touch.id).where(Touch.state == state).order_by(Touch.id)
+        with reading(self.engine) as connection:
+            return list(connection.scalars(query.where(Touch.plan_id == plan) if plan else query))
+
+    def person_of(self, touch: int) -> int:
+        with reading(self.engine) as connection:
+            return connection.execute(select(Touch.stakeholder_id).where(Touch.id == touch)).scalar_one()
+
+    @staticmethod
+    def one_of(which: int, ids: list[int]) -> int:
+        """One of them; 0 when there is none."""
+        return ids[which % len(ids)] if ids else 0
+
+    def do(self, id: int, act: Callable[[Any], object]) -> None:
+        """In a transaction; that it is refused with a reason is as good as done."""
+
+        def done() -> None:
+            with writing(self.engine) as connection:
+                act(connection)
+
+        self.try_(done if id else lambda: None)
+
+    @staticmethod
+    def try_(act: Callable[[], object]) -> None:
+        with suppress(PlanRefused, Refused):
+            act()
+
+
+# A ledger with a witness.
+
+NOUNS = ("touch", "send_plan")
+
+
+def witness(engine: Engine) -> None:
+    """Every move of a touch or a plan is written down by the database itself."""
+    on_postgresql = engine.dialect.name == "postgresql"
+    number = "BIGSERIAL PRIMARY KEY" if on_postgresql else "INTEGER PRIMARY KEY"
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE TABLE moves (id {number}, noun TEXT, row_id BIGINT, before TEXT, after TEXT)"))
+        for noun in NOUNS:
+            into = f"INSERT INTO moves (noun, row_id, before, after) VALUES ('{noun}', NEW.id, OLD.state, NEW.state);"
+            when = f"AFTER UPDATE OF state ON {noun} FOR EACH ROW"
+            if on_postgresql:
+                body = f"BEGIN IF OLD.state <> NEW.state THEN {into} END IF; RETURN NEW; END"
+                connection.exec_driver_sql(
+                    f"CREATE FUNCTION {noun}_moved() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$"
+                )
+                connection.execute(text(f"CREATE TRIGGER {noun}_moved {when} EXECUTE FUNCTION {noun}_moved()"))
+            else:
+                connection.exec_driver_sql(
+                    f"CREATE TRIGGER {noun}_moved {when} WHEN OLD.state <> NEW.state BEGIN {into} END"
+                )
+
+
+def dismiss(engine: Engine) -> None:
+    """The database of the other tests is as it was."""
+    with engine.begin() as connection:
+        for noun in NOUNS:
+            connection.execute(text(f"DROP TRIGGER {noun}_moved ON {noun}"))
+            connection.execute(text(f"DROP FUNCTION {noun}_moved()"))
+        connection.execute(text("DROP TABLE moves"))
+
+
+@pytest.fixture
+def fresh(database: Engine, tmp_path: Path) -> Iterator[Callable[[], World]]:
+    """The cast on an untouched stage, as often as it is asked for."""
+    witness(database)
+    if database.dialect.name == "postgresql":
+
+        def emptied() -> World:
+            with database.begin() as connection:
+                _empty(connection)
+                connection.execute(text("TRUNCATE moves RESTART IDENTITY"))
+            return build_world(database)
+
+        yield emptied
+        dismiss(database)
+        return
+    world = build_world(database)
+    database.dispose()
+    template, numbers, opened = tmp_path / "tandem.db", count(), list[Engine]()
+
+    def copied() -> World:
+        path = tmp_path / f"copy-{next(numbers)}.db"
+        shutil.copyfile(template, path)
+        opened.append(open_ledger(f"sqlite:///{path}"))
+        for earlier in opened[:-1]:
+            earlier.dispose()
+        del opened[:-1]
+        return World(opened[-1], world.reps, world.accounts, world.people)
+
+    yield copied
+    for engine in opened:
+        engine.dispose()
+
+
+def thoroughness(database: Engine) -> settings:
+    """A few short histories, or with the profile `chaos` many long ones; on PostgreSQL a tenth."""
+    share = 1 if database.dialect.name == "sqlite" else 10
+    chaos = settings.get_current_profile_name() == "chaos"
+    examples, steps = (2000, 60) if chaos else (30, 30)
+    return settings(
+        max_examples=max(examples // share, 4), stateful_step_count=steps, deadline=None,
+        suppress_health_check=list(HealthCheck), print_blob=True,
+    )  # fmt: skip
+
+
+def test_whatever_happens_nothing_is_begun_twice_and_nobody_who_said_no_gets_anything(
+    database: Engine, fresh: Callable[[], World]
+) -> None:
+    run_state_machine_as_test(lambda: Ledger(fresh), settings=thoroughness(database))  # type: ignore[no-untyped-call]
