@@ -7,7 +7,7 @@ A batch crosses on as many lanes as the channel has; a lane makes one call of th
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Executor, wait
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -21,6 +21,7 @@ from accounts.ledger import claims
 from accounts.ledger.claims import Claim, Claimed, Outcome
 from accounts.ledger.engine import reading
 from accounts.ledger.recipients import Recipient
+from accounts.pace import Pace
 from accounts.touch_states import Refusal
 from accounts.vocabulary import TouchState
 from flows.channels.email import Answer, EmailChannel, Outgoing, Sent
@@ -39,7 +40,8 @@ BEGINS_FOR = 600.0
 
 @dataclass(slots=True)
 class Stages:
-    """Where the time of a run went, in seconds; compose and send are added up over the lanes."""
+    """Where the time of a run went, in seconds. The next claim and the record of the last batch run beside the lanes,
+    and lanes run beside each other: what goes on at once is added up all the same."""
 
     claim: float = 0.0
     compose: float = 0.0
@@ -49,7 +51,8 @@ class Stages:
 
 @dataclass(frozen=True)
 class Route:
-    """What every batch of a run has in common. by: who claims. journal: None where nothing outlives the process."""
+    """What every batch of a run has in common. by: who claims. journal: None where nothing outlives the process.
+    pace: the limits that claims keep; None: there are none."""
 
     engine: Engine
     room: Mailroom
@@ -57,6 +60,7 @@ class Route:
     clock: Clock
     by: str
     journal: Journal | None = None
+    pace: Pace | None = None
 
     @cached_property
     def digests(self) -> Mapping[str, str]:
@@ -80,7 +84,7 @@ class Crossing:
     """A batch on its way over the lanes of a channel."""
 
     def __init__(self, route: Route, batch: Batch, stages: Stages) -> None:
-        #: Of those that were begun or given up. A touch that is missing here at the end was not begun.
+        #: Of those that were begun or given up. A touch that is missing here at the end had not begun.
         self.outcomes: dict[int, Outcome] = {}
         #: Those that somebody has stopped since the claim; the next claim says what becomes of them.
         self.recalled: set[int] = set()
@@ -88,39 +92,63 @@ class Crossing:
         self.gone: set[int] = set()
         #: Why nothing more begins; None when nothing is in the way.
         self.stopped: str | None = None
-        self._route, self._batch, self._stages = route, batch, stages
+        self.batch, self._route, self._stages = batch, route, stages
         self._waiting = deque(batch.claim.touches)
         self._begun: set[int] = set()
         self._halted = False
+        self._running: list[Future[None]] = []
         self._begun_at = monotonic()
         self._ask_again_at = batch.asked_at + HEARD_FOR
         self._one_asks = Lock()
 
-    def run(self, lanes: Executor | None) -> None:
-        """Over all lanes, or in this thread. Interrupted, what is on its way comes to its end and nothing else begins;
-        what was being handed over in this very thread is unknown."""
-        running = [lanes.submit(self._lane) for _ in range(self._route.channel.lanes)] if lanes else []
-        try:
-            if not lanes:
-                self._lane()
-            for lane in running:
-                lane.result()
-        finally:
-            self._halted = True
-            wait(running)
-            for touch_id in self._begun - self.outcomes.keys():
-                self.outcomes[touch_id] = self._unanswered(touch_id, "interrupted while it was handed over")
+    def start(self, lanes: Executor) -> None:
+        """Over all lanes, while the caller does something else."""
+        self._running = [lanes.submit(self._lane) for _ in range(self._route.channel.lanes)]
+
+    def wait(self) -> None:
+        """Until all of it is across, or nothing more begins. Raises what a lane ran into."""
+        for lane in self._running:
+            lane.result()
+
+    def halt(self) -> None:
+        """What is on its way comes to its end, and nothing else begins."""
+        self._halted = True
+        wait(self._running)
+
+    @property
+    def arrived(self) -> bool:
+        """It has been on its way, and no lane is at work on it any more."""
+        return bool(self._running) and all(lane.done() for lane in self._running)
+
+    def settle(self) -> list[Outcome]:
+        """What is to be recorded once no lane is at work on it. What was interrupted while it was handed over is
+        unknown."""
+        for touch_id in self._begun - self.outcomes.keys():
+            self.outcomes[touch_id] = self._unanswered(touch_id, "interrupted while it was handed over")
+        return list(self.outcomes.values())
+
+    @property
+    def not_begun(self) -> list[int]:
+        """Touches without an outcome, once it is settled: they may be claimed again."""
+        return [touch.id for touch in self.batch.claim.touches if touch.id not in self.outcomes]
 
     def _lane(self) -> None:
-        while not self._halted and (call := self._next_call()):
-            begun = perf_counter()
-            ready = [(touch, mail) for touch in call if (mail := self._composed(touch)) is not None]
-            composed = perf_counter()
-            ready = self._still_allowed(ready)
-            if ready:
-                self._hand_over([touch for touch, _ in ready], [mail for _, mail in ready])
-            self._stages.compose += composed - begun
-            self._stages.send += perf_counter() - composed
+        try:
+            while not self._halted and (call := self._next_call()):
+                self._make(call)
+        except BaseException:
+            self._halted = True
+            raise
+
+    def _make(self, call: Sequence[Claimed]) -> None:
+        begun = perf_counter()
+        ready = [(touch, mail) for touch in call if (mail := self._composed(touch)) is not None]
+        composed = perf_counter()
+        ready = self._still_allowed(ready)
+        if ready:
+            self._hand_over([touch for touch, _ in ready], [mail for _, mail in ready])
+        self._stages.compose += composed - begun
+        self._stages.send += perf_counter() - composed
 
     def _next_call(self) -> list[Claimed]:
         """As many touches as one call of the channel takes; none when the batch is through."""
@@ -140,7 +168,7 @@ class Crossing:
             return None
         write = letter_touch if route.channel.letters else compose_touch
         try:
-            mail = write(route.room, self._batch.recipients[touch.id], self._batch.at)
+            mail = write(route.room, self.batch.recipients[touch.id], self.batch.at)
         except TandemError as error:
             self.outcomes[touch.id] = Outcome(touch.id, T.FAILED, Refusal.NOT_COMPOSED, str(error))
             return None
@@ -163,7 +191,7 @@ class Crossing:
     def _ask(self) -> None:
         """Which of those that have not begun may still leave."""
         asked_at = monotonic()
-        open_ = [touch.id for touch in self._batch.claim.touches if touch.id not in self._begun]
+        open_ = [touch.id for touch in self.batch.claim.touches if touch.id not in self._begun]
         if asked_at - self._begun_at > BEGINS_FOR:
             self.recalled.update(open_)
         else:

@@ -9,22 +9,24 @@ themselves.
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
-from time import monotonic, perf_counter
+from time import monotonic, perf_counter, sleep
+from types import TracebackType
+from typing import Self
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 from accounts.errors import PlanRefused
 from accounts.ledger import claims, plans
-from accounts.ledger.claims import Outcome
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.recipients import read_recipients
+from accounts.ledger.recovery import give_back, in_the_name_of
+from accounts.pace import Pace
 from accounts.playbook import Play
 from accounts.touch_states import Refusal
 from accounts.vocabulary import TouchState
@@ -50,6 +52,8 @@ class Despatch:
     refused: Mapping[str, int] = field(default_factory=dict)
     #: Those whose reader's window is closed.
     postponed: int = 0
+    #: Those for whom a limit of the pace is full; they wait for their turn.
+    paced: int = 0
     #: Why it ended before the plan was through; None when it was.
     stopped: str | None = None
     #: Where the time went.
@@ -59,24 +63,26 @@ class Despatch:
 def despatch(
     engine: Engine, room: Mailroom, plan_id: int, now: datetime, channel: EmailChannel, *,
     batch: int | None = None, journal: Journal | None = None, clock: Clock | None = None,
+    pace: Pace | None = None, patience: timedelta = timedelta(),
 ) -> Despatch:  # fmt: skip
     """Send what a certified plan still holds, as far as every "no", brake and window allows at this moment.
 
     The channel must be open. batch: touches claimed at once. journal: open, where a killed process shall leave word.
-    clock: how time goes on from `now`; it stands still by default. A plan that is not what was certified is rejected,
-    and nothing of it leaves.
+    clock: how time goes on from `now`; it stands still by default. pace: limits that are kept together with all other
+    workers; where the next turn comes within `patience`, it is waited for.
+    A plan that is not what was certified is rejected, and nothing of it leaves.
     """
     tally = _Tally(plan_id)
     try:
         with reading(engine) as connection:
             seals = plans.live_seals(connection, plan_id, now)
-        with ExitStack() as lanes:
-            by = journal.worker if journal else f"pid {os.getpid()}"
-            van = _Van(Route(engine, room, channel, clock or standing(now), by, journal), lanes, tally.stages)
-            limit = batch or max(claims.BATCH, channel.most * channel.lanes)
-            while tally.stopped is None and (load := van.load(plan_id, seals, limit)).claim.looked:
-                tally.refuse(load.claim)
-                van.deliver(load, tally)
+        by = journal.worker if journal else f"pid {os.getpid()}"
+        route = Route(engine, room, channel, clock or standing(now), by, journal, pace)
+        limit = batch or max(claims.BATCH, channel.most * channel.lanes)
+        with _Van(route, plan_id, seals, limit, tally) as van:
+            van.carry_all()
+            while tally.stopped is None and van.has_a_turn_within(patience):
+                van.carry_all()
         with writing(engine) as connection:
             plans.finish(connection, plan_id)
     except (PlanRefused, IntegrityError) as error:
@@ -117,6 +123,7 @@ class _Tally:
         self.outcomes: Counter[TouchState] = Counter()
         self.refused: Counter[str] = Counter()
         self.postponed = 0
+        self.paced = 0
         self.stopped: str | None = None
         self.stages = Stages()
 
@@ -124,59 +131,104 @@ class _Tally:
         self.refused.update(claim.refused.values())
         self.postponed += claim.postponed
 
+    def count(self, crossing: Crossing) -> None:
+        """Those that were recalled are counted by the claim that finds out why, those that never set out by none."""
+        self.outcomes.update(outcome.state for outcome in crossing.outcomes.values())
+        if crossing.arrived:
+            self.outcomes.update(T.CERTIFIED for touch_id in crossing.not_begun if touch_id not in crossing.recalled)
+
     def despatch(self) -> Despatch:
         return Despatch(
-            self.plan_id, dict(self.outcomes), dict(self.refused), self.postponed, self.stopped, self.stages
+            self.plan_id, dict(self.outcomes), dict(self.refused), self.postponed, self.paced, self.stopped, self.stages
         )
 
 
 class _Van:
-    """Carries batches of one plan from the ledger to the channel and brings the outcomes back."""
+    """Brings batches of one plan from the ledger to the lanes and their outcomes back. While one is on its way, the
+    outcomes of the last are recorded and the next is claimed."""
 
-    def __init__(self, route: Route, lanes: ExitStack, stages: Stages) -> None:
-        self._route, self._stages = route, stages
-        count = route.channel.lanes
-        self._lanes = lanes.enter_context(ThreadPoolExecutor(count, "lane")) if count > 1 else None
+    def __init__(self, route: Route, plan_id: int, seals: Mapping[int, str], limit: int, tally: _Tally) -> None:
+        self._route, self._plan_id, self._seals, self._limit, self._tally = route, plan_id, seals, limit, tally
+        #: Claimed and not recorded yet: at most the one that arrived, the one on its way, and the one after it.
+        self._open: list[Crossing] = []
 
-    def load(self, plan_id: int, seals: Mapping[int, str], limit: int) -> Batch:
-        """Claim the next batch and gather what its mails need. Raises PlanRefused, and claims nothing, when a claimed
-        row is not the one that was certified."""
+    def __enter__(self) -> Self:
+        self._lanes = ThreadPoolExecutor(self._route.channel.lanes, "lane")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Whatever interrupts it, every touch that was claimed gets an outcome."""
+        for crossing in self._open:
+            crossing.halt()
+        self._lanes.shutdown()
+        self._record(list(self._open))
+
+    def carry_all(self) -> None:
+        """Batch after batch, until nothing may leave any more or the channel cannot be reached."""
+        following = self._claim()
+        while following.batch.claim.looked and self._tally.stopped is None:
+            crossing = following
+            crossing.start(self._lanes)
+            following = self._claim()
+            crossing.wait()
+            self._tally.stopped = crossing.stopped
+            if not (self._tally.stopped or following.batch.claim.looked):  # what came back may have its turn again
+                following = self._claim()
+
+    def has_a_turn_within(self, patience: timedelta) -> bool:
+        """Waits until a limit of the pace has room again; False when that takes too long, or nobody waits for it."""
+        if not self._route.pace:
+            return False
+        now = self._route.clock()
+        with reading(self._route.engine) as connection:
+            queue = claims.queue_of(connection, self._plan_id, now)
+        self._tally.paced = queue.length
+        if queue.next_at is None or queue.next_at - now > patience:
+            return False
+        sleep((queue.next_at - now).total_seconds())
+        return True
+
+    def _claim(self) -> Crossing:
+        """Record what has arrived, claim the next batch and gather what its mails need.
+
+        Raises PlanRefused, and claims nothing, when a claimed row is not the one that was certified.
+        """
+        self._record([crossing for crossing in self._open if crossing.arrived])
         begun, asked_at, at, route = perf_counter(), monotonic(), self._route.clock(), self._route
         with writing(route.engine) as connection:
-            window = _play(route.room).window
+            in_the_name_of(connection, route.by)
             claim = claims.claim(
-                connection, plan_id, at, by=route.by, window=window, limit=limit, names=self._message_id
-            )
+                connection, self._plan_id, at, by=route.by, window=_play(route.room).window, limit=self._limit,
+                names=self._message_id, pace=route.pace,
+            )  # fmt: skip
             for touch in claim.touches:
-                if seals.get(touch.id) != touch.seal:
-                    raise PlanRefused("a touch was altered after it was certified", where=f"plan {plan_id}")
+                if self._seals.get(touch.id) != touch.seal:
+                    raise PlanRefused("a touch was altered after it was certified", where=f"plan {self._plan_id}")
             recipients = read_recipients(connection, [touch.id for touch in claim.touches])
-        self._stages.claim += perf_counter() - begun
-        return Batch(claim, recipients, at, asked_at)
+        self._tally.refuse(claim)
+        self._tally.stages.claim += perf_counter() - begun
+        crossing = Crossing(route, Batch(claim, recipients, at, asked_at), self._tally.stages)
+        self._open.append(crossing)
+        return crossing
 
     def _message_id(self, touch_id: int) -> str:
         return message_id(touch_id, self._route.room.secret, self._route.room.sending_domain)
 
-    def deliver(self, batch: Batch, tally: _Tally) -> None:
-        """The outcomes are kept whatever interrupts the sending."""
-        crossing = Crossing(self._route, batch, self._stages)
-        try:
-            crossing.run(self._lanes)
-        finally:
-            self._keep(batch, crossing, tally)
-        tally.stopped = crossing.stopped
-
-    def _keep(self, batch: Batch, crossing: Crossing, tally: _Tally) -> None:
-        """Those without an outcome were not begun: nothing of them had left, and they may be claimed again."""
+    def _record(self, crossings: Sequence[Crossing]) -> None:
+        """Outcomes of batches that no lane is at work on, or that never set out."""
         begun = perf_counter()
-        outcomes = crossing.outcomes
-        waiting = [touch.id for touch in batch.claim.touches if touch.id not in outcomes]
-        back = [Outcome(touch_id, T.CERTIFIED) for touch_id in waiting if touch_id not in crossing.gone]
-        with writing(self._route.engine) as connection:
-            claims.record(connection, [*outcomes.values(), *back], self._route.clock())
-        tally.outcomes.update(outcome.state for outcome in outcomes.values())
-        tally.outcomes.update(T.CERTIFIED for touch_id in waiting if touch_id not in crossing.recalled)
-        self._stages.record += perf_counter() - begun
+        outcomes = [outcome for crossing in crossings for outcome in crossing.settle()]
+        back = [touch_id for crossing in crossings for touch_id in crossing.not_begun if touch_id not in crossing.gone]
+        if outcomes or back:
+            with writing(self._route.engine) as connection:
+                claims.record(connection, outcomes, self._route.clock())
+                give_back(connection, back, self._route.clock())
+        for crossing in crossings:
+            self._open.remove(crossing)
+            self._tally.count(crossing)
+        self._tally.stages.record += perf_counter() - begun
 
 
 def _play(room: Mailroom) -> Play:

@@ -6,11 +6,12 @@ it had not begun             certified again: nothing of it had left
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, text, update
 
 from accounts.ledger import claims
 from accounts.ledger.bulk import among
@@ -34,6 +35,20 @@ class TakenUp:
     answered: Mapping[TouchState, int] = field(default_factory=dict)
 
 
+def in_the_name_of(connection: Connection, worker: str) -> None:
+    """For the length of this transaction nobody takes up what `worker` left, and nobody else is it.
+
+    PostgreSQL still carries out the commit that a process had asked for when it was killed: whoever takes up waits for
+    that, or touches would be claimed behind their back. SQLite dies with its process.
+    """
+    if connection.dialect.name == "postgresql":
+        key = int.from_bytes(sha256(worker.encode()).digest()[:8], signed=True)
+        connection.execute(_LOCK, {"key": key})
+
+
+_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+
+
 def take_up(
     connection: Connection, worker: str, told: Mapping[int, Outcome | None] | None, now: datetime
 ) -> TakenUp:  # fmt: skip
@@ -42,20 +57,30 @@ def take_up(
     told: touch id -> outcome, None for one that had begun to leave; None instead of all: nobody knows about any.
     The worker must be dead. A touch whose lease was over before (`unknown`) takes `sent` only.
     """
+    in_the_name_of(connection, worker)
     left = _left_by(connection, worker)
     sending = [touch for touch, state in left.items() if state is T.SENDING]
     known = {touch: outcome for touch, outcome in (told or {}).items() if outcome is not None and touch in left}
     begun = [touch for touch in sending if told is None or (touch in told and touch not in known)]
     again = [touch for touch in sending if told is not None and touch not in told]
     lost = [Outcome(touch, T.UNKNOWN, Refusal.NO_ANSWER, "the sender died before the answer came") for touch in begun]
-    claims.record(connection, [*known.values(), *lost, *(Outcome(touch, T.CERTIFIED) for touch in again)], now)
-    _as_if_never_claimed(connection, again)
+    claims.record(connection, [*known.values(), *lost], now)
+    give_back(connection, again, now)
     _sent_when_claimed(connection, [touch for touch, outcome in known.items() if outcome.state is T.SENT])
     return TakenUp(
         (*begun, *(touch for touch in sending if touch in known and known[touch].state is T.UNKNOWN)),
         tuple(again),
         Counter(outcome.state for touch, outcome in known.items() if left[touch] is T.SENDING or _is_sent(outcome)),
     )
+
+
+def give_back(connection: Connection, touch_ids: Sequence[int], now: datetime) -> None:
+    """Claimed touches that had not begun are certified again, as if they had never been claimed: attempts count how
+    often a server was asked."""
+    if touch_ids:
+        claims.record(connection, [Outcome(touch_id, T.CERTIFIED) for touch_id in touch_ids], now)
+        back = update(Touch).where(among(connection, Touch.id, touch_ids), Touch.state == T.CERTIFIED)
+        connection.execute(back.where(Touch.attempts > 0).values(attempts=Touch.attempts - 1))
 
 
 def _is_sent(outcome: Outcome) -> bool:
@@ -65,13 +90,6 @@ def _is_sent(outcome: Outcome) -> bool:
 def _left_by(connection: Connection, worker: str) -> dict[int, TouchState]:
     rows = select(Touch.id, Touch.state).where(Touch.state.in_((T.SENDING, T.UNKNOWN)), Touch.claimed_by == worker)
     return {touch: TouchState(state) for touch, state in connection.execute(rows.order_by(Touch.id).with_for_update())}
-
-
-def _as_if_never_claimed(connection: Connection, touch_ids: list[int]) -> None:
-    """Attempts count how often a server was asked, and this one was not."""
-    if touch_ids:
-        rows = update(Touch).where(among(connection, Touch.id, touch_ids), Touch.attempts > 0)
-        connection.execute(rows.values(attempts=Touch.attempts - 1))
 
 
 def _sent_when_claimed(connection: Connection, touch_ids: list[int]) -> None:

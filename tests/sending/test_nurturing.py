@@ -16,7 +16,7 @@ from accounts.touch_states import Refusal
 from accounts.vocabulary import BrakeScope, PlanState, Reason, TouchState
 from expectations.audience import Limits
 from expectations.gate import Word
-from flows import nurturing
+from flows import carrying, nurturing
 from flows.channels.email import Outgoing
 from flows.channels.email.memory import Memory
 from flows.nurturing import Nurtured
@@ -230,6 +230,7 @@ def test_a_kill_switch_pulled_while_sending_stops_the_next_batch(world: World, n
             brakes.pull(connection, BrakeScope.GLOBAL, "", by="ravi", now=NOW)
 
     monkeypatch.setitem(nurturing.despatch.__kwdefaults__, "batch", 1)
+    monkeypatch.setattr(carrying, "HEARD_FOR", 0.0)
     _, memory = nurture(temper=pull)
     assert len(memory.sent) == 1
     assert sorted(states(world).values()) == [T.CERTIFIED, T.SENT]
