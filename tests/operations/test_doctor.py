@@ -122,6 +122,19 @@ class TestSettings:
         assert settings.variables(patient()).cure == "chmod 600 tandem.toml"
 
     @pytest.mark.parametrize(
+        ("line", "secret"),
+        [
+            ('secret_key = "x"', True), ('[smtp]\npassword = "x"', True), ('[dkim]\nrsa_key = """-----BEGIN\n"""', True),
+            ('[dkim]\ned25519_key="x"', True), ('[postmark]\ntoken = "x"', True), ('database_url = "x"', True),
+            ('#secret_key = "x"', False), ('[dkim]\nrsa_key_file = "key.pem"', False), ('channel = "smtp"', False),
+        ],
+    )  # fmt: skip
+    def test_it_knows_which_settings_are_secrets(self, house: Path, line: str, secret: bool) -> None:
+        (house / "tandem.toml").write_text(line)
+        (house / "tandem.toml").chmod(0o644)
+        assert (settings.variables(patient()).state == "warn") is secret
+
+    @pytest.mark.parametrize(
         ("base_url", "key", "state"),
         [
             ("http://127.0.0.1:8088", None, "ok"),
@@ -154,6 +167,16 @@ class TestSettings:
         found = settings.sender(patient(**{**sound, **values}))
         assert (found.state, says in found.says) == ("fail", True), found
         assert "hush" not in found.says
+
+    def test_a_provider_over_http_needs_a_domain_and_a_public_address_too(self) -> None:
+        sound = {
+            "channel": "postmark",
+            "sending_domain": "m.lumenflow.example",
+            "base_url": "https://l.lumenflow.example",
+        }
+        assert settings.sender(patient(**sound)).says == "from m.lumenflow.example through postmark"
+        for wrong in ({"sending_domain": "mail.example"}, {"base_url": "http://localhost:8088"}):
+            assert settings.sender(patient(**{**sound, **wrong})).state == "fail"
 
     def test_a_mail_server_that_does_not_answer(self) -> None:
         port = closed_port()
