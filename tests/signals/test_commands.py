@@ -60,6 +60,21 @@ def test_a_name_nobody_has_is_one_line_with_a_cure(say: Say) -> None:
     assert refusal(say("hold", "acme", "--until", "2020-01-01")).startswith("until: 2020-01-01 00:00 UTC is over")
 
 
+def test_stop_lists_what_is_stopped_and_why_and_stops_nothing_by_that(say: Say) -> None:
+    assert ok(say("stop", "--list")) == "nothing is stopped"
+    ok(say("stop", "--rep", "ravi@lumenflow.example", "--by", "sofia", "--note", "on leave"))
+    ok(say("stop", "--by", "sofia"))
+    listed = ok(say("stop", "--list")).splitlines()
+    assert [line.partition(" since ")[0] for line in listed] == [
+        "rep ravi@lumenflow.example is stopped", "everything is stopped"
+    ]  # fmt: skip
+    assert listed[0].endswith(" by sofia: on leave")
+    (_, everything) = json.loads(say("stop", "--list", "--json").output)
+    assert (everything["scope"], everything["target"], everything["by"], everything["note"]) == (
+        "global", "", "sofia", None
+    )  # fmt: skip
+
+
 def test_stop_stops_everything_or_one_thing_and_says_how_to_go_on(say: Say) -> None:
     assert (
         ok(say("stop", "--account", "acme"))
@@ -68,6 +83,8 @@ def test_stop_stops_everything_or_one_thing_and_says_how_to_go_on(say: Say) -> N
     assert ok(say("stop")) == "everything is stopped; go on with: tandem stop --release"
     assert ok(say("stop", "--release")) == "everything goes on"
     assert ok(say("stop", "--release")) == "everything was not stopped"
+    assert ok(say("stop", "--domain", "Acme.example")).startswith("domain Acme.example is stopped")
+    assert ok(say("stop", "--domain", "acme.example", "--release")) == "domain acme.example goes on"
     assert say("stop", "--account", "acme", "--play", "x").exit_code == 2
     assert refusal(say("stop", "--rep", "nobody@x.example")).startswith("no rep")
 
