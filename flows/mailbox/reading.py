@@ -17,6 +17,7 @@ from typing import Any
 
 MOST_BYTES = 1_000_000
 MOST_BOUNDARIES = 40
+MOST_SEPARATORS = 3_000
 MOST_PARTS = 100
 #: Letters of a part, and of a header, that are read.
 MOST_TEXT = 40_000
@@ -44,9 +45,8 @@ class Part:
         """The mail that is attached here, or whose headers are; None for any other part."""
         if self.kind not in COPIES:
             return None
-        payload = self._source.get_payload()
-        inner = payload[0] if isinstance(payload, list) and payload else None
-        if isinstance(inner, Message) and inner.keys():
+        inner = next(iter(_children(self._source)), None)
+        if inner is not None and inner.keys():
             return Mail(inner)
         return read_mail(_text_of(self._source).lstrip().encode("utf-8", "replace"))
 
@@ -120,12 +120,17 @@ def addresses(text: str) -> list[str]:
     return [found.strip(".'").lower() for found in _ADDRESS.findall(text[:MOST_HEADER])] if "@" in text else []
 
 
+#: With its folded lines. The library takes minutes over one that has a million parameters.
+_CONTENT_TYPE = re.compile(rb"^content-type:[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE | re.MULTILINE)
+
+
 def read_mail(raw: bytes) -> Mail:
     """The mail in these bytes. An mbox's ``From `` line and blank lines in front are skipped."""
     head = raw[:MOST_BYTES].lstrip(b"\r\n\t \xef\xbb\xbf")
     if head.startswith(b"From "):
         head = head.partition(b"\n")[2]
-    if head.lower().count(b"boundary=") <= MOST_BOUNDARIES:
+    head = _CONTENT_TYPE.sub(lambda found: found[0][:MOST_HEADER], head)
+    if head.lower().count(b"boundary=") <= MOST_BOUNDARIES and head.count(b"\n--") <= MOST_SEPARATORS:
         try:
             return Mail(BytesParser().parsebytes(head))
         except (RecursionError, MessageError, ValueError, LookupError, TypeError, AssertionError, AttributeError):
@@ -137,37 +142,43 @@ def _leaves(source: Message) -> Iterator[Part]:
     waiting, seen = [source], 0
     while waiting and seen < MOST_PARTS:
         part, seen = waiting.pop(0), seen + 1
-        kind, payload = part.get_content_type(), part.get_payload()
-        inside = payload if isinstance(payload, list) and kind.startswith("multipart/") else None
-        if inside is None:
-            yield Part(kind, part)
+        kind = part.get_content_type()
+        if part.is_multipart() and kind.startswith("multipart/"):
+            waiting[:0] = _children(part)
         else:
-            waiting[:0] = [child for child in inside if isinstance(child, Message)]
+            yield Part(kind, part)
+
+
+def _children(part: Message) -> list[Message]:
+    """The messages in a part; asking a part that has none for its payload would have its charset looked up."""
+    payload = part.get_payload() if part.is_multipart() else []
+    return [child for child in payload if isinstance(child, Message)] if isinstance(payload, list) else []
 
 
 def _text_of(part: Message) -> str:
-    payload = part.get_payload()
-    if isinstance(payload, list):  # blocks of a delivery status, or an attached mail
-        blocks = [block for block in payload[:MOST_PARTS] if isinstance(block, Message)]
-        return "\n\n".join(_as_it_stands(block) for block in blocks)
+    if part.is_multipart():  # blocks of a delivery status, or an attached mail
+        return "\n\n".join(_as_it_stands(block) for block in _children(part)[:MOST_PARTS])
     return _decoded(part)
 
 
 def _as_it_stands(block: Message) -> str:
     fields = "\n".join(f"{name}: {value}" for name, value in _raw_items(block))
-    body = block.get_payload()
-    return f"{fields}\n\n{body}" if isinstance(body, str) and body.strip() else fields
+    body = "" if block.is_multipart() else _decoded(block)
+    return f"{fields}\n\n{body}" if body.strip() else fields
 
 
 def _decoded(part: Message) -> str:
+    charset = _charset_of(part)
+    return in_charset(_octets(part)[: MOST_TEXT * 4], charset).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _octets(part: Message) -> bytes:
     try:
         octets = part.get_payload(decode=True)
-    except (ValueError, LookupError, TypeError, AssertionError, UnicodeError):
-        octets = None
-    if not isinstance(octets, bytes):
-        payload = part.get_payload()
-        octets = payload.encode("utf-8", "surrogateescape") if isinstance(payload, str) else b""
-    return in_charset(octets[: MOST_TEXT * 4], _charset_of(part)).replace("\r\n", "\n").replace("\r", "\n")
+    except (ValueError, LookupError, TypeError, AssertionError):  # it looks a charset up that does not exist
+        del part["content-type"]
+        octets = part.get_payload(decode=True)
+    return octets if isinstance(octets, bytes) else b""
 
 
 def _charset_of(part: Message) -> str:
