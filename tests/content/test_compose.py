@@ -162,7 +162,7 @@ in_six_scripts = st.sampled_from(sorted(SCRIPTS)).flatmap(
 ).map(" ".join)  # fmt: skip
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(in_six_scripts, in_six_scripts, in_six_scripts)
 @example("Ünïcode " * 60, "Αλέξανδρος " * 30, "大" * 300)
 def test_six_scripts_survive_being_read_written_and_read_again(subject: str, sender: str, recipient: str) -> None:
@@ -177,6 +177,7 @@ def test_six_scripts_survive_being_read_written_and_read_again(subject: str, sen
     assert all(len(line) <= 78 for line in raw.partition(b"\r\n\r\n")[0].split(b"\r\n")), "folded as recommended"
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text("abc XYZ-ä", max_size=40), st.integers(60, 3000), st.sampled_from("xö"))
 def test_no_word_is_too_long_for_a_line(before: str, length: int, letter: str) -> None:
     long = f"{before} {letter * length}"

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )  # fmt: skip
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -185,6 +185,7 @@ clean = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_
 bodies = st.text(st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from("\n\r =.\t  \n\n")), max_size=600)
 
 
+@settings(deadline=None)
 @given(clean, clean, bodies)
 @example("", "", "")
 @example("  two  blanks  ", "", "\n\n\n")
@@ -197,6 +198,7 @@ def test_whatever_is_written_verifies(signer: Signer, subject: str, name: str, b
     assert all(len(line) <= 998 for line in raw.split(b"\r\n"))
 
 
+@settings(deadline=None)
 @given(st.data(), st.integers(33, 126))
 def test_a_changed_letter_anywhere_does_not_verify(signer: Signer, data: st.DataObject, letter: int) -> None:
     raw = compose(signer)
@@ -240,8 +242,8 @@ def test_lines_of_the_signature_stay_within_the_recommended_length(signer: Signe
 
 
 def test_a_touch_is_signed_on_the_way_that_preview_and_sending_share(keys: dict[str, SecretStr]) -> None:
-    settings = house(**keys)
-    room = open_mailroom(settings, load_play(TEMPLATES / "plays" / PLAY), only=f"{PLAY}/discovery/why-now")
+    home = house(**keys)
+    room = open_mailroom(home, load_play(TEMPLATES / "plays" / PLAY), only=f"{PLAY}/discovery/why-now")
     step = room.compiled.content(f"{PLAY}/discovery/why-now").step
     raw = compose_touch(room, sample_recipient(step), AT).raw
     assert verified(raw, signer_of(**keys)) == [True, True]
@@ -309,10 +311,10 @@ def locked() -> str:
 def test_a_key_that_cannot_sign_is_refused_with_a_cure_and_never_repeated(
     values: Callable[[], dict[str, Any]], says: str
 ) -> None:
-    settings = house(**values())
+    bad = house(**values())
     for ask in (load_signer, composer_of, marks):
         with pytest.raises(SettingsRefused) as caught:
-            ask(settings)
+            ask(bad)
         assert str(caught.value).startswith(says)
         assert caught.value.cure
         assert "hush" not in str(caught.value)
@@ -326,17 +328,17 @@ def test_two_keys_need_two_selectors(keys: dict[str, SecretStr]) -> None:
 
 def test_a_room_knows_by_its_marks_that_a_key_was_changed(keys: dict[str, SecretStr], tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
-    settings = house(ed25519_key_file=file)
+    home = house(ed25519_key_file=file)
     file.write_text(ED)
-    before = marks(settings)
-    assert marks(settings) == before
+    before = marks(home)
+    assert marks(home) == before
     file.write_text(pem(Ed25519PrivateKey.generate()))
-    assert marks(settings) != before
+    assert marks(home) != before
 
 
 def test_no_key_shows_when_it_is_printed(keys: dict[str, SecretStr], signer: Signer) -> None:
-    settings = house(**keys)
-    shown = f"{settings!r} {settings.model_dump_json()} {signer!r} {signer.signatures!r} {signer.mark}"
+    home = house(**keys)
+    shown = f"{home!r} {home.model_dump_json()} {signer!r} {signer.signatures!r} {signer.mark}"
     for text in keys.values():
         assert text.get_secret_value().splitlines()[1] not in shown
     assert "PRIVATE" not in shown

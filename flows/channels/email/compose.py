@@ -94,7 +94,8 @@ class Composer:
 
     def write(self, envelope: Envelope, subject: str, text: str, html: str) -> bytes:
         """As `fill`, with both parts as quoted-printable already."""
-        more = "".join([header(name, value) for name, value in headers_of(envelope)])
+        more = "".join([f"{name}: {value}\r\n" for name, value in _tokens(envelope)])
+        more += "".join([_known_header(name, value) for name, value in envelope.headers])
         raw = (
             f"From: {_known_mailbox(envelope.sender)}\r\n"
             f"To: {mailbox(envelope.recipient)}\r\n"
@@ -112,11 +113,16 @@ def headers_of(envelope: Envelope) -> list[tuple[str, str]]:
 
     Raises InputRefused for a Message-ID or address on the web that is not one plain word.
     """
+    return [*_tokens(envelope), *envelope.headers]
+
+
+def _tokens(envelope: Envelope) -> list[tuple[str, str]]:
+    """Headers whose values are never folded."""
     headers = [("Message-ID", _token("Message-ID", envelope.message_id))]
     if envelope.unsubscribe_url is not None:
         url = _token("List-Unsubscribe", envelope.unsubscribe_url)
         headers += [("List-Unsubscribe", f"<{url}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")]
-    return [*headers, *envelope.headers]
+    return headers
 
 
 def header(name: str, value: str) -> str:
@@ -235,6 +241,12 @@ def _token(name: str, value: str) -> str:
     if not (_PLAIN.fullmatch(value) and " " not in value and len(value) <= _MOST):
         raise InputRefused(f"{name} is not one plain word", cure="check base_url and sending_domain")
     return value
+
+
+@lru_cache(maxsize=4096)
+def _known_header(name: str, value: str) -> str:
+    """More headers say what mail it is, so many mails have the same."""
+    return header(name, value)
 
 
 @lru_cache(maxsize=4096)
