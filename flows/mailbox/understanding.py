@@ -1,4 +1,4 @@
-"""What is a mail? A complaint, a bounce, a departure, an absence, another program's, or a person's; asked in this order.
+"""What is a mail? A complaint, a bounce, a departure, an absence, a program's, or a person's; asked in this order.
 
 A program's mail is known by its head, by its subject, or by reading like a note from beginning to end; a mail in which
 somebody answers us is a person's, also when they write that they will be away.
