@@ -249,9 +249,7 @@ def main() -> None:
         )
         if "calls" in times:
             many, own = said(times["bare"] / times["calls"], CALL), times["product"] / times["calls"]
-            print(
-                f"{'':9} {times['calls']:8.0f} us product, {asked.call} a call: {said(ratio, CALL)}; {own:.1f}x one a call"
-            )
+            print(f"{'':9} {times['calls']:8.0f} us product, {asked.call} a call: {many}; {own:.1f}x one a call")
 
 
 def said(ratio: float, target: float) -> str:

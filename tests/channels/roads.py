@@ -48,6 +48,8 @@ class Road:
     name: str
     #: A channel of its own each time, with settings changed by name.
     open: Callable[..., EmailChannel]
+    #: The provider's settings that lead here.
+    settings: Callable[..., Any] = lambda: None
     #: Finished messages, as bytes; none where the provider is handed letters.
     contents: Callable[[], list[bytes]] = list
     #: What a server of a provider's understood.
@@ -114,7 +116,9 @@ def _play(difficult: dict[str, Exception], message: Outgoing) -> None:
 @contextmanager
 def outbox_road(tmp_path: Path, moto: Callable[[], str]) -> Iterator[Road]:
     folder = tmp_path / "outbox"
-    yield Road("outbox", lambda: Outbox(folder), lambda: [file.read_bytes() for file in sorted(folder.glob("*.eml"))])
+    yield Road(
+        "outbox", lambda: Outbox(folder), contents=lambda: [file.read_bytes() for file in sorted(folder.glob("*.eml"))]
+    )
 
 
 @contextmanager
@@ -155,7 +159,7 @@ def sendgrid_road(tmp_path: Path, moto: Callable[[], str]) -> Iterator[Road]:
     with at_work(sendgrid_server.SendGrid()) as api:
         told = {"key": SecretStr(sendgrid_server.KEY), "base_url": api.url, "timeout_seconds": 10}
         yield _over_http(
-            api, "sendgrid", lambda **changes: SendGrid(SendGridSettings(**{**told, **changes})), sendgrid_server.KEY,
+            api, "sendgrid", SendGrid, lambda **changes: SendGridSettings(**{**told, **changes}), sendgrid_server.KEY,
             {"key": SecretStr("SG.another")}, {"base_url": nowhere()},
         )  # fmt: skip
 
@@ -165,7 +169,7 @@ def postmark_road(tmp_path: Path, moto: Callable[[], str]) -> Iterator[Road]:
     with at_work(postmark.Postmark()) as api:
         told = {"token": SecretStr(postmark.TOKEN), "base_url": api.url, "timeout_seconds": 10}
         yield _over_http(
-            api, "postmark", lambda **changes: Postmark(PostmarkSettings(**{**told, **changes})), postmark.TOKEN,
+            api, "postmark", Postmark, lambda **changes: PostmarkSettings(**{**told, **changes}), postmark.TOKEN,
             {"token": SecretStr("another")}, {"base_url": nowhere()},
         )  # fmt: skip
 
@@ -175,7 +179,8 @@ def mailgun_road(tmp_path: Path, moto: Callable[[], str]) -> Iterator[Road]:
     with at_work(mailgun.Mailgun()) as api:
         told = {"key": SecretStr(mailgun.KEY), "base_url": api.url, "timeout_seconds": 10}
         yield _over_http(
-            api, "mailgun", lambda **changes: Mailgun(MailgunSettings(**{**told, **changes}), DOMAIN), mailgun.KEY,
+            api, "mailgun", lambda settings: Mailgun(settings, DOMAIN),
+            lambda **changes: MailgunSettings(**{**told, **changes}), mailgun.KEY,
             {"key": SecretStr("another")}, {"base_url": nowhere()},
         )  # fmt: skip
 
@@ -188,7 +193,7 @@ def ses_road(tmp_path: Path, moto: Callable[[], str]) -> Iterator[Road]:
             "endpoint_url": api.url, "timeout_seconds": 10,
         }  # fmt: skip
         yield _over_http(
-            api, "ses", lambda **changes: Ses(SesSettings(**{**told, **changes})), ses.KEY,
+            api, "ses", Ses, lambda **changes: SesSettings(**{**told, **changes}), ses.KEY,
             {"access_key_id": "AKIAANOTHER"}, {"endpoint_url": nowhere()},
         )  # fmt: skip
 
@@ -198,14 +203,14 @@ def resend_road(tmp_path: Path, moto: Callable[[], str]) -> Iterator[Road]:
     with at_work(resend.Resend()) as api:
         told = {"key": SecretStr(resend.KEY), "base_url": api.url, "timeout_seconds": 10}
         yield _over_http(
-            api, "resend", lambda **changes: Resend(ResendSettings(**{**told, **changes})), resend.KEY,
+            api, "resend", Resend, lambda **changes: ResendSettings(**{**told, **changes}), resend.KEY,
             {"key": SecretStr("re_another")}, {"base_url": nowhere()},
         )  # fmt: skip
 
 
 def _over_http(
-    api: Api, name: str, open_channel: Callable[..., EmailChannel], key: str, wrong_key: dict[str, Any],
-    elsewhere: dict[str, Any],
+    api: Api, name: str, make: Callable[[Any], EmailChannel], tell: Callable[..., Any], key: str,
+    wrong_key: dict[str, Any], elsewhere: dict[str, Any],
 ) -> Road:  # fmt: skip
     def refuse(address: str, permanent: bool) -> None:
         if permanent:
@@ -217,7 +222,8 @@ def _over_http(
         api.mood = lambda asked: Trouble.LOST
 
     return Road(
-        name, open_channel, understood=lambda: list(api.arrived), refuse=refuse, lose_answers=lose,
+        name, lambda **changes: make(tell(**changes)), settings=tell, understood=lambda: list(api.arrived),
+        refuse=refuse, lose_answers=lose,
         refused=lambda: api.refused, open_connections=lambda: api.open_connections, secrets=[key],
         elsewhere=elsewhere, wrong_key=wrong_key, api=api,
     )  # fmt: skip

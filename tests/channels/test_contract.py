@@ -11,10 +11,12 @@ from accounts.errors import ChannelError, InputRefused, NotSent, OutcomeUnknown,
 from flows.channels.email import EmailChannel, Letter, Outgoing, Sent
 from flows.channels.email.compose import Mailbox
 from flows.channels.email.registry import CHANNELS, open_channel
+from flows.doctor import settings as doctor
 from flows.settings import Settings
 from tests.channels.finished import letter
 from tests.channels.roads import HTML, NOBODY, OVER_HTTP, REPLY_TO, ROADS, SENDER, SUBJECT, TEXT, Road, mail
 from tests.channels.servers import Arrived
+from tests.operations.patients import patient
 
 every_channel = pytest.mark.parametrize("road", ROADS, indirect=True)
 #: An outbox takes everything: nobody is there who could say no.
@@ -304,6 +306,16 @@ def test_a_channel_tells_the_doctor_what_answers(road: Road) -> None:
     with channel:
         assert channel.check().startswith(f"{channel.name}: ")
     assert road.arrived() == []
+
+
+@with_a_key
+def test_tandem_doctor_says_which_provider_answers(road: Road) -> None:
+    told = road.settings()
+    found = doctor.mail(patient(channel=road.name, **{road.name: told}))
+    assert (found.name, found.state) == ("mail", "ok")
+    assert found.says.startswith(f"{road.name}: ")
+    silent = doctor.mail(patient(channel=road.name, **{road.name: told.model_copy(update=road.elsewhere)}))
+    assert (silent.state, bool(silent.cure)) == ("fail", True)
 
 
 @with_a_key
