@@ -31,6 +31,9 @@ lint: setup ## Lint, types and import rules
 
 check: lint test ## Lint, types, import rules and all tests
 
+chaos: setup ## Kill it at random moments, 1,000 times; SEED=… plays one of them again
+	$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED),--histories 1000 --sabotage all)
+
 bench: setup ## Measure product and limit side by side (docs/performance.md)
 	@for bench in benchmarks/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
@@ -41,4 +44,4 @@ clean: ## Remove what was installed and made
 	rm -rf .venv .tandem .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test lint check bench docs clean
+.PHONY: help setup demo test lint check chaos bench docs clean

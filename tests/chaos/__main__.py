@@ -1,4 +1,7 @@
-"""The chaos suite from the command line: `python -m tests.chaos --help`."""
+"""The chaos suite from the command line: `python -m tests.chaos --help`.
+
+First the histories, which have to be clean; then each sabotage, which has to be found out.
+"""
 
 import argparse
 import random
@@ -16,38 +19,34 @@ from tests.chaos.lane import Judged, lane, warm_up
 from tests.chaos.processes import exit_of, fork
 from tests.chaos.sabotage import SABOTAGES, sabotaged
 
+ALL = "all"
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to play."""
+    """What to play. sabotaged: it ends with the first guilty history."""
 
     seeds: Sequence[int]
     lanes: int
     database: Database | None
-    sabotage: str | None
     keep: Path
-    first: bool
+    sabotaged: bool = False
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0: all histories are clean, or the sabotage was found out; 1: not so."""
+    """0: all histories were clean and all sabotages found out; 1: not so."""
     asked = _parser().parse_args(arguments)
     start = random.SystemRandom().randrange(10**6) * 1000 if asked.seed is None else asked.seed
-    number = asked.histories or (1 if asked.seed is not None else 1000)
-    keep = asked.keep or Path(tempfile.gettempdir()) / "tandem-chaos"
-    lanes = min(asked.lanes, number)
-    order = Order(range(start, start + number), lanes, asked.database, asked.sabotage, keep, asked.sabotage is not None)
-    print(f"chaos: {number} histories, seeds {start} to {start + number - 1}, {lanes} lanes", flush=True)
-    began = time.monotonic()
-    with sabotaged(order.sabotage):
-        warm_up()
-        judged = [_tell(one, asked.quiet) for one in _played(order)]
-    _sum_up(judged, time.monotonic() - began)
-    guilty = [one for one in judged if one.guilty]
-    if order.sabotage:
-        print(f"sabotage {order.sabotage!r}: " + ("found out" if guilty else "NOT found out"))
-        return int(not guilty)
-    return int(bool(guilty) or len(judged) < number)
+    number = asked.histories if asked.histories is not None else 1000 if asked.seed is None else 1
+    asked.keep.mkdir(parents=True, exist_ok=True)
+    warm_up()
+    well = _are_clean(Order(range(start, start + number), asked.lanes, asked.database, asked.keep), asked.quiet)
+    for name in sorted(SABOTAGES) if ALL in asked.sabotage else asked.sabotage:
+        tries = Order(
+            range(start, start + asked.within), asked.lanes, asked.database, asked.keep / name, sabotaged=True
+        )
+        well &= _is_found_out(name, tries)
+    return int(not well)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,10 +55,39 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="the first one's seed, to play it again")
     parser.add_argument("--lanes", type=int, default=2, help="how many at the same time (2)")
     parser.add_argument("--database", type=Database, choices=list(Database), help="only on this one")
-    parser.add_argument("--sabotage", choices=sorted(SABOTAGES), help="remove a protection; stops when it is found out")
-    parser.add_argument("--keep", type=Path, help="where the records of guilty histories go")
+    parser.add_argument("--sabotage", choices=[ALL, *SABOTAGES], action="append", default=[],
+                        help="then remove this protection, too: it must be found out")  # fmt: skip
+    parser.add_argument("--within", type=int, default=100, help="within so many histories (100)")
+    parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "tandem-chaos",
+                        help="where the records of guilty histories go")  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="no line for clean histories")
     return parser
+
+
+def _are_clean(order: Order, quiet: bool) -> bool:
+    if not order.seeds:
+        return True
+    print(f"chaos: {len(order.seeds)} histories, seeds {order.seeds[0]} to {order.seeds[-1]}", flush=True)
+    began, judged = time.monotonic(), []
+    for one in _played(order):
+        judged.append(one)
+        if one.guilty or not quiet:
+            print(_told(one), flush=True)
+    print(_summed_up(judged, time.monotonic() - began), flush=True)
+    return len(judged) == len(order.seeds) and not any(one.guilty for one in judged)
+
+
+def _is_found_out(name: str, order: Order) -> bool:
+    with sabotaged(name):
+        judged = list(_played(order))
+    guilty = [one for one in judged if one.guilty]
+    what = " ".join((SABOTAGES[name].__doc__ or "").split())
+    if not guilty:
+        print(f"sabotage {name} was NOT found out by {len(judged)} histories. {what}", flush=True)
+        return False
+    print(f"sabotage {name} was found out by history {len(judged)}. {what}", flush=True)
+    print(f"    seed {guilty[0].history.seed} {guilty[0].history.database}: {guilty[0].guilty[0]}", flush=True)
+    return True
 
 
 def _played(order: Order) -> Iterator[Judged]:
@@ -67,50 +95,55 @@ def _played(order: Order) -> Iterator[Judged]:
     order.keep.mkdir(parents=True, exist_ok=True)
     log = order.keep / "lanes.txt"
     log.unlink(missing_ok=True)
-    results = get_context("fork").SimpleQueue()
-    lanes = {fork(lambda n=n: _lane(order, n, results), log) for n in range(order.lanes)}  # type: ignore[misc]
+    results, enough = get_context("fork").SimpleQueue(), get_context("fork").Event()
+    lanes = {
+        fork(lambda n=n: _lane(order, n, results, enough), log)  # type: ignore[misc]
+        for n in range(min(order.lanes, len(order.seeds)))
+    }
     while lanes or not results.empty():
-        if not results.empty():
+        if results.empty():
+            lanes -= {pid for pid in lanes if exit_of(pid) is not None}
+            time.sleep(0.01)
+        else:
             yield results.get()
-            continue
-        lanes -= {pid for pid in lanes if exit_of(pid) is not None}
-        time.sleep(0.01)
     print(log.read_text(encoding="utf-8"), end="")
 
 
-def _lane(order: Order, number: int, results: Any) -> None:
+def _lane(order: Order, number: int, results: Any, enough: Any) -> None:
     with lane(order.keep) as mine:
-        if number == 0:
+        if number == 0 and not order.sabotaged:
             print(f"chaos: the disk that gets full is {mine.disk.kind}")
-        seeds = order.seeds[number :: order.lanes]
-        for judged in mine.play_all(draw(seed, order.database) for seed in seeds):
+        for seed in order.seeds[number :: order.lanes]:
+            judged = mine.play(draw(seed, order.database))
             results.put(judged)
-            if judged.guilty and order.first:
+            if judged.guilty and order.sabotaged:
+                enough.set()
+            if enough.is_set():
                 break
 
 
-def _tell(judged: Judged, quiet: bool) -> Judged:
-    history = judged.history
-    said = f"{judged.letters} letters, {history.faults} faults, {judged.killed} killed, {judged.nos} nos, "
-    said += f"{judged.unknown} unknown of {judged.cut} cut"
-    if judged.guilty or not quiet:
-        verdict = "GUILTY" if judged.guilty else "clean"
-        print(f"seed {history.seed} {history.database} {len(history.workers)} workers: {verdict}; {said}", flush=True)
-    for sentence in judged.guilty:
-        print(f"    {sentence}")
+def _told(judged: Judged) -> str:
+    """One line; more for a guilty history, with the way to play it again."""
+    history, verdict = judged.history, "GUILTY" if judged.guilty else "clean"
+    line = (
+        f"seed {history.seed} {history.database} {len(history.workers)} workers: {verdict}; "
+        f"{judged.letters} letters, {history.faults} faults, {judged.killed} killed, {judged.nos} nos, "
+        f"{judged.unknown} unknown of {judged.cut} cut"
+    )
     if judged.guilty:
-        print(f"    again: python -m tests.chaos --seed {history.seed}    records: {judged.records}", flush=True)
-    return judged
+        again = f"again: python -m tests.chaos --seed {history.seed}    records: {judged.records}"
+        return "\n    ".join((line, *judged.guilty, again))
+    return line
 
 
-def _sum_up(judged: Sequence[Judged], seconds: float) -> None:
-    letters, killed = sum(one.letters for one in judged), sum(one.killed for one in judged)
-    faults = sum(one.history.faults for one in judged)
+def _summed_up(judged: Sequence[Judged], seconds: float) -> str:
+    letters, killed, nos = (sum(getattr(one, what) for one in judged) for what in ("letters", "killed", "nos"))
     unknown, cut = sum(one.unknown for one in judged), sum(one.cut for one in judged)
+    faults = sum(one.history.faults for one in judged)
     guilty = [one.history.seed for one in judged if one.guilty]
-    print(
-        f"chaos: {len(judged)} histories in {seconds:.0f} s, {letters} letters, {faults} faults, "
-        f"{killed} workers killed, {unknown} unknown of {cut} connections cut; guilty: {guilty or 'none'}"
+    return (
+        f"chaos: {len(judged)} histories in {seconds:.0f} s: {letters} letters, {faults} faults, {killed} workers "
+        f"killed, {nos} nos, {unknown} unknown of {cut} connections cut; guilty: {guilty or 'none'}"
     )
 
 

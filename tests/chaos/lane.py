@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,10 +68,6 @@ class Lane:
         self._folder, self._stack, self._keep = folder, stack, keep
         self._board = Board()
         self._houses: dict[Database, databases.Database] = {}
-
-    def play_all(self, histories: Iterable[History]) -> Iterator[Judged]:
-        for history in histories:
-            yield self.play(history)
 
     def play(self, history: History) -> Judged:
         """From an empty ledger to the judgement."""
