@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import Thread
 
+import dns.exception
 import dns.flags
 import dns.message
 import dns.rcode
@@ -23,7 +24,7 @@ def name_server(zone: Zone, *, silent: bool = False) -> Iterator[str]:
         def handle(self) -> None:
             if not silent:
                 wire, line = self.request
-                line.sendto(_answer(dns.message.from_wire(wire), zone).to_wire(), self.client_address)
+                line.sendto(_wire(dns.message.from_wire(wire), zone), self.client_address)
 
     with socketserver.UDPServer(("127.0.0.1", 0), Answer) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -33,6 +34,17 @@ def name_server(zone: Zone, *, silent: bool = False) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def _wire(asked: dns.message.Message, zone: Zone) -> bytes:
+    """Cut off, and marked so, where it is longer than the asker takes: 512 octets unless it says more (EDNS)."""
+    answer = _answer(asked, zone)
+    try:
+        return answer.to_wire(max_size=asked.payload or 512)
+    except dns.exception.TooBig:
+        answer.flags |= dns.flags.TC
+        answer.answer.clear()
+        return answer.to_wire()
 
 
 def _answer(asked: dns.message.Message, zone: Zone) -> dns.message.Message:

@@ -218,6 +218,11 @@ def test_our_canonical_body_is_the_one_of_the_standard(body: str, end: str) -> N
     assert canonical_body(raw) == dkim.CanonicalizationPolicy.from_c_value(b"relaxed/relaxed").canonicalize_body(raw)
 
 
+@pytest.mark.parametrize("body", [b"", b" ", b"text", b"text \t", b"text\r\n \t"])
+def test_a_last_line_without_its_end_counts_as_the_server_will_end_it(body: bytes) -> None:
+    assert canonical_body(body) == canonical_body(body + b"\r\n")
+
+
 def test_our_canonical_head_is_the_one_of_the_standard() -> None:
     head = b"FROM :  Ravi \t <r@m.example>  \r\nSubject: one\r\n\ttwo\r\n   three \r\nX-Else: x\r\nTo:\r\n d@a.example"
     names, covered = canonical_head(head)
