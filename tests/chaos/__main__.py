@@ -97,7 +97,7 @@ def _played(order: Order) -> Iterator[Judged]:
     log.unlink(missing_ok=True)
     results, enough = get_context("fork").SimpleQueue(), get_context("fork").Event()
     lanes = {
-        fork(lambda n=n: _lane(order, n, results, enough), log)  # type: ignore[misc]
+        fork(lambda n=n: _lane(order, n, results, enough), log, gently=True)  # type: ignore[misc]
         for n in range(min(order.lanes, len(order.seeds)))
     }
     while lanes or not results.empty():

@@ -14,8 +14,11 @@ _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG, linux/prctl.h
 _INTERRUPT = {signal.SIGINT}
 
 
-def fork(task: Callable[[], None], log: Path) -> int:
-    """The id of a process that does `task` and ends: with 0, or with 1. What it says and its traceback go to `log`."""
+def fork(task: Callable[[], None], log: Path, *, gently: bool = False) -> int:
+    """The id of a process that does `task` and ends: with 0, or with 1. What it says and its traceback go to `log`.
+
+    When this process dies, that one does at once, or (`gently`) after it has tidied up.
+    """
     parent, code = os.getpid(), 1
     signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPT)  # a Ctrl-C must not reach a child that is not yet itself
     if pid := os.fork():
@@ -23,8 +26,9 @@ def fork(task: Callable[[], None], log: Path) -> int:
         return pid
     try:
         _speak_into(log)
-        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+        signal.signal(signal.SIGTERM, _end if gently else signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM if gently else signal.SIGKILL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPT)
         if os.getppid() == parent:
             task()
@@ -35,6 +39,10 @@ def fork(task: Callable[[], None], log: Path) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _end(*_: object) -> None:
+    sys.exit(1)
 
 
 def _speak_into(log: Path) -> None:

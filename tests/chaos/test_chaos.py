@@ -11,7 +11,7 @@ from tests.chaos.history import Database, draw
 from tests.chaos.sabotage import SABOTAGES
 
 ROOT = Path(__file__).parents[2]
-HISTORIES = 10
+HISTORIES = 8
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs fork, /proc and prctl")
 
