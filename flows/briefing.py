@@ -152,7 +152,6 @@ def deliver_briefs(
 
     Raises SettingsRefused for a key that cannot sign.
     """
-    composer_of(settings)  # a key that cannot sign stops all of them, before any is claimed
     with reading(engine) as connection:
         waiting = ledger.waiting_briefs(connection, now, rep_id)
     if not waiting:

@@ -82,7 +82,17 @@ def test_no_secret_shows_when_settings_are_printed() -> None:
 
 @pytest.mark.parametrize("name", ["sending_domain", "bounce_domain", "dkim__domain"])
 def test_a_domain_that_is_none_stops_the_house_and_not_each_mail(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for wrong in ("", "mail example", "ravi@mail.example", "mail.example\r\nBcc: x", "-mail.example", "x; s=y", "a..b"):
+    long = ".".join(["a" * 60] * 4)  # no room for what stands before the @
+    for wrong in (
+        "",
+        "mail example",
+        "r@mail.example",
+        "mail.example\r\nBcc: x",
+        "-mail.example",
+        "x; s=y",
+        "a..b",
+        long,
+    ):
         monkeypatch.setenv(f"TANDEM_{name.upper()}", wrong)
         with pytest.raises(SettingsRefused, match=name.replace("__", ".")):
             load_settings()
