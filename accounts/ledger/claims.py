@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -35,7 +35,7 @@ from sqlalchemy import (
     update,
 )  # fmt: skip
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import aliased
 
 from accounts.calendar import Calendar, place_of
@@ -53,12 +53,16 @@ from accounts.touch_states import Refusal
 from accounts.types import Key, Utc
 from accounts.vocabulary import EmailStatus, HoldCause, HoldScope, Reason, TouchState
 
+Work = TypeVar("Work")
+
 #: Touches claimed at once: what a power cut can make unknown. 50 to 200 bound it at almost no cost.
 BATCH = 100
 #: Touches a paced claim looks at in search of some that may go: one saturated domain must not hide the others.
 FURTHEST = 5_000
-#: How often a claim is tried when somebody says no in the very moment of it; a second time is rare already.
+#: How often a claim, or a record, is tried when another transaction gets into its way; a second time is rare already.
 RACES = 5
+#: PostgreSQL's word for two transactions that wait for each other.
+DEADLOCK = "40P01"
 #: First wait after "later"; doubles with each attempt.
 FIRST_RETRY = timedelta(minutes=15)
 LONGEST_RETRY = timedelta(hours=4)
@@ -134,14 +138,9 @@ def claim(
 
     names: touch id -> Message-ID, kept with the claim, so that later events find their touch by it.
     """
-    for patience in reversed(range(RACES)):
-        try:
-            with connection.begin_nested():
-                return _claim_once(connection, plan_id, now, by, window, limit, pace, names or _nameless)
-        except IntegrityError as refused:
-            if not (patience and _came_meanwhile(refused)):
-                raise
-    raise AssertionError("the last attempt returns or raises")
+    return _undisturbed(
+        connection, lambda: _claim_once(connection, plan_id, now, by, window, limit, pace, names or _nameless)
+    )
 
 
 def _claim_once(
@@ -231,9 +230,23 @@ def _counted_for(row: Row[Any]) -> list[MeterKey]:
     return keys
 
 
-def _came_meanwhile(refused: IntegrityError) -> bool:
-    """Whether the lock speaks of a "no" that was committed after we had looked: looking again finds it."""
-    return any(f"lock: {name}" in str(refused.orig) for name in SAID_BY_PEOPLE)
+def _undisturbed(connection: Connection, work: Callable[[], Work]) -> Work:
+    """What `work` comes to; done anew, a few times, when another transaction got into its way."""
+    for patience in reversed(range(RACES)):
+        try:
+            with connection.begin_nested():
+                return work()
+        except DBAPIError as error:
+            if not (patience and _came_meanwhile(error)):
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _came_meanwhile(error: DBAPIError) -> bool:
+    """Whether the lock speaks of a "no" that was committed after we had looked, which looking again finds; or whether
+    two transactions waited for each other and this one had to give way."""
+    said = any(f"lock: {name}" in str(error.orig) for name in SAID_BY_PEOPLE)
+    return said or getattr(error.orig, "sqlstate", None) == DEADLOCK
 
 
 def record(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
@@ -241,6 +254,10 @@ def record(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -
 
     A row that has left `sending` by other means (its lease was over) takes `sent` only.
     """
+    _undisturbed(connection, lambda: _record_once(connection, outcomes, now))
+
+
+def _record_once(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
     _RECORD.perform(connection, [_values(outcome, now) for outcome in outcomes])
     bounces.report(connection, outcomes, now)
     replan_accounts_of(connection, [outcome.touch_id for outcome in outcomes], now)

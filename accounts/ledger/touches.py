@@ -84,7 +84,16 @@ def list_touches(
 
 
 def replan_accounts_of(connection: Connection, touch_ids: Sequence[int], now: datetime) -> None:
-    """Planning looks at the accounts of these touches at its next tick."""
+    """Planning looks at the accounts of these touches at its next tick.
+
+    Colleagues stand in batches of different workers: PostgreSQL locks their accounts in one order, or two workers could
+    wait for each other.
+    """
     for ids in chunks(touch_ids):
         accounts = select(Touch.account_id).where(Touch.id.in_(ids))
-        connection.execute(update(Account).where(Account.id.in_(accounts)).values(replan_at=now))
+        due = update(Account).where(Account.id.in_(accounts))
+        if connection.dialect.name == "postgresql":
+            found = select(Account.id).where(Account.id.in_(accounts))
+            locked = found.order_by(Account.id).with_for_update(key_share=True).subquery()
+            due = update(Account).where(Account.id == locked.c.id)
+        connection.execute(due.values(replan_at=now))

@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from accounts.identity import domain_hash, email_hash
 from accounts.ledger import brakes, claims, touches
 from accounts.ledger.engine import reading, writing
-from accounts.models import Hold, Stakeholder, Suppression, Touch
+from accounts.models import Account, Hold, Stakeholder, Suppression, Touch
 from accounts.touch_states import Refusal
 from accounts.vocabulary import BrakeScope, Reason, TouchState
 from tests.cast import NOW, World, on_postgresql
@@ -191,8 +191,8 @@ def _while_it_takes(world: World, happens: Callable[[], None], taking: Callable[
     return came[0]
 
 
-def _until_somebody_waits(world: World) -> None:
-    waits = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+def _until_somebody_waits(world: World, lock: str = "advisory") -> None:
+    waits = text(f"SELECT count(*) FROM pg_locks WHERE locktype = '{lock}' AND NOT granted")
     for _ in range(1_000):
         with reading(world.engine) as connection:
             if connection.scalar(waits):
@@ -340,3 +340,44 @@ def test_rows_of_a_dead_worker_stay_out_of_everybodys_reach_until_their_lease_is
         given_up = touches.give_up_leases(connection, NOW + touches.LEASE + timedelta(seconds=1))
     assert set(given_up) >= {touch.id for touch in dead.touches}
     assert claim(world, plan_id, now=NOW + HOUR).looked == 0
+
+
+# Two transactions that wait for each other.
+
+
+@on_postgresql
+def test_outcomes_are_kept_also_when_somebody_elses_transaction_stood_in_the_way(world: World) -> None:
+    """One that holds Initech and wants Acme, while the record holds Acme and wants Initech: the record gives way."""
+    plan_id = certified(world)
+    taken = claim(world, plan_id).touches
+    acme, initech = (Account.id == world.accounts[name] for name in ("acme", "initech-north"))
+    gave_way: list[str] = []
+
+    def keep() -> None:
+        with writing(world.engine) as connection:
+            connection.execute(text("SET LOCAL deadlock_timeout = '50ms'"))
+            event.listen(connection, "rollback_savepoint", lambda *_: gave_way.append("once"))
+            claims.record(connection, [claims.Outcome(touch.id, T.SENT) for touch in taken], NOW)
+
+    worker = threading.Thread(target=keep)
+    with writing(world.engine) as somebody:
+        somebody.execute(text("SET LOCAL deadlock_timeout = '10s'"))
+        somebody.execute(update(Account).where(initech).values(synced_at=NOW))
+        worker.start()
+        _until_somebody_waits(world, "transactionid")
+        somebody.execute(update(Account).where(acme).values(synced_at=NOW))
+    worker.join()
+    assert gave_way
+    assert set(states(world).values()) == {T.SENT}
+
+
+@on_postgresql
+def test_two_workers_lock_the_accounts_of_their_batches_in_one_order(world: World) -> None:
+    """Colleagues stand in batches of both, in any order: neither has to give way."""
+    certified(world)
+    asked: list[str] = []
+    with writing(world.engine) as connection:
+        event.listen(connection, "before_cursor_execute", lambda _c, _k, said, *_: asked.append(said))
+        touches.replan_accounts_of(connection, [touch_of(world, "ivan"), touch_of(world, "alice")], NOW)
+    (update_,) = asked
+    assert "ORDER BY account.id FOR NO KEY UPDATE" in " ".join(update_.split())
