@@ -6,6 +6,7 @@ nothing from it, and who guesses one is right once in 2^96.
 
 import hmac
 from base64 import b32decode, b32encode, urlsafe_b64decode, urlsafe_b64encode
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 _MAC_BYTES = 12
@@ -54,8 +55,12 @@ def verify_click(token: str, secret: str) -> Clicked | None:
     return Clicked(*map(int, payload.split("."))) if payload is not None else None
 
 
+@lru_cache(maxsize=4096)
 def message_id(touch_id: int, secret: str, domain: str) -> str:
-    """``<tandem.{touch_id}.{16 hex}@domain>``: the same for ever, so that a second copy would be recognised."""
+    """``<tandem.{touch_id}.{16 hex}@domain>``: the same for ever, so that a second copy would be recognised.
+
+    Kept for a while: the claim asks for it first, and the mail again a moment later.
+    """
     mark = _mac(MESSAGE_ID, str(touch_id).encode(), secret).hex()[:16]
     return f"<tandem.{touch_id}.{mark}@{domain}>"
 
