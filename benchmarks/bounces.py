@@ -47,7 +47,8 @@ while (my $file = <STDIN>) { chomp $file;
   my $all = eval { Sisimai->make($file, delivered => 0) } || [];
   my $one = @$all ? $all->[0] : undef;
   print encode_json({ found => $one ? 1 : 0, reason => $one ? $one->reason : "",
-    soft => $one ? $one->softbounce + 0 : -1, recipient => $one && $one->recipient ? $one->recipient->address : "" }), "\n"; }
+    soft => $one ? $one->softbounce + 0 : -1,
+    recipient => $one && $one->recipient ? $one->recipient->address : "" }), "\n"; }
 """
 
 

@@ -3,6 +3,7 @@
 import re
 
 from flows.mailbox.reading import Mail, addresses
+from flows.mailbox.reports import blocks
 
 _MESSAGE_ID = re.compile(r"<[^<>\s@]{1,200}@[^<>\s@]{1,200}>")
 _NAMED = re.compile(r"^[>\s]*(?:X-)?(?:Original-)?Message-ID:\s*(<[^<>\s]{3,400}>)", re.IGNORECASE | re.MULTILINE)
@@ -14,7 +15,7 @@ def message_ids(mail: Mail) -> tuple[str, ...]:
     """Message-IDs with angle brackets: of an attached mail, of a copy in the text, then what this mail answers."""
     found = [id for part in mail.parts if part.attached for id in _ids(part.attached.header("message-id"))]
     for part in mail.parts:
-        if "essage-i" in part.text or "ESSAGE-I" in part.text:
+        if "message-id" in part.text.lower():
             found += _NAMED.findall(part.text)
     found += [id for value in mail.headers("in-reply-to") for id in _ids(value)]
     found += [id for value in mail.headers("references") for id in reversed(_ids(value))]
@@ -31,7 +32,14 @@ def delivered_to(mail: Mail) -> tuple[str, ...]:
 
 
 def returned_to(mail: Mail) -> tuple[str, ...]:
-    """Addresses that may name our mail: where this one was delivered, and the return path of an attached one."""
+    """Addresses that may name our mail: where this one was delivered, and what reports and copies say it came from."""
+    told = [
+        path
+        for part in mail.parts
+        if part.kind == "message/feedback-report"
+        for block in blocks(part.text)
+        for path in addresses(block.get("original-mail-from", ""))
+    ]
     kept = [
         path
         for part in mail.parts
@@ -40,4 +48,4 @@ def returned_to(mail: Mail) -> tuple[str, ...]:
         for value in part.attached.headers(name)
         for path in addresses(value)
     ]
-    return tuple(dict.fromkeys((*delivered_to(mail), *kept)))[:MOST]
+    return tuple(dict.fromkeys((*delivered_to(mail), *told, *kept)))[:MOST]

@@ -12,7 +12,7 @@ from flows.mailbox.saying import Phrases, phrases, plain, table
 from flows.mailbox.understood import Action, Cause
 
 _ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
-_DIGITS = re.compile(r"(?<![\w.@:-])([45][0-7]\d)(?=[ -](?![\d,]))(?!-\d+-\d)")
+_DIGITS = re.compile(r"(?<![\w.@:-])([45][0-7]\d)(?=[ -](?:[245]\.\d|[^\d\s,]))")
 
 #: Words that outrank codes.
 _OUTRANKING = (Cause.PERSON_LEFT, Cause.ADDRESS_MOVED, Cause.MAILBOX_FULL)

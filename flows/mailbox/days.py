@@ -158,7 +158,7 @@ def _cue_table() -> tuple[tuple[str, Sense], ...]:
 
 
 def _by_cue(before: str) -> Sense:
-    padded = f" {before.rstrip(' ,:(')}"
+    padded = f" {before.rstrip(' ,:(')}".replace("(", " ")
     return next((sense for cue, sense in _cue_table() if padded.endswith(cue)), Sense.NOTHING)
 
 

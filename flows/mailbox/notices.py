@@ -47,7 +47,7 @@ def marks(mail: Mail) -> Marks:
         or phrases("notices", "sender_names").find(name) >= 0,
         null_path="return-path" in mail.names and mail.header("return-path").strip() in ("<>", ""),
         subject=not subject.startswith(("re:", "aw:", "sv:", "antw:"))
-        and phrases("notices", "subjects").find(subject) >= 0,
+        and any(phrases("notices", key).find(subject) >= 0 for key in ("subjects", "delays")),
         opening=phrases("notices", "openings").find(plain(own_words(mail)[:3_000])) >= 0,
         names_failed="x-failed-recipients" in mail.names,
         report=mail.report_type == "delivery-status",

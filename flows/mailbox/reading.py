@@ -199,7 +199,7 @@ def in_charset(octets: bytes, charset: str) -> str:
     try:
         return octets.decode("utf-8")
     except UnicodeDecodeError as error:
-        if error.end >= len(octets) - 4:  # cut within a letter
+        if len(octets) == MOST_TEXT * 4 and error.end >= len(octets) - 4:  # cut within a letter
             return octets.decode("utf-8", "replace")
         return octets.decode("cp1252", "replace")
 
@@ -213,10 +213,8 @@ def _raw_items(source: Message) -> Iterator[tuple[str, str]]:
 
 
 def _one_line(value: str) -> str:
-    value = value[:MOST_HEADER]
-    if "=?" in value:
-        value = _decode_words(value)
-    return " ".join(value.split())
+    value = " ".join(value[:MOST_HEADER].split())
+    return " ".join(_decode_words(value).split()) if "=?" in value else value
 
 
 def _decode_words(value: str) -> str:

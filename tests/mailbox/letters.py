@@ -3,6 +3,8 @@
 Every body stands under the heads of several programs and above (or below) several kinds of quotes. Nobody in it exists.
 """
 
+# ruff: noqa: E501 (what people and servers write stands on one line, as they wrote it)
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -165,7 +167,10 @@ def replies() -> Iterator[Labelled]:
             answered = letter(body + "\n", subject=f"Re: Automatic reply: {SUBJECT}", **ANSWERING)
             yield Labelled(f"reply-{language}-{number}-to-note", answered, Kind.REPLY, body)
             suppressing = letter(
-                body + "\n", subject=PREFIX[language] + SUBJECT, X_Auto_Response_Suppress="DR, OOF, AutoReply", **ANSWERING
+                body + "\n",
+                subject=PREFIX[language] + SUBJECT,
+                X_Auto_Response_Suppress="DR, OOF, AutoReply",
+                **ANSWERING,
             )
             yield Labelled(f"reply-{language}-{number}-suppressing", suppressing, Kind.REPLY, body)
             for program, html in posted_html(body, language):
@@ -182,8 +187,10 @@ def posted_html(body: str, language: str) -> Iterator[Posted]:
     yield "gmail-html", f"{words}<div class=gmail_quote><div>{short}<br></div><blockquote>{quoted}</blockquote></div>"
     yield (
         "outlook-html",
-        f"<html><head><style>p {{margin:0}}</style></head><body>{words}<div style='border-top:solid #E1E1E1 1.0pt'>"
-        f"<p><b>{block}</b></p></div><p>{quoted}</p></body></html>",
+        (
+            f"<html><head><style>p {{margin:0}}</style></head><body>{words}<div style='border-top:solid #E1E1E1 1.0pt'>"
+            f"<p><b>{block}</b></p></div><p>{quoted}</p></body></html>"
+        ),
     )
 
 
@@ -191,10 +198,10 @@ def posted_html(body: str, language: str) -> Iterator[Posted]:
 ABSENT: dict[str, tuple[tuple[str, str], ...]] = {
     "en": (
         ("I am out of the office until 5 January. In urgent cases please contact my colleague Max Muster.", "2027-01-05"),
-        ("Thank you for your email. I am currently out of the office and will be back on January 5th, 2027.\n"
-         "For urgent matters please call +49 30 123456.", "2027-01-05"),
-        ("I'm away from Monday 21 December to Friday 1 January with limited access to email. "
-         "For urgent matters contact sales@acme.example.", "2027-01-04"),
+        (("Thank you for your email. I am currently out of the office and will be back on January 5th, 2027.\n"
+         "For urgent matters please call +49 30 123456."), "2027-01-05"),
+        (("I'm away from Monday 21 December to Friday 1 January with limited access to email. "
+         "For urgent matters contact sales@acme.example."), "2027-01-04"),
         ("I am on annual leave up to and including Sunday, 3 January 2027.\nYour email will not be forwarded.", "2027-01-04"),
         ("I'm out of office, returning 04/01/2027. I will respond to your message when I return.", "2027-01-04"),
         ("Our office is closed for the holidays. We will be back on Monday. Thank you for your message.", "2026-12-21"),
@@ -203,10 +210,10 @@ ABSENT: dict[str, tuple[tuple[str, str], ...]] = {
         ("I am on maternity leave until March 2027. Please contact Max Muster in my absence.", "2027-03-01"),
     ),
     "de": (
-        ("Vielen Dank für Ihre Nachricht. Ich bin bis einschließlich 03.01. nicht im Büro. "
-         "In dringenden Fällen wenden Sie sich bitte an Max Muster.", "2027-01-04"),
-        ("Ich bin bis zum 05.01.2027 im Urlaub und ab dem 06.01.2027 wieder für Sie da. Ihre E-Mail wird nicht "
-         "weitergeleitet.", "2027-01-06"),
+        (("Vielen Dank für Ihre Nachricht. Ich bin bis einschließlich 03.01. nicht im Büro. "
+         "In dringenden Fällen wenden Sie sich bitte an Max Muster."), "2027-01-04"),
+        (("Ich bin bis zum 05.01.2027 im Urlaub und ab dem 06.01.2027 wieder für Sie da. Ihre E-Mail wird nicht "
+         "weitergeleitet."), "2027-01-06"),
         ("Ich bin vom 21.12. bis 01.01. abwesend. Bei dringenden Anliegen: vertrieb@acme.example.", "2027-01-04"),
         ("Am Montag, den 4. Januar, bin ich wieder erreichbar. Während meiner Abwesenheit hilft Ihnen Max Muster.",
          "2027-01-04"),
@@ -216,8 +223,8 @@ ABSENT: dict[str, tuple[tuple[str, str], ...]] = {
          "2027-01-07"),
     ),
     "fr": (
-        ("Bonjour,\n\nJe suis absent du bureau jusqu'au 4 janvier inclus. En cas d'urgence, vous pouvez contacter "
-         "Max Muster.", "2027-01-05"),
+        (("Bonjour,\n\nJe suis absent du bureau jusqu'au 4 janvier inclus. En cas d'urgence, vous pouvez contacter "
+         "Max Muster."), "2027-01-05"),
         ("Merci pour votre message. Je serai de retour le lundi 4 janvier 2027.\nEn cas d'urgence : 01 23 45 67 89",
          "2027-01-04"),
         ("Actuellement en congés du 21/12 au 01/01, je vous répondrai à mon retour.", "2027-01-04"),
@@ -246,17 +253,17 @@ LEFT: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Dana no longer works here. Kind regards, Acme", "", ""),
     ),
     "de": (
-        ("Frau Example ist nicht mehr für unser Unternehmen tätig. Bitte wenden Sie sich an Herrn Max Muster "
-         "(max.muster@acme.example).", "Max Muster", "max.muster@acme.example"),
-        ("Ich habe das Unternehmen zum 30.11. verlassen. Meine Nachfolgerin ist Erika von Stein, "
-         "erika.stein@acme.example.", "Erika von Stein", "erika.stein@acme.example"),
+        (("Frau Example ist nicht mehr für unser Unternehmen tätig. Bitte wenden Sie sich an Herrn Max Muster "
+         "(max.muster@acme.example)."), "Max Muster", "max.muster@acme.example"),
+        (("Ich habe das Unternehmen zum 30.11. verlassen. Meine Nachfolgerin ist Erika von Stein, "
+         "erika.stein@acme.example."), "Erika von Stein", "erika.stein@acme.example"),
         ("Dana Example arbeitet nicht mehr bei Acme. Ihre E-Mail wird nicht weitergeleitet.", "", ""),
     ),
     "fr": (
         ("Dana Example a quitté l'entreprise. Merci de contacter Mme Claire Dubois : claire.dubois@acme.example",
          "Claire Dubois", "claire.dubois@acme.example"),
-        ("Je ne fais plus partie de la société Acme. Vous pouvez désormais contacter Max Muster "
-         "<max.muster@acme.example>.", "Max Muster", "max.muster@acme.example"),
+        (("Je ne fais plus partie de la société Acme. Vous pouvez désormais contacter Max Muster "
+         "<max.muster@acme.example>."), "Max Muster", "max.muster@acme.example"),
     ),
     "es": (
         ("Dana Example ya no trabaja en Acme. Por favor contacte con Lucía Pérez (lucia.perez@acme.example).",
@@ -267,7 +274,9 @@ LEFT: dict[str, tuple[tuple[str, str, str], ...]] = {
 }  # fmt: skip
 
 RECEIPTS: dict[str, tuple[str, ...]] = {
-    "en": ("We have received your message. Your ticket number is 4711. We will get back to you within two business days.",),
+    "en": (
+        "We have received your message. Your ticket number is 4711. We will get back to you within two business days.",
+    ),
     "de": ("Ihre Anfrage ist bei uns eingegangen. Die Ticketnummer lautet 4711.",),
     "fr": ("Nous avons bien reçu votre demande et vous répondrons dans les meilleurs délais.",),
     "es": ("Hemos recibido su solicitud. Su número de ticket es 4711.",),
@@ -292,8 +301,11 @@ BARE_HEADS = (("bare-re", "Re: {subject}"), ("bare", "{subject}"))
 
 def notes() -> Iterator[Labelled]:
     """Absences and departures, under the heads of several programs."""
-    told = [(f"away-{language}-{number}", text, back, Kind.OUT_OF_OFFICE)
-            for language, texts in ABSENT.items() for number, (text, back) in enumerate(texts)]
+    told = [
+        (f"away-{language}-{number}", text, back, Kind.OUT_OF_OFFICE)
+        for language, texts in ABSENT.items()
+        for number, (text, back) in enumerate(texts)
+    ]
     told += [(f"left-{language}-{number}", text, "", Kind.LEFT_COMPANY)
              for language, texts in LEFT.items() for number, (text, *_) in enumerate(texts)]  # fmt: skip
     for name, text, back, kind in told:

@@ -1,0 +1,36 @@
+"""Somebody has left: who follows?"""
+
+import pytest
+
+from flows.mailbox import Departure, Kind, understand
+from tests.mailbox.letters import LEFT, letter
+
+
+@pytest.mark.parametrize(("text", "name", "address"), [told for texts in LEFT.values() for told in texts])
+def test_the_successor_is_named_in_four_languages(text: str, name: str, address: str) -> None:
+    found = understand(letter(text, Auto_Submitted="auto-replied"))
+    assert found.kind is Kind.LEFT_COMPANY
+    assert found.departure == Departure(name, address)
+    assert found.back_at is None
+
+
+def test_neither_we_nor_the_one_who_left_are_the_successor() -> None:
+    text = "I have left the company. Please contact marketing@lumenflow.example or dana.example@acme.example."
+    assert understand(letter(text, Auto_Submitted="auto-replied")).departure == Departure()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I have left the office for today and am out of office until Monday.", "This is my last day in the office before Christmas, I am on leave until 4 January.",
+        "I am out of the office. I am no longer working on Project Blue.", "Ich habe das Büro verlassen und bin bis Montag abwesend.",
+    ],
+)  # fmt: skip
+def test_who_has_left_the_office_comes_back(text: str) -> None:
+    found = understand(letter(text, subject="Out of office", Auto_Submitted="auto-replied"))
+    assert (found.kind, found.departure) == (Kind.OUT_OF_OFFICE, None)
+
+
+def test_the_stand_in_of_an_absence_is_nobodys_successor() -> None:
+    found = understand(letter("I am on leave. Please contact Max Muster at max@acme.example.", subject="Out of office"))
+    assert (found.kind, found.departure) == (Kind.OUT_OF_OFFICE, None)

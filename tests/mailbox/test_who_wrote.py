@@ -1,0 +1,112 @@
+"""A person or a program? Either mistake costs: a person unheard, or an account held for nobody's answer."""
+
+from collections import Counter
+from functools import cache
+
+import pytest
+
+from flows.mailbox import Kind, Understood, understand
+from tests.mailbox.letters import ANSWERING, MESSAGE_ID, SUBJECT, Labelled, day, everything, letter, notes, replies
+
+
+@cache
+def understood(raw: bytes) -> Understood:
+    return understand(raw)
+
+
+def wrong(letters: list[Labelled]) -> list[str]:
+    return [
+        f"{one.name}: {found.kind} ({found.evidence})"
+        for one in letters
+        if (found := understood(one.raw)).kind is not one.kind
+    ]
+
+
+def test_no_person_is_taken_for_a_machine() -> None:
+    people = list(replies())
+    assert len(people) > 350
+    assert wrong(people) == []
+
+
+def test_no_machine_is_taken_for_a_person_nor_for_another_machine() -> None:
+    machines = [one for one in everything() if one.kind is not Kind.REPLY]
+    assert Counter(one.kind for one in machines)[Kind.OUT_OF_OFFICE] > 250
+    assert wrong(machines) == []
+
+
+def test_the_words_of_a_reply_are_its_own_in_every_program() -> None:
+    other = [one.name for one in replies() if understood(one.raw).words.split() != one.words.split()]
+    assert other == []
+
+
+def test_absences_end_on_the_day_they_name() -> None:
+    told = [one for one in notes() if one.kind is Kind.OUT_OF_OFFICE]
+    assert [one.name for one in told if day(understood(one.raw).back_at) != one.back] == []
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        {"Auto_Submitted": "auto-replied"}, {"Auto_Submitted": "auto-generated; owner-email=x"}, {"X_Autoreply": "yes"},
+        {"X_Autorespond": """ "Acme" """}, {"X_MS_Exchange_Inbox_Rules_Loop": "dana@acme.example"},
+        {"Precedence": "auto_reply"}, {"X_FC_MachineGenerated": "true"}, {"X_Mailer": "vacation 1.0"},
+        {"From": "noreply@acme.example"},
+    ],
+)  # fmt: skip
+def test_a_head_that_only_programs_write_is_enough(head: dict[str, str]) -> None:
+    found = understand(letter("Thank you, we will read it.", **head))
+    assert found.kind is Kind.AUTO_REPLY
+    assert found.evidence.lower().startswith(next(iter(head)).replace("_", "-").lower())
+
+
+@pytest.mark.parametrize(
+    "head",
+    [{"Auto_Submitted": "no"}, {"Precedence": "list"}, {"X_Auto_Response_Suppress": "All"}, {"Precedence": "normal"}],
+)
+def test_a_head_that_people_have_as_well_is_not(head: dict[str, str]) -> None:
+    assert understand(letter("Let us talk on Thursday.", **ANSWERING, **head)).kind is Kind.REPLY
+
+
+def test_a_person_answers_a_note_under_its_subject() -> None:
+    found = understand(letter("I am back, let us talk.", subject=f"Re: Automatic reply: {SUBJECT}", **ANSWERING))
+    assert found.kind is Kind.REPLY
+
+
+def test_a_reply_that_speaks_of_an_absence_says_when_it_ends() -> None:
+    found = understand(letter("I am on holiday until 5 January. Shall we talk on the 6th?", **ANSWERING))
+    assert (found.kind, day(found.back_at)) == (Kind.REPLY, "2027-01-05")
+
+
+def test_a_reply_that_speaks_of_a_departure_names_who_follows() -> None:
+    found = understand(
+        letter("Max has left the company. Please contact Erika Stein at erika@acme.example, ok?", **ANSWERING)
+    )
+    assert found.kind is Kind.REPLY
+    assert found.departure is not None
+    assert (found.departure.name, found.departure.address) == ("Erika Stein", "erika@acme.example")
+
+
+def test_who_asks_for_a_proof_is_a_challenge() -> None:
+    body = "Your message has been waitlisted. Click the link below to be added to my guest list.\n"
+    assert understand(letter(body)).kind is Kind.CHALLENGE
+
+
+def test_newsletters_are_left_to_a_person() -> None:
+    assert understand(letter("Our offers", List_Unsubscribe="<https://x.example>")).kind is Kind.UNKNOWN
+    assert understand(letter("Offers! To opt out click here", subject="Offers")).kind is Kind.UNKNOWN
+
+
+def test_mail_out_of_the_blue_is_a_reply_that_a_person_should_look_at() -> None:
+    blue, answer = understand(letter("Hello", subject="Hello")), understand(letter("Hello", **ANSWERING))
+    assert blue.kind is answer.kind is Kind.REPLY
+    assert blue.confidence < 0.6 < answer.confidence
+
+
+def test_an_empty_mail_is_unknown() -> None:
+    assert understand(b"").kind is understand(letter("")).kind is Kind.UNKNOWN
+
+
+def test_a_reply_names_the_mail_it_answers() -> None:
+    found = understand(letter("ok", In_Reply_To=MESSAGE_ID, References=f"<first@x.example> {MESSAGE_ID}"))
+    assert found.about == (MESSAGE_ID, "<first@x.example>")
+    assert found.sender == "dana.example@acme.example"
