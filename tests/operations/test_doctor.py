@@ -124,7 +124,7 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("line", "secret"),
         [
-            ('secret_key = "x"', True), ('[smtp]\npassword = "x"', True), ('[dkim]\nrsa_key = """-----BEGIN\n"""', True),
+            ('secret_key = "x"', True), ('[smtp]\npassword = "x"', True), ('[dkim]\nrsa_key = """---BEGIN\n"""', True),
             ('[dkim]\ned25519_key="x"', True), ('[postmark]\ntoken = "x"', True), ('database_url = "x"', True),
             ('#secret_key = "x"', False), ('[dkim]\nrsa_key_file = "key.pem"', False), ('channel = "smtp"', False),
         ],
