@@ -3,7 +3,6 @@
     python benchmarks/sending.py                                     (about two minutes)
     python benchmarks/sending.py --mails 3000 --rounds 9             (quieter figures)
     python benchmarks/sending.py --memory                            (peak memory at 1,000 and 200,000 messages)
-    python benchmarks/sending.py --profile                           (cProfile of the product on SQLite)
 
 Every way sends mails of the same play to different people, about 6 KB each, over one connection. Shown are medians of
 the rounds: mails a second by the wall clock, and the CPU time that the sending process itself spent on a mail.
@@ -19,9 +18,7 @@ the rounds: mails a second by the wall clock, and the CPU time that the sending 
 """
 
 import argparse
-import cProfile
 import json
-import pstats
 import smtplib
 import subprocess
 import sys
@@ -77,24 +74,41 @@ TARGETS = (
 FLAT = 1.25
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Seconds by the wall clock, and of CPU in this process; None where another process did the work."""
+
+    wall: float
+    cpu: float | None = None
+
+
+class Watch:
+    """Started when it is made."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = perf_counter(), process_time()
+
+    def read(self) -> Spent:
+        return Spent(perf_counter() - self._wall, process_time() - self._cpu)
+
+
 @dataclass
 class Way:
-    """One way of sending. `send(n)` returns the wall seconds that n mails took."""
+    """One way of sending. `send(n)` says what n mails took, without what was prepared for them."""
 
     name: str
-    send: Callable[[int], float]
+    send: Callable[[int], Spent]
     share: int = 1
-    #: Per round: wall seconds, and CPU seconds of this process, a mail.
+    #: By round, of one mail.
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
-    #: Whether this process does the work.
-    is_here: bool = True
 
     def go(self, mails: int) -> None:
         count = max(mails // self.share, 1)
-        spent = process_time()
-        self.wall.append(self.send(count) / count)
-        self.cpu.append((process_time() - spent) / count)
+        spent = self.send(count)
+        self.wall.append(spent.wall / count)
+        if spent.cpu is not None:
+            self.cpu.append(spent.cpu / count)
 
     @property
     def rate(self) -> float:
@@ -107,7 +121,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=1, help="of the product")
     parser.add_argument("--memory", action="store_true")
-    parser.add_argument("--profile", action="store_true")
     parser.add_argument("--sizes", type=int, nargs=2, default=(1_000, 200_000), help="for --memory")
     asked = parser.parse_args()
     if SINK is None:
@@ -116,8 +129,6 @@ def main() -> None:
     with sink() as port:
         if asked.memory:
             memory(port, *asked.sizes)
-        elif asked.profile:
-            profile(port, asked.mails)
         else:
             compare(port, asked.mails, asked.rounds, asked.connections)
 
@@ -153,8 +164,8 @@ def _ways(stack: ExitStack, port: int, mails: int, connections: int, stages: dic
     workers = [stack.enter_context(companion("worker", url_of(server), str(port))) for _ in range(2)]
     for worker in workers:
         assert worker.hear() == "ready"
-    yield Way("1 worker", lambda count: postgres.hand_to(workers[:1], count), is_here=False)
-    yield Way("2 workers", lambda count: postgres.hand_to(workers, count), is_here=False)
+    yield Way("1 worker", lambda count: postgres.hand_to(workers[:1], count))
+    yield Way("2 workers", lambda count: postgres.hand_to(workers, count))
     for name, keys in signing_keys().items():
         signed = mailroom(dkim=keys)
         yield Way(name, lambda count, name=name, signed=signed: lite.send(name, signed, count))  # type: ignore[misc]
@@ -163,26 +174,26 @@ def _ways(stack: ExitStack, port: int, mails: int, connections: int, stages: dic
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         office = stack.enter_context(companion("django_post_office"))
         office.tell(_for_post_office(Path(folder), port, room, crowd[: mails // SLOW or 1]))
-        yield Way("post_office", lambda count: _post_office(office, count), SLOW, is_here=False)
+        yield Way("post_office", lambda count: _post_office(office, count), SLOW)
     else:
         print("django-post-office is not installed (pip install '.[bench]'): left out")
 
 
-def _smtplib(port: int, outgoing: list[Outgoing]) -> float:
+def _smtplib(port: int, outgoing: list[Outgoing]) -> Spent:
     with smtplib.SMTP("127.0.0.1", port) as client:
         client.ehlo()
-        begun = perf_counter()
+        watch = Watch()
         for one in outgoing:
             client.sendmail(one.sender, [one.recipient], one.content)
-        return perf_counter() - begun
+        return watch.read()
 
 
-def _without_ledger(port: int, room: Mailroom, crowd: list[Recipient]) -> float:
+def _without_ledger(port: int, room: Mailroom, crowd: list[Recipient]) -> Spent:
     with Smtp(server_at(port), "mail.example") as smtp:
-        begun = perf_counter()
+        watch = Watch()
         for person in crowd:
             smtp.send(_outgoing(room, person))
-        return perf_counter() - begun
+        return watch.read()
 
 
 def _outgoing(room: Mailroom, person: Recipient) -> Outgoing:
@@ -201,28 +212,28 @@ class Desk:
         first, self._next = self._next, self._next + people
         return certified_plan(self._engine, self._play, people, first)
 
-    def send(self, name: str, room: Mailroom, count: int) -> float:
+    def send(self, name: str, room: Mailroom, count: int) -> Spent:
         plan_id = self.plan(count)
         with (
             tempfile.TemporaryDirectory() as folder,
             Journal.open(Path(folder), self._engine) as journal,
             Smtp(server_at(self._port, self._connections), "mail.example") as smtp,
         ):
-            begun = perf_counter()
+            watch = Watch()
             done = despatch(self._engine, room, plan_id, NOW, smtp, journal=journal)
-            taken = perf_counter() - begun
+            spent = watch.read()
         assert done.outcomes == {TouchState.SENT: count}, done
         self._stages.setdefault(name, Counter()).update(asdict(done.stages))
-        return taken
+        return spent
 
-    def hand_to(self, workers: "list[Companion]", count: int) -> float:
+    def hand_to(self, workers: "list[Companion]", count: int) -> Spent:
         """From the first one's beginning to the last one's end."""
         plan_id = self.plan(count)
         for worker in workers:
             worker.tell(plan_id)
         told = [json.loads(worker.hear()) for worker in workers]
         assert sum(one["sent"] for one in told) == count, told
-        return float(max(one["ended"] for one in told) - min(one["begun"] for one in told))
+        return Spent(max(one["ended"] for one in told) - min(one["begun"] for one in told))
 
 
 def signing_keys() -> dict[str, Dkim]:
@@ -240,7 +251,7 @@ def signing_keys() -> dict[str, Dkim]:
     }
 
 
-def _textbook(port: int, room: Mailroom, crowd: list[Recipient]) -> float:
+def _textbook(port: int, room: Mailroom, crowd: list[Recipient]) -> Spent:
     """What a tutorial shows, with its templates held and its connection kept."""
     from jinja2 import Environment
 
@@ -250,13 +261,13 @@ def _textbook(port: int, room: Mailroom, crowd: list[Recipient]) -> float:
     envelopes = [compose_touch(room, person, NOW).envelope for person in crowd]
     with smtplib.SMTP("127.0.0.1", port) as client:
         client.ehlo()
-        begun = perf_counter()
+        watch = Watch()
         for person, envelope in zip(crowd, envelopes, strict=True):
             values = bare_values(room, person)
             texts = {"subject": subject, "html": html, "text": text}
             words: Any = SimpleNamespace(**{part: template.render(values) for part, template in texts.items()})
             client.send_message(library_message(envelope, words), envelope.return_path, [person.address])
-        return perf_counter() - begun
+        return watch.read()
 
 
 def _sources() -> Any:
@@ -280,12 +291,12 @@ def _for_post_office(folder: Path, port: int, room: Mailroom, crowd: list[Recipi
     return {"port": port, "database": database, "contexts": contexts, **words}
 
 
-def _post_office(office: "Companion", count: int) -> float:
+def _post_office(office: "Companion", count: int) -> Spent:
     """Its queue is filled before, as our plan is certified before."""
     office.tell({"send": count})
     told = json.loads(office.hear())
     assert told["delivered"] == count, told
-    return float(told["sent"])
+    return Spent(told["sent"])
 
 
 @dataclass(frozen=True)
@@ -342,20 +353,9 @@ def memory(port: int, few: int, many: int) -> None:
         print(f"{name}: {ratio:.2f}x; target at most {FLAT}x: {'reached' if ratio <= FLAT else 'MISSED'}")
 
 
-def profile(port: int, mails: int) -> None:
-    with sqlite() as engine:
-        desk, room = Desk(engine, port, 1, {}), mailroom()
-        desk.send("SQLite", room, 100)
-        profiler = cProfile.Profile()
-        profiler.enable()
-        desk.send("SQLite", room, mails)
-        profiler.disable()
-    pstats.Stats(profiler).sort_stats("tottime").print_stats(35)
-
-
 def _print_rates(ways: list[Way]) -> None:
     for way in ways:
-        cpu = f"{median(way.cpu) * 1e6:6.0f} us CPU" if way.is_here else "             "
+        cpu = f"{median(way.cpu) * 1e6:6.0f} us CPU" if way.cpu else " " * 13
         spread = f"{1 / max(way.wall):,.0f}..{1 / min(way.wall):,.0f}"
         print(f"{way.name:>12}  {way.rate:8,.0f} mails/s  {cpu}  ({spread})")
 

@@ -8,6 +8,7 @@ contexts, as ours is one of touches), one process, its SMTP backend with connect
 """
 
 import json
+import logging
 import secrets
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from typing import Any
 
 def main() -> None:
     told = json.loads(sys.stdin.readline())
+    logging.disable(logging.INFO)  # it would print between our figures
     _open_office(told)
     from post_office import mail
     from post_office.models import STATUS, Email, EmailTemplate
@@ -53,7 +55,7 @@ def _open_office(told: dict[str, Any]) -> None:
         INSTALLED_APPS=["post_office"], DATABASES={"default": told["database"]}, USE_TZ=True, **secret,
         EMAIL_BACKEND="post_office.EmailBackend", EMAIL_HOST="127.0.0.1", EMAIL_PORT=told["port"],
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-        TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "OPTIONS": {}}],
+        LOGGING_CONFIG=None, TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "OPTIONS": {}}],
     )  # fmt: skip
     django.setup()
     from django.core.management import call_command
