@@ -8,6 +8,7 @@ import random
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -127,7 +128,7 @@ def _told(judged: Judged) -> str:
     history, verdict = judged.history, "GUILTY" if judged.guilty else "clean"
     line = (
         f"seed {history.seed} {history.database} {len(history.workers)} workers: {verdict}; "
-        f"{judged.letters} letters, {history.faults} faults, {judged.killed} killed, {judged.nos} nos, "
+        f"{judged.letters} letters, {judged.struck.total()} faults, {judged.nos} nos, "
         f"{judged.unknown} unknown of {judged.cut} cut"
     )
     if judged.guilty:
@@ -137,14 +138,21 @@ def _told(judged: Judged) -> str:
 
 
 def _summed_up(judged: Sequence[Judged], seconds: float) -> str:
-    letters, killed, nos = (sum(getattr(one, what) for one in judged) for what in ("letters", "killed", "nos"))
-    unknown, cut = sum(one.unknown for one in judged), sum(one.cut for one in judged)
-    faults = sum(one.history.faults for one in judged)
+    letters, nos, unknown, cut = (
+        sum(getattr(one, of) for one in judged) for of in ("letters", "nos", "unknown", "cut")
+    )
+    struck = sum((one.struck for one in judged), Counter[str]())
+    troubles = sum((one.troubles for one in judged), Counter[str]())
     guilty = [one.history.seed for one in judged if one.guilty]
     return (
-        f"chaos: {len(judged)} histories in {seconds:.0f} s: {letters} letters, {faults} faults, {killed} workers "
-        f"killed, {nos} nos, {unknown} unknown of {cut} connections cut; guilty: {guilty or 'none'}"
+        f"chaos: {len(judged)} histories in {seconds:.0f} s: {letters} letters, {struck.total()} faults, {nos} nos, "
+        f"{unknown} unknown of {cut} connections cut; guilty: {guilty or 'none'}\n"
+        f"    faults: {_listed(struck)}\n    workers ran into: {_listed(troubles)}"
     )
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in counts.most_common()) or "nothing"
 
 
 if __name__ == "__main__":

@@ -23,9 +23,7 @@ class Disk:
     def __init__(self, folder: Path) -> None:
         self.path = folder
         folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tandem-chaos", str(folder)]
-        done = os.geteuid() == 0 and subprocess.run(command, capture_output=True, check=False).returncode == 0
-        self._is_small = done
+        self._is_small = _mounted(folder)
         self._ballast = folder / "ballast"
 
     @property
@@ -55,3 +53,11 @@ class Disk:
         for pid in workers:
             with suppress(ProcessLookupError, PermissionError):
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def _mounted(folder: Path) -> bool:
+    command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tandem-chaos", str(folder)]
+    try:
+        return os.geteuid() == 0 and subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False

@@ -126,12 +126,25 @@ class Evidence:
         return TouchState(self.touches[touch].state)
 
     @cached_property
+    def struck(self) -> Counter[str]:
+        """Which faults came true, and how often."""
+        at_time = [event["deed"] for event in self.events("strike") if event["hit"]]
+        at_statement = [event["deed"] for event in self.workers if event["what"] == "struck"]
+        at_letter = [f"{event['deed']} at {event['moment']}" for event in self.office if event["what"] == "incident"]
+        return Counter([*at_time, *at_statement, *at_letter])
+
+    @cached_property
+    def troubles(self) -> Counter[str]:
+        """What workers ran into."""
+        return Counter(event["error"] for event in self.workers if event["what"] == "trouble")
+
+    @cached_property
     def cut(self) -> int:
         """How many connections were cut while a letter may have been on them: all of a worker that was killed or
         interrupted after a claim, those open at a post office that was killed, those it dropped at or after a dot. A
         full disk takes what cannot be written down any more: as much as a kill does."""
         claimed = {event["pid"] for event in self.workers if event["what"] == "claimed" and event["touches"]}
-        killed = [one for one in self.events("worker") if one["code"] < 0 and one["pid"] in claimed]
+        killed = [one for one in self.events("worker") if one["code"] != 0 and one["pid"] in claimed]
         full = any(one["deed"] == Strike.FILL_DISK for one in self.events("strike"))
         troubled = [one for one in self.workers if one["what"] == "trouble" and one["pid"] in claimed]
         ended = [one for one in troubled if full or one["error"] == "KeyboardInterrupt"]

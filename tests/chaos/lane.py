@@ -2,9 +2,10 @@
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from accounts.ledger.engine import create_tables, open_ledger
@@ -31,8 +32,10 @@ class Judged:
     letters: int = 0
     unknown: int = 0
     cut: int = 0
-    killed: int = 0
     nos: int = 0
+    #: Faults that came true, and what workers ran into: kind -> how often.
+    struck: Counter[str] = field(default_factory=Counter)
+    troubles: Counter[str] = field(default_factory=Counter)
     #: Where its records are; None: they were removed.
     records: Path | None = None
 
@@ -96,10 +99,9 @@ class Lane:
         engine.dispose()
         guilty = tuple(judge(evidence))
         unknown = sum(row.state == TouchState.UNKNOWN for row in evidence.touches.values())
-        killed = sum(event["code"] < 0 for event in evidence.events("worker"))
         return Judged(
-            history, guilty, len(evidence.letters), unknown, evidence.cut, killed, len(evidence.nos),
-            self._kept(files, url) if guilty else None,
+            history, guilty, len(evidence.letters), unknown, evidence.cut, len(evidence.nos), evidence.struck,
+            evidence.troubles, self._kept(files, url) if guilty else None,
         )  # fmt: skip
 
     def _kept(self, files: Files, url: str) -> Path:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.pool import Pool
 
 from accounts.errors import TandemError
@@ -26,6 +26,9 @@ from tests.chaos.board import Board
 from tests.chaos.history import AtStatement, Run, Strike
 from tests.chaos.records import Record
 from tests.chaos.world import LOOSE, play, settings
+
+#: What a worker may run into here: a database that is gone, a full disk, a mail server that does not answer, Ctrl-C.
+TROUBLES = (OperationalError, InterfaceError, TandemError, OSError, KeyboardInterrupt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +44,25 @@ class Errand:
 
 
 def work(errand: Errand, board: Board, record: Record) -> None:
-    """What the process does. It ends with what it may run into written down: a database that is gone, a full disk, a
-    mail server that does not answer. Anything else is a mistake in the product, and is written down as that."""
+    """What the process does. What it may run into is written down and is no reason to fail; anything else is a mistake
+    in the product."""
     engine = open_ledger(errand.url)
     if errand.run.strike is not None:
-        _strike_at(errand.run.strike, board)
+        _strike_at(errand.run.strike, board, record)
     with diary(record), _batches_of(errand.run.batch):
-        for attempt in range(errand.run.retries + 1):
+        for _ in range(errand.run.retries + 1):
             try:
                 _nurture(engine, errand, record)
                 return
-            except (DBAPIError, TandemError, OSError, KeyboardInterrupt) as error:
-                record.write(
-                    "trouble", pid=os.getpid(), error=type(error).__name__, said=str(error)[:200],
-                    connections=errand.run.connections, last=attempt == errand.run.retries,
-                )  # fmt: skip
+            except TROUBLES as error:
+                record.write("trouble", connections=errand.run.connections, **_said(error))
             except Exception as error:
-                record.write("mistake", slot=errand.slot, error=type(error).__name__, said=str(error)[:300])
+                record.write("mistake", **_said(error))
                 raise
+
+
+def _said(error: BaseException) -> dict[str, Any]:
+    return {"pid": os.getpid(), "error": type(error).__name__, "said": " ".join(str(error).split())[:300]}
 
 
 def _nurture(engine: Engine, errand: Errand, record: Record) -> None:
@@ -98,9 +102,15 @@ def _batches_of(size: int) -> Iterator[None]:
         defaults["batch"] = usual
 
 
-def _strike_at(strike: AtStatement, board: Board) -> None:
+def _strike_at(strike: AtStatement, board: Board, record: Record) -> None:
     """Count this process's statements, or its commits, and strike before the right one or right after it."""
-    deed = _kill_myself if strike.deed is Strike.KILL_WORKER else board.kill_postmaster
+
+    def deed() -> None:
+        record.write("struck", deed=strike.deed)
+        if strike.deed is Strike.KILL_WORKER:
+            os.kill(os.getpid(), signal.SIGKILL)
+        board.kill_postmaster()
+
     count = 0
 
     def before(*_: object) -> None:
@@ -119,7 +129,3 @@ def _strike_at(strike: AtStatement, board: Board) -> None:
     else:
         event.listen(Engine, "before_cursor_execute", before)
         event.listen(Engine, "after_cursor_execute", after)
-
-
-def _kill_myself() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
