@@ -74,7 +74,8 @@ def test_english_from_america_puts_the_month_first_and_nobody_else_does() -> Non
 @pytest.mark.parametrize(
     "text",
     [
-        "I am out of the office.", "I am out of the office until 31 February", "I was on vacation until 1 December 2026",
+        "I am out of the office.", "I am out of the office until 31 February",
+        "I was on vacation until 1 December 2026",
         "Back on 1.1.2099, on holiday", "On leave. Our meeting of 3 January is cancelled", "Out of office until 25:00",
         "I am out of the office, call 030 12.01.34", "On vacation until the cows come home",
     ],

@@ -120,8 +120,8 @@ def test_a_delivered_report_is_no_bounce() -> None:
 def test_what_the_copy_of_our_mail_says_is_not_what_the_server_says() -> None:
     """Our own mail may speak of spam and full mailboxes."""
     copy = COPY + "We fight spam. Is your mailbox full? Has Dana left the company?\r\n"
-    body = f"This is the qmail-send program.\n\n<{GONE}>:\nuser unknown\n\n--- Below this line is a copy of the message.\n\n{copy}"
-    found = understand(notice(body))
+    body = f"This is the qmail-send program.\n\n<{GONE}>:\nuser unknown\n\n"
+    found = understand(notice(f"{body}--- Below this line is a copy of the message.\n\n{copy}"))
     assert found.bounce is not None
     assert found.bounce.cause is Cause.NO_SUCH_MAILBOX
 

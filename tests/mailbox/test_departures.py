@@ -22,8 +22,10 @@ def test_neither_we_nor_the_one_who_left_are_the_successor() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "I have left the office for today and am out of office until Monday.", "This is my last day in the office before Christmas, I am on leave until 4 January.",
-        "I am out of the office. I am no longer working on Project Blue.", "Ich habe das Büro verlassen und bin bis Montag abwesend.",
+        "I have left the office for today and am out of office until Monday.",
+        "This is my last day in the office before Christmas, I am on leave until 4 January.",
+        "I am out of the office. I am no longer working on Project Blue.",
+        "Ich habe das Büro verlassen und bin bis Montag abwesend.",
     ],
 )  # fmt: skip
 def test_who_has_left_the_office_comes_back(text: str) -> None:

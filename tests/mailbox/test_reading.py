@@ -13,10 +13,11 @@ from tests.mailbox.letters import everything, letter
 from tests.mailbox.servers import NOTICES, report
 
 PIECES = (
-    b"boundary=", b"\r\n\r\n", b"Content-Type: multipart/report; report-type=delivery-status; boundary=x\r\n", b"--x\r\n",
-    b"=?utf-8?b?", b"?=", b"\xff\xfe", b"\0", b"Content-Transfer-Encoding: base64\r\n", b"charset=utf-7", b'charset="\xff"',
-    b"charset=idna", b"charset=punycode", b"charset=hex", b"charset=undefined", b"charset*0*=%ff", b"begin 644 x\r\n",
-    b"Date: Mon, 99 Foo 99999 99:99:99 +9999\r\n", b"message/rfc822", b"message/delivery-status", b"Status: 5.999.999", b"<" * 50,
+    b"boundary=", b"\r\n\r\n", b"Content-Type: multipart/report; report-type=delivery-status; boundary=x\r\n",
+    b"--x\r\n", b"=?utf-8?b?", b"?=", b"\xff\xfe", b"\0", b"Content-Transfer-Encoding: base64\r\n", b"charset=utf-7",
+    b'charset="\xff"', b"charset=idna", b"charset=punycode", b"charset=hex", b"charset=undefined", b"charset*0*=%ff",
+    b"begin 644 x\r\n", b"Date: Mon, 99 Foo 99999 99:99:99 +9999\r\n", b"message/rfc822", b"message/delivery-status",
+    b"Status: 5.999.999", b"<" * 50,
 )  # fmt: skip
 
 
@@ -70,7 +71,7 @@ def deep(levels: int) -> bytes:
         pytest.param(b"Content-Type: message/rfc822\n\n" * 100_000, id="mails in mails"),
         pytest.param(b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\nx\n" * 200_000, id="many parts"),
         pytest.param(b"Content-Type: multipart/mixed" + b"; a=b" * 2_000_000 + b"\n\nx", id="many parameters"),
-        pytest.param(b"Content-Type: text/plain" + b"".join(b"; a*%d=b" % n for n in range(100_000)), id="split parameters"),
+        pytest.param(b"Content-Type: a/b" + b"".join(b"; a*%d=b" % n for n in range(99_999)), id="split parameters"),
         pytest.param(b"X-A: b\n" * 1_000_000, id="many headers"),
         pytest.param(b"Subject: " + b"=?utf-8?q?a?= " * 700_000, id="many encoded words"),
         pytest.param(b"References: " + b"<a@b.example> " * 700_000, id="many references"),
@@ -82,7 +83,7 @@ def deep(levels: int) -> bytes:
         pytest.param(b"Subject: out of office\n\nout of office until " + b"5 January " * 900_000, id="many days"),
         pytest.param(b"Subject: gone\n\nno longer with. " + b"please contact A " * 600_000, id="many successors"),
         pytest.param(report("550 5.1.1 x " + "y " * 5_000_000, "5.1.1"), id="a long diagnostic"),
-        pytest.param(report(more="\r\nFinal-Recipient: rfc822; a@b.example\r\nAction: failed\r\n" * 150_000), id="many recipients"),
+        pytest.param(report(more="\r\nFinal-Recipient: x; a@b\r\nAction: failed\r\n" * 150_000), id="many fates"),
     ],
 )  # fmt: skip
 def test_large_and_hostile_mail_is_understood_within_a_second(raw: bytes) -> None:
