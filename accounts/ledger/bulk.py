@@ -1,11 +1,14 @@
 """Many rows at once, on either database."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, any_, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Table, TextClause, any_, bindparam, func, literal, select, text
 from sqlalchemy.dialects import postgresql, sqlite
+
+from accounts.types import Utc
 
 T = TypeVar("T")
 
@@ -33,3 +36,36 @@ def insert_into(connection: Connection, model: Any) -> "sqlite.Insert | postgres
     """An INSERT that can say ON CONFLICT, for the database at hand."""
     table: Table = model.__table__
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateTouches:
+    """An UPDATE of many touches, each with values of its own: `sets` and `where` speak of them as {name}."""
+
+    sets: str
+    #: Name -> PostgreSQL's word for its type.
+    columns: Mapping[str, str]
+    where: str = "TRUE"
+
+    def perform(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """PostgreSQL gets all values in one statement, SQLite one row after the other: what each does best."""
+        if not rows:
+            return
+        if connection.dialect.name == "sqlite":
+            connection.execute(self._one_row(), rows)
+        else:
+            arrays = {name: [row[name] for row in rows] for name in ("touch_id", *self.columns)}
+            connection.execute(self._all_rows(), arrays)
+
+    def _one_row(self) -> TextClause:
+        named = {name: f":{name}" for name in self.columns}
+        times = [bindparam(name, type_=Utc()) for name, kind in self.columns.items() if kind == "timestamptz"]
+        update_ = f"UPDATE touch SET {self.sets.format(**named)}"
+        return text(f"{update_} WHERE touch.id = :touch_id AND {self.where.format(**named)}").bindparams(*times)
+
+    def _all_rows(self) -> TextClause:
+        named = {name: f"v.{name}" for name in self.columns}
+        casts = [f"CAST(:{name} AS {kind}[])" for name, kind in {"touch_id": "bigint", **self.columns}.items()]
+        source = f"unnest({', '.join(casts)}) AS v (touch_id, {', '.join(self.columns)})"
+        update_ = f"UPDATE touch SET {self.sets.format(**named)} FROM {source}"
+        return text(f"{update_} WHERE touch.id = v.touch_id AND {self.where.format(**named)}")

@@ -13,14 +13,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
     BigInteger,
-    Case,
     ColumnElement,
     Connection,
     Integer,
     Row,
     Select,
     String,
-    TextClause,
     and_,
     bindparam,
     case,
@@ -31,27 +29,26 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    text,
     update,
 )  # fmt: skip
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import aliased
 
 from accounts.calendar import Calendar, place_of
 from accounts.ledger import bounces
 from accounts.ledger.brakes import brakes_touch
-from accounts.ledger.bulk import chunks
+from accounts.ledger.bulk import UpdateTouches, chunks
 from accounts.ledger.locks import SAID_BY_PEOPLE
 from accounts.ledger.pace import Meters
+from accounts.ledger.refusals import refusal_of, said
 from accounts.ledger.touches import move, replan_accounts_of
-from accounts.models import Account, Hold, PlanMember, Stakeholder, Suppression, Touch, Veto
+from accounts.models import Account, PlanMember, Stakeholder, Touch
 from accounts.pace import MeterKey, Pace, allot
 from accounts.playbook import Window
 from accounts.seals import Sealed
 from accounts.touch_states import Refusal
 from accounts.types import Key, Utc
-from accounts.vocabulary import EmailStatus, HoldCause, HoldScope, Reason, TouchState
+from accounts.vocabulary import TouchState
 
 Work = TypeVar("Work")
 
@@ -194,7 +191,8 @@ class _Search:
     def look(self, limit: int, meters: Meters | None) -> bool:
         """Sort out the next rows; whether there may be more of them."""
         asked = {"plan": self.plan_id, "now": self.now, "most": limit, "after": self.last}
-        rows = self.connection.execute(_look(self.connection.dialect.name, refusal_of), asked).all()
+        look = _look(self.connection.dialect.name, refusal_of, is_paced=meters is not None)
+        rows = self.connection.execute(look, asked).all()
         for row in rows:
             if row.refusal is not None:
                 (self.late if row.refusal == Refusal.TOO_LATE else self.refused)[row.id] = row.refusal
@@ -249,16 +247,17 @@ def _came_meanwhile(error: DBAPIError) -> bool:
     return said or getattr(error.orig, "sqlstate", None) == DEADLOCK
 
 
-def record(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
+def record(connection: Connection, outcomes: Sequence[Outcome], now: datetime, *, by: str | None = None) -> None:
     """The outcomes of a batch, in one transaction; the accounts are planned again.
 
-    A row that has left `sending` by other means (its lease was over) takes `sent` only.
+    A row that has left `sending` by other means (its lease was over) takes `sent` only. by: the worker who claimed
+    them; its word about a row that somebody else has claimed since says nothing of that claim.
     """
-    _undisturbed(connection, lambda: _record_once(connection, outcomes, now))
+    _undisturbed(connection, lambda: _record_once(connection, outcomes, now, by))
 
 
-def _record_once(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
-    _RECORD.perform(connection, [_values(outcome, now) for outcome in outcomes])
+def _record_once(connection: Connection, outcomes: Sequence[Outcome], now: datetime, by: str | None) -> None:
+    _RECORD.perform(connection, [_values(outcome, now) | {"worker": by} for outcome in outcomes])
     bounces.report(connection, outcomes, now)
     replan_accounts_of(connection, [outcome.touch_id for outcome in outcomes], now)
 
@@ -291,40 +290,14 @@ def retry_at(
     return again if not_after is None else min(again, not_after)
 
 
-def refusal_of(now: datetime) -> Case[str | None]:
-    """SQL: the reason why this touch must not leave at `now`, or null. Over touch, its stakeholder and its account.
-
-    The first that is true says why, in the order of accounts/guards.py: what the person said comes first.
-    """
-    return case(
-        (or_(Stakeholder.id.is_(None), Stakeholder.email != Touch.address), _said(Refusal.ADDRESS_CHANGED)),
-        (_anybody_at_this_address(_said_no), _said(Reason.OPTED_OUT)),
-        (_suppressed(now), _said(Reason.SUPPRESSED)),
-        (_anybody_at_this_address(_status(EmailStatus.LEFT)), _said(Reason.LEFT)),
-        (_anybody_at_this_address(_status(EmailStatus.BOUNCED)), _said(Reason.BOUNCED)),
-        (or_(Stakeholder.consent_basis.is_(None), Stakeholder.consent_at > now), _said(Reason.NO_CONSENT)),
-        (or_(Account.first_contacted_at.is_(None), Account.first_contacted_at > now), _said(Reason.NOT_CONTACTED)),
-        (Account.stage != Touch.stage, _said(Refusal.STAGE_CHANGED)),
-        (_held(now, Hold.cause == HoldCause.REPLY), _said(Reason.PAUSED_AFTER_REPLY)),
-        (_held(now, Hold.cause == HoldCause.MEETING), _said(Reason.PAUSED_FOR_MEETING)),
-        (_held(now, Hold.scope == HoldScope.ACCOUNT), _said(Reason.ACCOUNT_HELD)),
-        (_held(now), _said(Reason.STAKEHOLDER_HELD)),
-        (Stakeholder.paused_until > now, _said(Reason.AWAY)),
-        (_vetoed(), _said(Reason.VETOED)),
-        (Stakeholder.owner_conflict, _said(Reason.OWNER_CONFLICT)),
-        (Touch.not_after < now, _said(Refusal.TOO_LATE)),
-        else_=null(),
-    )
-
-
 def _nameless(_touch_id: int) -> None:
     return None
 
 
 @lru_cache(maxsize=8)
-def _look(dialect: str, refusal: Callable[[Any], Any]) -> Select[Any]:
-    """The next certified touches of a plan, each with the reason against it, the place of its reader, and what its
-    departure counts for. Of: plan, now, after (a touch id), most.
+def _look(dialect: str, refusal: Callable[[Any], Any], *, is_paced: bool) -> Select[Any]:
+    """The next certified touches of a plan, each with the reason against it, the place of its reader, and where it is
+    paced, what its departure counts for. Of: plan, now, after (a touch id), most.
 
     Made once: making it costs thirty times what asking it costs.
     """
@@ -332,11 +305,10 @@ def _look(dialect: str, refusal: Callable[[Any], Any]) -> Select[Any]:
     rows = (
         select(
             Touch.id, refusal(_NOW).label("refusal"), Touch.timezone, Stakeholder.country,
-            Account.country.label("account_country"), Touch.rep_id, PlanMember.domain_hash,
+            Account.country.label("account_country"), *([Touch.rep_id, PlanMember.domain_hash] if is_paced else []),
         )
         .outerjoin(Stakeholder, Stakeholder.id == Touch.stakeholder_id)
         .outerjoin(Account, Account.id == Touch.account_id)
-        .outerjoin(PlanMember, member)
         .where(
             Touch.plan_id == bindparam("plan", type_=Key), Touch.state == TouchState.CERTIFIED,
             Touch.id > bindparam("after", type_=Key), or_(Touch.retry_at.is_(None), Touch.retry_at <= _NOW),
@@ -345,12 +317,14 @@ def _look(dialect: str, refusal: Callable[[Any], Any]) -> Select[Any]:
         .order_by(Touch.id)
         .limit(bindparam("most", type_=Integer))
     )  # fmt: skip
+    if is_paced:
+        rows = rows.outerjoin(PlanMember, member)
     return rows.with_for_update(of=Touch, skip_locked=True) if dialect == "postgresql" else rows
 
 
 def _reconsidered(touch_ids: Sequence[int], now: datetime, by: str | None) -> Select[Any]:
     """Claimed touches with what speaks against them now; those that are ours no longer do not come back."""
-    against = case((brakes_touch(), _said(Refusal.BRAKED)), else_=null())
+    against = case((brakes_touch(), said(Refusal.BRAKED)), else_=null())
     ours = [Touch.id.in_(touch_ids), Touch.state == TouchState.SENDING, *([Touch.claimed_by == by] if by else [])]
     return (
         select(Touch.id, func.coalesce(refusal_of(now), against))
@@ -423,98 +397,19 @@ def _closed(looked: Iterable[Row[Any]], window: Window, now: datetime) -> dict[i
     return closed
 
 
-def _exists(rows: Select[Any]) -> ColumnElement[bool]:
-    """Exists for this touch, its stakeholder, its account: however deep the question stands in another one."""
-    return exists(rows.correlate(Touch, Stakeholder, Account))
-
-
-def _said(reason: str) -> ColumnElement[str]:
-    return cast(reason, String(40))
-
-
-def _anybody_at_this_address(condition: Any) -> ColumnElement[bool]:
-    """A no counts for the address, in whichever account it was said."""
-    namesake = aliased(Stakeholder)
-    return _exists(select(namesake.id).where(namesake.email_hash == Stakeholder.email_hash, condition(namesake)))
-
-
-def _said_no(namesake: Any) -> ColumnElement[bool]:
-    return or_(namesake.opted_out_at.is_not(None), namesake.email_status == EmailStatus.COMPLAINED)
-
-
-def _status(status: EmailStatus) -> Any:
-    return lambda namesake: namesake.email_status == status
-
-
-def _suppressed(now: datetime) -> ColumnElement[bool]:
-    """By address, or by domain; the domain's hash stands with the plan's member."""
-    holds = or_(Suppression.expires_at.is_(None), Suppression.expires_at > now)
-    address = select(Suppression.id).where(Suppression.email_hash == Stakeholder.email_hash, holds)
-    domain = (
-        select(Suppression.id)
-        .join(PlanMember, PlanMember.domain_hash == Suppression.domain_hash)
-        .where(PlanMember.plan_id == Touch.plan_id, PlanMember.touch_id == Touch.id)
-        .where(Suppression.email_hash.is_(None), holds)
-    )
-    return or_(_exists(address), _exists(domain))
-
-
-def _held(now: datetime, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    reaches = or_(Hold.scope == HoldScope.ACCOUNT, Hold.stakeholder_id == Touch.stakeholder_id)
-    lasts = and_(Hold.released_at.is_(None), Hold.starts_at <= now, or_(Hold.ends_at.is_(None), Hold.ends_at > now))
-    return _exists(select(Hold.id).where(Hold.account_id == Touch.account_id, reaches, lasts, *conditions))
-
-
-def _vetoed() -> ColumnElement[bool]:
-    concerns = or_(Veto.content.is_(None), Veto.content == Touch.content)
-    return _exists(select(Veto.id).where(Veto.stakeholder_id == Touch.stakeholder_id, concerns))
-
-
-@dataclass(frozen=True, slots=True)
-class _Write:
-    """An UPDATE of many rows, each with values of its own: `sets` and `where` speak of them as {name}."""
-
-    sets: str
-    #: Name -> PostgreSQL's word for its type.
-    columns: Mapping[str, str]
-    where: str = "TRUE"
-
-    def perform(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        """PostgreSQL gets all values in one statement, SQLite one row after the other: what each does best."""
-        if not rows:
-            return
-        if connection.dialect.name == "sqlite":
-            connection.execute(self._one_row(), rows)
-        else:
-            arrays = {name: [row[name] for row in rows] for name in ("touch_id", *self.columns)}
-            connection.execute(self._all_rows(), arrays)
-
-    def _one_row(self) -> TextClause:
-        named = {name: f":{name}" for name in self.columns}
-        times = [bindparam(name, type_=Utc()) for name, kind in self.columns.items() if kind == "timestamptz"]
-        update_ = f"UPDATE touch SET {self.sets.format(**named)}"
-        return text(f"{update_} WHERE touch.id = :touch_id AND {self.where.format(**named)}").bindparams(*times)
-
-    def _all_rows(self) -> TextClause:
-        named = {name: f"v.{name}" for name in self.columns}
-        casts = [f"CAST(:{name} AS {kind}[])" for name, kind in {"touch_id": "bigint", **self.columns}.items()]
-        source = f"unnest({', '.join(casts)}) AS v (touch_id, {', '.join(self.columns)})"
-        update_ = f"UPDATE touch SET {self.sets.format(**named)} FROM {source}"
-        return text(f"{update_} WHERE touch.id = v.touch_id AND {self.where.format(**named)}")
-
-
-_POSTPONE = _Write(
+_POSTPONE = UpdateTouches(
     "retry_at = {retry_at}, reason = {reason}", {"retry_at": "timestamptz", "reason": "text"},
     "touch.state = 'certified'",
 )  # fmt: skip
-_RECORD = _Write(
+_RECORD = UpdateTouches(
     "state = {state}, reason = {reason}, error = {error}, provider = {provider}, provider_id = {provider_id}, "
     "retry_at = {retry_at}, sent_at = {sent_at}",
     {
         "state": "text", "reason": "text", "error": "text", "provider": "text", "provider_id": "text",
-        "retry_at": "timestamptz", "sent_at": "timestamptz",
+        "retry_at": "timestamptz", "sent_at": "timestamptz", "worker": "text",
     },
-    "(touch.state = 'sending' OR touch.state = 'unknown' AND {state} = 'sent')",
+    "(touch.state = 'sending' OR touch.state = 'unknown' AND {state} = 'sent') "
+    "AND ({worker} IS NULL OR touch.claimed_by = {worker})",
 )  # fmt: skip
 
 
