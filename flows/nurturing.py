@@ -168,13 +168,21 @@ def send(
     """
     if not plan_ids:
         return []
+    recover(engine, settings.journal, now)  # a run that broke off and is tried again has left its journal
     room = mailroom_of(settings, play)
     clock = running(now) if live else standing(now)
     try:
         with channel or open_channel(settings) as opened, Journal.open(settings.journal, engine) as journal:
             return [
                 despatch(
-                    engine, room, plan_id, clock(), opened, journal=journal, clock=clock, pace=settings.pace,
+                    engine,
+                    room,
+                    plan_id,
+                    clock(),
+                    opened,
+                    journal=journal,
+                    clock=clock,
+                    pace=settings.pace,
                     patience=PATIENCE if live else timedelta(),
                 )
                 for plan_id in plan_ids

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Update, bindparam, select, update
 
 from accounts.ledger.bulk import chunks
 from accounts.models import Account, Touch
 from accounts.touch_states import Refusal, sources_of
+from accounts.types import Utc
 from accounts.vocabulary import TouchState
 
 #: How long a claim waits for its outcome before it counts as unknown.
@@ -84,16 +86,22 @@ def list_touches(
 
 
 def replan_accounts_of(connection: Connection, touch_ids: Sequence[int], now: datetime) -> None:
-    """Planning looks at the accounts of these touches at its next tick.
+    """Planning looks at the accounts of these touches at its next tick."""
+    for ids in chunks(touch_ids):
+        connection.execute(_replan(connection.dialect.name), {"ids": ids, "now": now})
+
+
+@cache
+def _replan(dialect: str) -> Update:
+    """Of: ids of touches, now. Made once: sending asks for it with every batch.
 
     Colleagues stand in batches of different workers: PostgreSQL locks their accounts in one order, or two workers could
     wait for each other.
     """
-    for ids in chunks(touch_ids):
-        accounts = select(Touch.account_id).where(Touch.id.in_(ids))
-        due = update(Account).where(Account.id.in_(accounts))
-        if connection.dialect.name == "postgresql":
-            found = select(Account.id).where(Account.id.in_(accounts))
-            locked = found.order_by(Account.id).with_for_update(key_share=True).subquery()
-            due = update(Account).where(Account.id == locked.c.id)
-        connection.execute(due.values(replan_at=now))
+    accounts = select(Touch.account_id).where(Touch.id.in_(bindparam("ids", expanding=True)))
+    due = update(Account).where(Account.id.in_(accounts))
+    if dialect == "postgresql":
+        found = select(Account.id).where(Account.id.in_(accounts))
+        locked = found.order_by(Account.id).with_for_update(key_share=True).subquery()
+        due = update(Account).where(Account.id == locked.c.id)
+    return due.values(replan_at=bindparam("now", type_=Utc()))
