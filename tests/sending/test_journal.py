@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import random
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -18,7 +19,7 @@ from accounts.errors import NotSent, OutcomeUnknown, Unreachable
 from accounts.ledger import claims
 from accounts.ledger.claims import Outcome
 from accounts.ledger.engine import open_ledger, reading, writing
-from accounts.ledger.recovery import TakenUp
+from accounts.ledger.recovery import TakenUp, in_the_name_of
 from accounts.models import Touch
 from accounts.touch_states import Refusal
 from accounts.vocabulary import TouchState
@@ -27,7 +28,7 @@ from flows.channels.email.memory import Memory
 from flows.journal import Journal, Told, journals_in, left_behind
 from flows.recovering import recover
 from flows.sending import despatch
-from tests.cast import NOW, World
+from tests.cast import NOW, World, on_postgresql
 from tests.sending.crowd import plan_for_many
 from tests.sending.desk import ALWAYS, certified, rows, touch_of
 from tests.sending.nurse import mailroom
@@ -215,6 +216,22 @@ def test_two_tidiers_at_once_take_up_a_journal_once(world: World, claimed: Journ
         done = list(tidiers.map(lambda _: recover(world.engine, folder, LATER), range(8)))
     assert sum(len(one.unknown) for one in done) == 1
     assert sum(len(one.again) for one in done) == 2
+
+
+@on_postgresql
+def test_who_takes_up_waits_for_the_claim_the_dead_had_asked_for(world: World, folder: Path) -> None:
+    """PostgreSQL carries out a commit that was under way when the sender was killed."""
+    plan_id = certified(world)
+    with Journal.open(folder, world.engine) as journal, ThreadPoolExecutor(1) as tidier:
+        with writing(world.engine) as connection:
+            in_the_name_of(connection, journal.worker)
+            claims.claim(connection, plan_id, NOW, by=journal.worker, window=ALWAYS)
+            _die(journal)
+            tidying = tidier.submit(recover, world.engine, folder, LATER)
+            time.sleep(0.2)
+            assert not tidying.done()
+        assert len(tidying.result(10).again) == 3
+    assert {state for state, _ in rows(world).values()} == {T.CERTIFIED}
 
 
 def test_a_tidier_that_is_killed_leaves_the_journal_to_the_next(
