@@ -223,8 +223,8 @@ class _Van:
         back = [touch_id for crossing in crossings for touch_id in crossing.not_begun if touch_id not in crossing.gone]
         if outcomes or back:
             with writing(self._route.engine) as connection:
-                claims.record(connection, outcomes, self._route.clock())
-                give_back(connection, back, self._route.clock())
+                claims.record(connection, outcomes, self._route.clock(), by=self._route.by)
+                give_back(connection, back, self._route.clock(), by=self._route.by)
         for crossing in crossings:
             self._open.remove(crossing)
             self._tally.count(crossing)

@@ -14,7 +14,7 @@ from accounts.outcomes import SETTLING
 from accounts.touch_states import Refusal
 from accounts.vocabulary import SignalKind, TouchState
 from tests.cast import NOW, World
-from tests.sending.desk import certified, claim, freeze, rows, states, touch_of
+from tests.sending.desk import ALWAYS, certified, certify, claim, freeze, rows, states, touch_of
 from tests.signals.post import signal, tell
 
 T = TouchState
@@ -112,6 +112,22 @@ def test_a_sender_that_comes_back_after_its_lease_may_still_say_that_it_sent(wor
     touch = unknown(world)
     with writing(world.engine) as connection:
         claims.record(connection, [Outcome(touch, T.SENT)], LATER)
+    assert states(world) == {"alice": T.SENT}
+
+
+@pytest.mark.parametrize("state", [T.SENT, T.FAILED, T.CERTIFIED, T.UNKNOWN, T.CANCELLED])
+def test_an_answer_to_an_earlier_claim_says_nothing_of_a_later_one(world: World, state: TouchState) -> None:
+    """One worker hung for hours; a person said its touch never left, and another worker has it now."""
+    touch = unknown(world)
+    settle(world, touch, arrived=False)
+    again = freeze(world, now=LATER)
+    certify(world, again, now=LATER)
+    with writing(world.engine) as connection:
+        assert len(claims.claim(connection, again, LATER, by="another", window=ALWAYS).touches) == 1
+        claims.record(connection, [Outcome(touch, state)], LATER, by="test")
+    assert states(world) == {"alice": T.SENDING}
+    with writing(world.engine) as connection:
+        claims.record(connection, [Outcome(touch, T.SENT)], LATER, by="another")
     assert states(world) == {"alice": T.SENT}
 
 
