@@ -336,6 +336,14 @@ def test_a_sender_nobody_takes_stops_the_run_at_once() -> None:
         assert caught.value.reason is Refusal.SENDER_REFUSED
 
 
+def test_421_before_the_reader_is_named_stops_the_run_when_a_fresh_connection_fares_no_better() -> None:
+    shutting_down = talking(MAIL=b"421 4.3.2 shutting down\r\n")
+    with pytest.raises(Unreachable, match="sent us away: 421") as caught, shutting_down as (server, smtp):
+        smtp.send(letter())
+    assert caught.value.reason is Refusal.SERVER_BUSY
+    assert len(server.commands) == 2
+
+
 def test_a_greeting_that_turns_us_away_says_what_for() -> None:
     with rude_server(GREETING=b"554 5.7.1 192.0.2.1 is on our blocklist\r\n") as server:
         with pytest.raises(Unreachable, match=r"lets nobody in \(554\)") as caught:

@@ -9,7 +9,7 @@ Where it fails decides what it means (RFC 5321); what the server says about it i
     lost before the final dot left        NotSent, later    after a second try over a fresh connection
     the final dot refused                 NotSent           5xx permanent, 4xx later, with the reason
     lost after the final dot              OutcomeUnknown    the server may have taken it
-    421, or 452 "too many"                the server wants us gone; a fresh connection gets one try
+    421, or 452 "too many"                a fresh connection gets one try; then NotSent, later; at MAIL Unreachable
     five mishaps in a row                 Unreachable       before the next message is begun
 
 MAIL, RCPT and DATA leave in one write where the server takes pipelining (RFC 2920), the message in another. A further
@@ -32,7 +32,7 @@ from typing import Self
 from accounts.errors import NotSent, OutcomeUnknown, SettingsRefused, Unreachable
 from accounts.touch_states import Refusal
 from flows.channels.email import OneByOne, Outgoing, Sent
-from flows.channels.email.replies import OURS, Meaning, Moment, Reply, meaning_of, read_reply
+from flows.channels.email.replies import BEFORE_READER, OURS, Meaning, Moment, Reply, meaning_of, read_reply
 from flows.channels.email.reply_stream import Nonsense, RawReply, ReplyStream
 from flows.masking import mask
 from flows.settings import Smtp as SmtpSettings
@@ -131,7 +131,7 @@ class Smtp(OneByOne):
             return self._send_on(self._new_line(), message)
         except _HungUp as error:
             what = f"the mail server sent us away: {error}"
-            if error.reason is Refusal.SERVER_BUSY:
+            if error.is_about_everybody:
                 raise Unreachable(what, where=self._where, reason=error.reason) from None
             raise NotSent(what, permanent=False, reason=error.reason or Refusal.SERVER_BUSY) from None
 
@@ -155,12 +155,12 @@ class Smtp(OneByOne):
 class _HungUp(Exception):
     """The line is of no use any more, and the server does not have the message.
 
-    reason: what the server said it was for, if it said anything.
+    reason: what the server said it was for, if it said anything. is_about_everybody: it did not know the reader yet.
     """
 
-    def __init__(self, what: str, reason: Refusal | None = None) -> None:
+    def __init__(self, what: str, reason: Refusal | None = None, is_about_everybody: bool = False) -> None:
         super().__init__(what)
-        self.reason = reason
+        self.reason, self.is_about_everybody = reason, is_about_everybody
 
 
 class _Line:
@@ -281,7 +281,7 @@ class _Line:
         reply = read_reply(raw.code, raw.decoded())
         meaning = meaning_of(moment, reply)
         if reply.code == 421 or (reply.code == 452 and meaning.reason is Refusal.TOO_MANY):
-            raise _HungUp(_one_line(str(reply), message), meaning.reason)
+            raise _HungUp(_one_line(str(reply), message), meaning.reason, moment in BEFORE_READER)
         return _not_sent(moment, reply, meaning, message)
 
     def _start_over(self, last_code: int) -> None:
