@@ -9,7 +9,7 @@ import signal
 
 #: Most workers at once.
 SLOTS = 3
-_LETTERS, _OFFICE, _POSTMASTER, _LINES, _WORKERS = 0, 1, 2, 3, 4
+_LETTERS, _OFFICE, _POSTMASTER, _LINES, _OVER, _WORKERS = 0, 1, 2, 3, 4, 5
 
 
 class Board:
@@ -20,7 +20,7 @@ class Board:
 
     def clear(self) -> None:
         """For the next history; PostgreSQL stays."""
-        for cell in (_LETTERS, _OFFICE, _LINES, *range(_WORKERS, _WORKERS + SLOTS)):
+        for cell in (_LETTERS, _OFFICE, _LINES, _OVER, *range(_WORKERS, _WORKERS + SLOTS)):
             self._cells[cell] = 0
 
     @property
@@ -41,6 +41,14 @@ class Board:
     @lines.setter
     def lines(self, number: int) -> None:
         self._cells[_LINES] = number
+
+    @property
+    def is_over(self) -> bool:
+        """No worker will be sent out any more: whoever still waits for a moment need not."""
+        return bool(self._cells[_OVER])
+
+    def end(self) -> None:
+        self._cells[_OVER] = 1
 
     @property
     def office(self) -> int:

@@ -109,6 +109,7 @@ class Conductor:
                 self._end_workers()
                 raise TimeoutError(f"history {self.history.seed} hangs")
             time.sleep(0.001)
+        self._board.end()
         while (code := exit_of(naysayer)) is None:
             self._tend()
             time.sleep(0.001)

@@ -41,7 +41,7 @@ def say_no(url: str, nos: tuple[Naysaying, ...], board: Board, record: Record, n
             _say(engine, one, record, now)
             if one.no in _BRAKES:
                 pulled.append((elapsed + one.lasts, one))
-        for release_at, one in [pair for pair in pulled if elapsed >= pair[0]]:
+        for release_at, one in [pair for pair in pulled if board.is_over or elapsed >= pair[0]]:
             pulled.remove((release_at, one))
             _release(engine, one, record, now)
         time.sleep(0.002)
