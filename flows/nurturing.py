@@ -24,6 +24,7 @@ from accounts.vocabulary import PlanState, TouchState
 from expectations import gate
 from expectations.audience import Limits
 from expectations.gate import Verdict, Word
+from flows.braking import watch
 from flows.channels.email import EmailChannel
 from flows.channels.email.registry import open_channel
 from flows.clock import running, standing
@@ -105,6 +106,7 @@ def nurture(
     decided = decide(engine, play, now)
     plan_id = freeze(engine, play, now, flow_run)
     verdicts = [judge(engine, play, draft, now, limits=limits) for draft in plans_of(engine, play, PlanState.DRAFT)]
+    watch(engine, settings.reputation, now)
     despatches = send(
         engine, settings, play, plans_of(engine, play, PlanState.CERTIFIED), now, channel=channel, live=live
     )

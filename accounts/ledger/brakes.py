@@ -8,13 +8,14 @@ A braked touch keeps its state: it goes on when the brake is released, or expire
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, literal, or_, select, update
 from sqlalchemy.orm import aliased
 
 from accounts.errors import InputRefused, NotFound
 from accounts.ledger.bulk import insert_into
 from accounts.models import PULLED, Account, Brake, Rep, Touch
-from accounts.vocabulary import BrakeScope
+from accounts.touch_states import Refusal
+from accounts.vocabulary import BrakeScope, TouchState
 
 
 class Pulled(NamedTuple):
@@ -73,6 +74,12 @@ def brakes_touch() -> ColumnElement[bool]:
         and_(Brake.scope == BrakeScope.DOMAIN, _ends_in_its_domain()),
     )
     return exists(select(Brake.id).where(Brake.released_at.is_(None), reaches).correlate(Touch))
+
+
+def reason_now() -> ColumnElement[str | None]:
+    """SQL: why a touch is where it is, and of one that could be claimed, that a brake holds it."""
+    held = and_(Touch.state == TouchState.CERTIFIED, brakes_touch())
+    return case((held, literal(Refusal.BRAKED.value)), else_=Touch.reason)
 
 
 def _ends_in_its_domain() -> ColumnElement[bool]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, case, func, literal, null, or_, select
 
+from accounts.ledger.brakes import reason_now
 from accounts.ledger.plans import Plan, read_plan
 from accounts.models import Account, PlanMember, Stakeholder, Touch
 from accounts.touch_states import explain
@@ -108,7 +109,7 @@ def _members(plan_id: int) -> Select[Any]:
         select(
             Touch.id,
             case((moved, literal(T.CANCELLED.value)), else_=Touch.state).label("state"),
-            case((moved, literal(PLANNED_AGAIN)), else_=Touch.reason).label("reason"),
+            case((moved, literal(PLANNED_AGAIN)), else_=reason_now()).label("reason"),
             Account.key.label("account"), Touch.address, Stakeholder.first_name, Stakeholder.last_name, Touch.content,
             case((moved, null()), else_=func.coalesce(*now)).label("at"), Touch.attempts, Touch.provider,
             Touch.provider_id, Touch.message_id, case((moved, null()), else_=Touch.error).label("error"),

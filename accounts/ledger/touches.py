@@ -7,6 +7,7 @@ from functools import cache
 
 from sqlalchemy import Connection, Update, bindparam, select, update
 
+from accounts.ledger.brakes import reason_now
 from accounts.ledger.bulk import chunks
 from accounts.models import Account, Touch
 from accounts.touch_states import Refusal, sources_of
@@ -71,7 +72,7 @@ def list_touches(
     """Touches, newest first; of these states, of this plan."""
     query = (
         select(
-            Touch.id, Touch.state, Touch.reason, Account.key, Touch.address, Touch.content, Touch.due_at,
+            Touch.id, Touch.state, reason_now(), Account.key, Touch.address, Touch.content, Touch.due_at,
             Touch.not_after, Touch.sent_at, Touch.plan_id, Touch.error,
         )
         .join(Account, Account.id == Touch.account_id)

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,13 +11,18 @@ from sqlalchemy import Engine, event, select, text
 
 from accounts.errors import InputRefused
 from accounts.ledger import brakes, claims
+from accounts.ledger.delivery import read_delivery
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.reputation import _harm, records
 from accounts.ledger.signals import Incoming, record
+from accounts.ledger.touches import list_touches
 from accounts.models import Audit, Touch
+from accounts.playbook import load_play
 from accounts.reputation import Record, Tolerance, Word, judge
 from accounts.vocabulary import BrakeScope, TouchState
-from flows import braking, reps
+from flows import braking, nurturing, reps
+from flows.channels.email.memory import Memory
+from flows.settings import TEMPLATES, Settings
 from tests.cast import NOW, PLAY, World
 from tests.sending.desk import DAY, certified, claim, crowd
 
@@ -273,3 +279,23 @@ def test_nothing_of_a_stopped_play_is_looked_at(world: World) -> None:
     with reading(world.engine) as connection:
         state = select(Touch.state).where(Touch.stakeholder_id == world.people["ivan"])
         assert connection.scalar(state) == T.CERTIFIED
+
+
+def test_who_asks_what_waits_is_told_that_a_brake_holds_it(world: World) -> None:
+    plan_id = certified(world)
+    with writing(world.engine) as connection:
+        brakes.pull(connection, BrakeScope.ACCOUNT, "acme", by=RAVI, now=NOW)
+    with reading(world.engine) as connection:
+        listed = {one.address: one.reason for one in list_touches(connection, plan_id=plan_id)}
+        delivery = read_delivery(connection, plan_id)
+    assert listed == {"alice@acme.example": "braked", "bob@acme.example": "braked", "ivan@initech.example": None}
+    assert delivery.counts == {("waiting", "braked"): 2, ("waiting", None): 1}
+
+
+def test_a_run_without_prefect_looks_before_it_sends_as_well(world: World, tmp_path: Path) -> None:
+    _came(world.engine, "complained", list(_sent(world, {"big.example": 6}, now=NOW - HOUR).values())[:3], at=NOW)
+    settings = Settings(home=tmp_path, reputation=STRICT)
+    play = load_play(TEMPLATES / "plays" / PLAY)
+    assert nurturing.nurture(world.engine, settings, play, NOW, channel=Memory()).sent == 0
+    with reading(world.engine) as connection:
+        assert {brake.target for brake in brakes.pulled(connection)} == {PLAY, "big.example"}
