@@ -35,13 +35,17 @@ class Away:
     back_at: datetime | None
 
 
-def read_absence(mail: Mail, words: str, received_at: datetime | None = None) -> Away:
-    """What the words of a mail say of an absence; `words` are its own, without what it quotes."""
+def read_absence(mail: Mail, words: str, received_at: datetime | None = None, by_program: bool = False) -> Away:
+    """What the words of a mail say of an absence; `words` are its own, without what it quotes.
+
+    A program that names the day somebody is back says that they are away, however it puts that.
+    """
     subject, text = plain(mail.subject), plain(words[:_WORDS])
     away = phrases("absences", "away")
     says_so = away.find(text) >= 0 or away.find(subject) >= 0
-    back = _back(f"{subject} . {text}", written_at(mail) or received_at) if says_so else None
-    return Away(says_so, phrases("absences", "formulas").find(text) >= 0, back)
+    asked = says_so or by_program
+    back = _back(f"{subject} . {text}", written_at(mail) or received_at, says_so) if asked else None
+    return Away(says_so or back is not None, phrases("absences", "formulas").find(text) >= 0, back)
 
 
 def written_at(mail: Mail) -> datetime | None:
@@ -57,12 +61,13 @@ def written_at(mail: Mail) -> datetime | None:
     return None
 
 
-def _back(text: str, written: datetime | None) -> datetime | None:
+def _back(text: str, written: datetime | None, is_away: bool) -> datetime | None:
     if written is None:
         return None
     zone = written.tzinfo or UTC
     found = list(mentions(text, written.date(), _is_month_first(text, written)))
-    for mention in sorted(_without_beginnings(found), key=lambda mention: mention.sense):
+    told = [mention for mention in _without_beginnings(found) if is_away or mention.sense is Sense.BACK]
+    for mention in sorted(told, key=lambda mention: mention.sense):
         back = _first_day(mention)
         moment = _morning(back, zone)
         if moment is not None and timedelta(0) < moment - written <= FURTHEST:

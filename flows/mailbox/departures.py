@@ -1,33 +1,46 @@
 """Has somebody left the company, and who is named instead?"""
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from flows.mailbox.about import delivered_to
 from flows.mailbox.reading import Mail, addresses
-from flows.mailbox.saying import phrases, plain, table
+from flows.mailbox.saying import Phrases, phrases, plain, table
 from flows.mailbox.understood import Departure
 
 #: Letters of a note that are read, and letters behind a cue in which the name must begin.
 _WORDS = 3_000
 _REACH = 220
 _PARTICLES = r"(?:von|van|de|del|de la|der|den|di|da|dos|du|le|la|zu|zur|y|bin|al|el)"
-_NAME = re.compile(rf"[^\W\d_][\w'’.-]*(?:,? (?:{_PARTICLES} )*[^\W\d_a-zß-öø-ÿ][\w'’-]*\.?){{0,3}}")
+_NAME = re.compile(rf"[^\W\d_][\w'’.-]*(?: (?:{_PARTICLES} )*[^\W\d_a-zß-öø-ÿ][\w'’-]*\.?){{0,3}}")
+_LAST_NAME = re.compile(r"((?:[^\W\d_a-zß-öø-ÿ][\w'’-]+ ){1,3})[ ,:(<]*$")
 
 
 def read_departure(mail: Mail, words: str) -> Departure | None:
     """Who follows on somebody who has left; None when nobody has. `words` are the mail's own, without quotes."""
     text = plain(f"{mail.subject} . {words[:_WORDS]}")
-    if phrases("departures", "gone").find(text) < 0 or _is_still_there(text):
+    if not (_is_gone(text) or _gone_from(mail.sender).find(text) >= 0):
         return None
     return successor(mail, " ".join(words[:_WORDS].split()))
 
 
-def _is_still_there(text: str) -> bool:
-    """Whether everything that sounds like leaving is something else."""
+def _is_gone(text: str) -> bool:
+    """Whether it says so, and not only in words that sound like leaving and are something else."""
+    gone = phrases("departures", "gone")
+    if gone.find(text) < 0:
+        return False
     for phrase in phrases("departures", "still_there").whole:
         text = text.replace(phrase, " ")
-    return phrases("departures", "gone").find(text) < 0
+    return gone.find(text) >= 0
+
+
+@lru_cache(maxsize=256)
+def _gone_from(sender: str) -> Phrases:
+    """ "Left Acme", for who writes from acme.example."""
+    labels = sender.partition("@")[2].split(".")[:-1]
+    company = max(labels, key=len, default="")
+    told = table("departures")["gone_from"] if len(company) > 2 else ()
+    return Phrases.of(phrase.replace("{company}", company) for phrase in told)
 
 
 def successor(mail: Mail, text: str) -> Departure:
@@ -39,7 +52,15 @@ def successor(mail: Mail, text: str) -> Departure:
         name = _name_in(_until_address(behind, address))
         if address or name:
             return Departure(name, address or _same_house(text, known))
-    return Departure("", _same_house(text, known))
+    address = _same_house(text, known)
+    return Departure(_name_before(text, address) if address else "", address)
+
+
+def _name_before(text: str, address: str) -> str:
+    """ "Max Muster (max@acme.example) takes over"."""
+    at = text.lower().find(address)
+    found = _LAST_NAME.search(text[max(0, at - 80) : max(at, 0)])
+    return _name_in(found[1]) if found else ""
 
 
 def _same_house(text: str, known: set[str]) -> str:

@@ -58,7 +58,7 @@ def _written(mail: Mail, received_at: datetime | None) -> Understood:
     said = split(mail.text)
     machine = read_machine(mail)
     departure = read_departure(mail, said.own)
-    away = read_absence(mail, said.own, received_at)
+    away = read_absence(mail, said.own, received_at, bool(machine.certain or machine.subject))
     kind, evidence, confidence = _who_wrote(mail, said, machine, departure, away)
     words = said.own if kind is Kind.REPLY else ""
     return _understood(
@@ -135,9 +135,9 @@ def _is_conversation(mail: Mail, said: Split) -> bool:
 
 def _reads_like_a_note(mail: Mail, said: Split, departure: Departure | None, away: Away) -> bool:
     """Without any sign in its head: short, formal, says that somebody is away or gone, and asks nothing."""
-    if said.quotes or "?" in said.own or len(said.own) > _NOTE:
+    if said.quotes or is_answer(mail) or "?" in said.own or len(said.own) > _NOTE:
         return False
-    return (away.says_so and away.formulas) or (departure is not None and not is_answer(mail))
+    return departure is not None or (away.says_so and away.formulas)
 
 
 def _understood(mail: Mail, kind: Kind, evidence: str, confidence: float, **more: object) -> Understood:
