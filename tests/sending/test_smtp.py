@@ -11,7 +11,8 @@ import pytest
 
 from accounts.errors import NotSent, OutcomeUnknown, SettingsRefused, Unreachable
 from flows.channels.email import Outgoing
-from flows.channels.email.smtp import MOST_MISHAPS, Smtp, _stuffed, _with_crlf
+from flows.channels.email.smtp import MOST_MISHAPS, Smtp
+from flows.channels.email.smtp_line import stuffed, with_crlf
 from tests.channels.finished import letter
 from tests.sending.post_office import (
     PASSWORD,
@@ -227,4 +228,4 @@ def test_several_threads_share_a_bounded_number_of_connections(house: PostOffice
     ],
 )
 def test_no_content_can_end_itself_early(content: bytes, line: bytes) -> None:
-    assert _stuffed(_with_crlf(content)) == line
+    assert stuffed(with_crlf(content)) == line
