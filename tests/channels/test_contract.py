@@ -97,6 +97,13 @@ def test_names_of_all_alphabets_and_with_any_punctuation_arrive(road: Road) -> N
         assert arrived[Mailbox(name, f"j{number}@acme.example")] == Mailbox(name, "ravi@mail.example")
 
 
+@with_a_key
+def test_domains_of_all_alphabets_are_written_as_mail_servers_know_them(road: Road) -> None:
+    with road.open() as channel:
+        channel.send(mail(channel, to=Mailbox("Dana Example", "dana@köln.example")))
+    assert the_one(road.arrived()).recipient.address == "dana@xn--kln-sna.example"
+
+
 @every_channel
 def test_subjects_of_all_alphabets_and_lengths_arrive(road: Road) -> None:
     with road.open() as channel:
@@ -229,6 +236,17 @@ def test_an_answer_that_is_lost_leaves_the_outcome_unknown(road: Road) -> None:
     road.lose_answers()
     with road.open() as channel, pytest.raises(OutcomeUnknown):
         channel.send(mail(channel))
+
+
+@with_a_key
+def test_only_a_provider_that_knows_a_key_is_asked_again_when_an_answer_is_lost(road: Road) -> None:
+    assert road.api is not None
+    road.lose_answers()
+    with road.open() as channel, pytest.raises(OutcomeUnknown):
+        channel.send(mail(channel))
+    keys = [asked.headers.get("idempotency-key") for asked in road.api.asked]
+    assert len(keys) == 1 or (None not in keys and len(set(keys)) == 1)
+    assert len(road.arrived()) == 1
 
 
 @over_a_line

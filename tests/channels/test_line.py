@@ -158,6 +158,33 @@ def test_an_empty_key_is_no_key(tmp_path: Path) -> None:
         open_channel(Settings(channel="resend", home=tmp_path, resend={"key": ""}))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("channel", "key"),
+    [
+        ("sendgrid", "key"),
+        ("postmark", "token"),
+        ("mailgun", "key"),
+        ("resend", "key"),
+        ("ses", "access_key_id"),
+        ("ses", "secret_access_key"),
+    ],
+)
+def test_a_key_with_more_in_it_is_refused_without_being_shown(channel: str, key: str, tmp_path: Path) -> None:
+    whole = {"region": "eu-west-1", "access_key_id": "AKIA", "secret_access_key": "k"} if channel == "ses" else {}
+    for odd in ("hush\r\nBcc: x", "hush hush", "hüsh"):
+        with pytest.raises(SettingsRefused) as caught:
+            open_channel(Settings(channel=channel, home=tmp_path, **{channel: {**whole, key: odd}}))  # type: ignore[arg-type]
+        assert caught.value.where == f"{channel}.{key}"
+        assert odd[:4] not in str(caught.value)
+
+
+def test_the_line_end_of_a_key_from_a_file_is_no_part_of_it() -> None:
+    with at_work(postmark_server.Postmark()) as api:
+        settings = PostmarkSettings(token=SecretStr(f"{postmark_server.TOKEN}\n"), base_url=api.url)
+        with Postmark(settings) as channel:
+            assert "answers" in channel.check()
+
+
 def test_keys_show_in_no_settings_that_are_printed() -> None:
     told = {"sendgrid": {"key": "hush"}, "postmark": {"token": "hush"}, "ses": {"secret_access_key": "hush"}}
     settings = Settings(**told)  # type: ignore[arg-type]

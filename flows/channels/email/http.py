@@ -83,7 +83,7 @@ class Line:
         self._timeout = (min(CONNECT, settings.timeout_seconds), settings.timeout_seconds)
         self._idle: LifoQueue[requests.Session] = LifoQueue()
         self._kept: dict[tuple[str, str], requests.PreparedRequest] = {}
-        #: Proxies and authorities of the environment; its netrc is left alone, it would replace our key by another.
+        #: Proxies and authorities of the environment, asked for once. A netrc is not: it would replace our key.
         self._way: dict[str, Any] = {
             "proxies": get_environ_proxies(self._base),
             "verify": os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True,
@@ -147,9 +147,7 @@ class Line:
         try:
             return self._idle.get_nowait()
         except Empty:
-            session = requests.Session()
-            session.trust_env = False
-            return session
+            return requests.Session()
 
     def _broken(self, error: requests.RequestException, body: "_Body") -> NotSent | OutcomeUnknown:
         """By how much of the message was out when it happened; the kind of the error does not tell."""
@@ -287,9 +285,22 @@ class _Body:
 def secret(value: SecretStr | None, key: str) -> str:
     """A key that a provider cannot do without. Raises SettingsRefused naming the setting."""
     if value is None or not value.get_secret_value():
-        variable = f"TANDEM_{key.upper().replace('.', '__')}"
-        raise SettingsRefused("is needed for this channel and not set", where=key, cure=f"set {variable}")
-    return value.get_secret_value()
+        cure = f"set TANDEM_{key.upper().replace('.', '__')}"
+        raise SettingsRefused("is needed for this channel and not set", where=key, cure=cure)
+    return one_word(value.get_secret_value(), key)
+
+
+def one_word(value: str, key: str) -> str:
+    """A key as a header can hold it; what is around it in a file is no part of it. Raises SettingsRefused."""
+    word = value.strip()
+    if not re.fullmatch("[!-~]+", word):
+        raise SettingsRefused("has a blank, a line break or a foreign letter in it", where=key, cure="copy it again")
+    return word
+
+
+def address_of(message: Outgoing) -> str:
+    """Whom a finished message goes to, in the letters of mail servers. Raises NotSent, for good."""
+    return mailbox_of(Mailbox("", message.recipient)).address
 
 
 def letter_of(message: Outgoing) -> Letter:

@@ -7,7 +7,7 @@ Fields and limits: the API reference, "Send an email in MIME format"; answers: "
 from accounts.errors import NotSent, OutcomeUnknown, Unreachable
 from accounts.touch_states import Refusal
 from flows.channels.email import OneByOne, Outgoing, Sent
-from flows.channels.email.http import KEY, HttpChannel, Line, Reply, secret
+from flows.channels.email.http import KEY, HttpChannel, Line, Reply, address_of, secret
 from flows.providers import Mailgun as MailgunSettings
 
 #: The account's sending limit of the hour or month is reached; no status of HTTP's own.
@@ -65,7 +65,7 @@ class Mailgun(OneByOne, HttpChannel):
 def _fields(message: Outgoing) -> "list[tuple[str, str | tuple[str, bytes, str]]]":
     """Variables come back with every event about the message; they hold our name for it and no personal data."""
     fields: list[tuple[str, str | tuple[str, bytes, str]]] = [
-        ("to", message.recipient),
+        ("to", address_of(message)),
         ("o:tracking", "no"),
         ("o:tracking-clicks", "no"),
         ("o:tracking-opens", "no"),

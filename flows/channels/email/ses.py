@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from accounts.errors import NotSent, OutcomeUnknown, SettingsRefused, Unreachable
 from accounts.touch_states import Refusal
 from flows.channels.email import OneByOne, Outgoing, Sent
-from flows.channels.email.http import CONNECT, KEY, refusal_by_status
+from flows.channels.email.http import CONNECT, KEY, address_of, one_word, refusal_by_status, secret
 from flows.masking import mask_within
 from flows.providers import Ses as SesSettings
 
@@ -89,7 +89,7 @@ class Ses(OneByOne):
 
     def _request(self, message: Outgoing) -> dict[str, Any]:
         request: dict[str, Any] = {
-            "Destination": {"ToAddresses": [message.recipient]},
+            "Destination": {"ToAddresses": [address_of(message)]},
             "Content": {"Raw": {"Data": message.content}},
         }
         if message.key:
@@ -162,12 +162,12 @@ def _client(settings: SesSettings) -> Any:
         retries={"total_max_attempts": 1, "mode": "standard"},
         max_pool_connections=settings.connections,
     )
-    key, token = settings.secret_access_key, settings.session_token
+    key_id, key, token = settings.access_key_id, settings.secret_access_key, settings.session_token
     try:
         session = boto3.session.Session(
-            aws_access_key_id=settings.access_key_id,
-            aws_secret_access_key=key.get_secret_value() if key else None,
-            aws_session_token=token.get_secret_value() if token else None,
+            aws_access_key_id=one_word(key_id, "ses.access_key_id") if key_id else None,
+            aws_secret_access_key=secret(key, "ses.secret_access_key") if key else None,
+            aws_session_token=secret(token, "ses.session_token") if token else None,
         )
         return session.client("sesv2", config=config, endpoint_url=settings.endpoint_url)
     except (BotoCoreError, ValueError) as error:
