@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from accounts.playbook import load_play
 from benchmarks.compose import CONTENT, people
 from flows.channels.email import EmailChannel, Outgoing, Sent
-from flows.channels.email.http import Line
+from flows.channels.email.http_line import Line
 from flows.channels.email.mailgun import Mailgun
 from flows.channels.email.postmark import Postmark
 from flows.channels.email.resend import Resend

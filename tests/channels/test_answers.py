@@ -7,7 +7,7 @@ import pytest
 
 from accounts.errors import ChannelError, NotSent, OutcomeUnknown, Unreachable
 from flows.channels.email import Sent
-from flows.channels.email.http import LONGEST_PATIENCE, patience_of
+from flows.channels.email.http_line import LONGEST_PATIENCE, patience_of
 from tests.channels.roads import OVER_HTTP, Road, mail
 from tests.channels.servers import Said, Trouble
 from tests.channels.servers.mailgun import Mailgun

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from accounts.errors import NotSent, OutcomeUnknown, SettingsRefused, Unreachable
-from flows.channels.email.http import Line
+from flows.channels.email.http_line import Line
 from flows.channels.email.mailgun import Mailgun
 from flows.channels.email.postmark import Postmark
 from flows.channels.email.registry import open_channel

@@ -151,6 +151,17 @@ def test_a_finished_message_arrives_to_the_last_byte(road: Road) -> None:
     assert message_from_bytes(message.content, policy=policy.default)["subject"] == "Why now"
 
 
+@pytest.mark.parametrize("road", ["mailgun", "ses"], indirect=True)
+def test_an_envelope_that_nobody_can_be_reached_at_fails_for_good_and_is_not_asked_for(road: Road) -> None:
+    with road.open() as channel:
+        message = mail(channel)
+        astray = Outgoing(message.message_id, message.sender, "dana acme@x, eve@acme.example", message.content)
+        with pytest.raises(NotSent) as caught:
+            channel.send(astray)
+    assert caught.value.permanent
+    assert asked_of(road) == []
+
+
 # Resend.
 
 

@@ -7,7 +7,8 @@ Fields and limits: the API reference, "Send an email in MIME format"; answers: "
 from accounts.errors import NotSent, OutcomeUnknown, Unreachable
 from accounts.touch_states import Refusal
 from flows.channels.email import OneByOne, Outgoing, Sent
-from flows.channels.email.http import KEY, HttpChannel, Line, Reply, address_of, secret
+from flows.channels.email.http import KEY, HttpChannel, address_of, secret
+from flows.channels.email.http_line import Line, Reply
 from flows.providers import Mailgun as MailgunSettings
 
 #: The account's sending limit of the hour or month is reached; no status of HTTP's own.

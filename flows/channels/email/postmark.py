@@ -9,17 +9,8 @@ from typing import Any
 from accounts.errors import NotSent, OutcomeUnknown, Unreachable
 from accounts.touch_states import Refusal
 from flows.channels.email import Answer, Letter, Outgoing, Sent
-from flows.channels.email.http import (
-    KEY,
-    Bundles,
-    Line,
-    Reply,
-    as_json,
-    in_one_line,
-    letter_of,
-    rep_in_one_line,
-    secret,
-)
+from flows.channels.email.http import KEY, Bundles, as_json, in_one_line, letter_of, rep_in_one_line, secret
+from flows.channels.email.http_line import Line, Reply
 from flows.providers import Postmark as PostmarkSettings
 
 #: Postmark gives each message an identifier of its own unless it is told to keep ours.

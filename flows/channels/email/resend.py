@@ -12,17 +12,8 @@ from typing import Any
 from accounts.errors import NotSent, OutcomeUnknown, Unreachable
 from accounts.touch_states import Refusal
 from flows.channels.email import Answer, Letter, Outgoing, Sent
-from flows.channels.email.http import (
-    KEY,
-    Bundles,
-    Line,
-    Reply,
-    as_json,
-    in_one_line,
-    letter_of,
-    rep_in_one_line,
-    secret,
-)
+from flows.channels.email.http import KEY, Bundles, as_json, in_one_line, letter_of, rep_in_one_line, secret
+from flows.channels.email.http_line import Line, Reply
 from flows.providers import Resend as ResendSettings
 
 #: Errors that speak of our account, and how to mend it: every other message would fare the same.

@@ -12,17 +12,8 @@ from accounts.errors import NotSent, OutcomeUnknown, Unreachable
 from accounts.touch_states import Refusal
 from flows.channels.email import Letter, Outgoing, Sent
 from flows.channels.email.compose import Mailbox
-from flows.channels.email.http import (
-    KEY,
-    LONGEST_PATIENCE,
-    Line,
-    OneLetter,
-    Reply,
-    as_json,
-    letter_of,
-    mailbox_of,
-    secret,
-)
+from flows.channels.email.http import KEY, OneLetter, as_json, letter_of, mailbox_of, secret
+from flows.channels.email.http_line import LONGEST_PATIENCE, Line, Reply
 from flows.providers import SendGrid as SendGridSettings
 
 #: We track by ourselves, and our letters carry their own unsubscribe links.

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 from accounts.errors import NotSent, OutcomeUnknown, SettingsRefused, Unreachable
 from accounts.touch_states import Refusal
 from flows.channels.email import OneByOne, Outgoing, Sent
-from flows.channels.email.http import CONNECT, KEY, address_of, one_word, refusal_by_status, secret
+from flows.channels.email.http import KEY, address_of, one_word, secret
+from flows.channels.email.http_line import CONNECT, refusal_by_status
 from flows.masking import mask_within
 from flows.providers import Ses as SesSettings
 
@@ -69,8 +70,9 @@ class Ses(OneByOne):
         self._client.close()
 
     def send(self, message: Outgoing) -> Sent:
+        request = self._request(message)
         with _explained():
-            answer = self._client.send_email(**self._request(message))
+            answer = self._client.send_email(**request)
         if not answer.get("MessageId"):
             raise OutcomeUnknown("ses said yes in words not its own; it may have taken the message")
         return Sent(self.name, answer["MessageId"])
