@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from flows.mailbox.causes import cause_of, digits_in, enhanced_in, is_hard
-from flows.mailbox.notices import failed_in, goes_on_trying, marks, near, own_words
+from flows.mailbox.notices import Marks, failed_in, goes_on_trying, marks, near, own_words
 from flows.mailbox.reading import Mail
 from flows.mailbox.reports import Fate, fates
 from flows.mailbox.saying import Phrases, line_with, phrases
@@ -65,15 +65,16 @@ def _by_words(mail: Mail) -> GivenBack | None:
         _bounce(address, "", enhanced_in(about) or enhanced_in(words), about, about, words)
         for address, about in ((address, near(words, address)) for address in failed)
     )
-    if not _convinces(mail, bounces):
+    if not _convinces(found, bounces):
         return None
     return GivenBack(Kind.BOUNCE, bounces, bounces[0].diagnostic or evidence, 0.9 if found.sender else 0.75)
 
 
-def _convinces(mail: Mail, bounces: tuple[Bounce, ...]) -> bool:
-    """A server's name and subject alone are no bounce: some cause, code or recipient must be found, or a report."""
-    return mail.report_type == "delivery-status" or any(
-        bounce.cause is not Cause.UNKNOWN or bounce.recipient or bounce.enhanced or bounce.smtp_reply
+def _convinces(found: Marks, bounces: tuple[Bounce, ...]) -> bool:
+    """A cause or a code must be found; a recipient will do where a server has signed, or all else looks like one."""
+    signed = found.sender or found.report or found.names_failed or (found.subject and found.opening)
+    return found.report or any(
+        bounce.cause is not Cause.UNKNOWN or bounce.enhanced or bounce.smtp_reply or (signed and bounce.recipient)
         for bounce in bounces
     )
 

@@ -133,7 +133,7 @@ def _last_of(day: date, found: re.Match[str], text: str) -> date:
 def _sense_of(text: str, found: re.Match[str], previous: re.Match[str] | None) -> Sense:
     before = _without_fillers(text[max(0, found.start() - BEFORE) : found.start()])
     behind = text[found.end() : found.end() + BEHIND]
-    if previous is not None and found.start() - previous.end() <= 30:
+    if previous is not None and not found["m3"] and found.start() - previous.end() <= 30:
         between = text[previous.end() : found.start()]
         if _without_fillers(between).strip(" ,.)") in table("days")["cues"]["span"]:
             return Sense.SPAN_END if not _begins(behind, "inclusive") else Sense.THROUGH

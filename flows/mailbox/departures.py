@@ -51,14 +51,14 @@ def successor(mail: Mail, text: str) -> Departure:
         address = next((found for found in addresses(behind) if found not in known), "")
         name = _name_in(_until_address(behind, address))
         if address or name:
-            return Departure(name, address or _same_house(text, known))
+            return Departure(name or _name_before(text, address), address or _same_house(text, known))
     address = _same_house(text, known)
-    return Departure(_name_before(text, address) if address else "", address)
+    return Departure(_name_before(text, address), address)
 
 
 def _name_before(text: str, address: str) -> str:
     """ "Max Muster (max@acme.example) takes over"."""
-    at = text.lower().find(address)
+    at = text.lower().find(address) if address else -1
     found = _LAST_NAME.search(text[max(0, at - 80) : max(at, 0)])
     return _name_in(found[1]) if found else ""
 

@@ -7,6 +7,8 @@ from flows.mailbox.reading import COPIES, Mail, addresses
 from flows.mailbox.saying import phrases, plain
 
 _LOCAL_PART = re.compile(r"[a-z_.-]+")
+#: Letters in front of "original message" in a line that announces the copy: "here is the".
+_ARTICLE = 12
 #: Lines of a notice that are read; a long one lists what it quotes.
 MOST_LINES = 150
 #: Lines below a recipient that are about this recipient.
@@ -61,7 +63,7 @@ def own_words(mail: Mail) -> str:
     kept: list[str] = []
     for line in lines:
         bare = plain(line[:200])
-        if len("".join(kept).strip()) > 40 and phrases("notices", "copies").find(bare) >= 0:
+        if len("".join(kept).strip()) > 40 and 0 <= phrases("notices", "copies").first(bare.lstrip("-=* ")) <= _ARTICLE:
             break
         if not _HEADER_LINE.match(bare):
             kept.append(line)
