@@ -169,7 +169,7 @@ def test_no_answer_in_time_after_the_final_dot_leaves_the_outcome_unknown(house:
 def test_a_kept_line_that_was_closed_meanwhile_is_replaced_without_a_word(house: PostOffice) -> None:
     with channel(house) as smtp:
         smtp.send(letter(1))
-        smtp._idle.queue[0]._client.sock.shutdown(socket.SHUT_RDWR)
+        smtp._idle[0]._client.sock.shutdown(socket.SHUT_RDWR)
         smtp.send(letter(2))
     assert house.message_ids == [letter(1).message_id, letter(2).message_id]
     assert house.connections == 2

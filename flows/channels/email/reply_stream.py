@@ -41,17 +41,15 @@ class ReplyStream:
 
     def next(self) -> RawReply:
         """The next reply. Raises Nonsense, ConnectionError when the line ends before the reply does, TimeoutError."""
-        lines: list[bytes] = []
-        size, first = 0, b""
-        while True:
+        line = self._line()
+        code, lines, size = _code(line), [line[4:]], len(line)
+        while line[3:4] == b"-":
             line = self._line()
             size += len(line)
-            first = first or line[:3]
-            if line[:3] != first or line[3:4] not in b" -" or size > MOST_OCTETS:
+            if _code(line) != code or size > MOST_OCTETS:
                 raise Nonsense
             lines.append(line[4:])
-            if line[3:4] != b"-":
-                return RawReply(_code(first), lines)
+        return RawReply(code, lines)
 
     def _line(self) -> bytes:
         end = self._waiting.find(b"\n")
@@ -67,7 +65,9 @@ class ReplyStream:
         return line.rstrip(b"\r")
 
 
-def _code(digits: bytes) -> int:
-    if len(digits) != 3 or not digits.isdigit() or not b"200" <= digits < b"600":
+def _code(line: bytes) -> int:
+    """Three digits, and then a blank, a dash (more lines follow) or nothing."""
+    digits = line[:3]
+    if not (digits.isdigit() and b"200" <= digits < b"600" and line[3:4] in b" -"):
         raise Nonsense
     return int(digits)

@@ -18,9 +18,8 @@ What is said on a connection stands in smtp_line.py, how one is opened in smtp_c
 
 import re
 import ssl
-from contextlib import suppress
+from collections import deque
 from functools import cached_property
-from queue import Empty, LifoQueue
 from threading import BoundedSemaphore
 from time import sleep
 from types import TracebackType
@@ -57,7 +56,8 @@ class Smtp(OneByOne):
         self.lanes = settings.connections
         self._settings, self._domain = settings, domain
         self._room = BoundedSemaphore(self.lanes)
-        self._idle: LifoQueue[Line] = LifoQueue()
+        #: The line used last is the least likely to be gone: last in, first out.
+        self._idle: deque[Line] = deque()
         #: Since the last message that was taken. Lanes count without a lock: one more or less decides nothing.
         self._mishaps = 0
         self._last_mishap = ""
@@ -65,15 +65,14 @@ class Smtp(OneByOne):
     def __enter__(self) -> Self:
         """Opens the first connection. Raises Unreachable before anything is claimed for sending."""
         self._mishaps = 0
-        self._idle.put(self._new_line())
+        self._idle.append(self._new_line())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with suppress(Empty):
-            while True:
-                self._idle.get_nowait().close()
+        while self._idle:
+            self._idle.pop().close()
 
     def send(self, message: Outgoing) -> Sent:
         _refuse_odd_envelope(message)
@@ -111,9 +110,10 @@ class Smtp(OneByOne):
 
     def _send(self, message: Outgoing) -> Sent:
         """Over a kept line, and once more over a fresh one when that line turns out to be gone."""
-        with suppress(Empty):
+        kept = self._kept_line()
+        if kept is not None:
             try:
-                return self._send_on(self._idle.get_nowait(), message)
+                return self._send_on(kept, message)
             except HungUp as error:
                 if error.reason is Refusal.TOO_MANY:
                     sleep(BREATH)
@@ -124,6 +124,12 @@ class Smtp(OneByOne):
             if error.is_about_everybody:
                 raise Unreachable(what, where=self._where, reason=error.reason) from None
             raise NotSent(what, permanent=False, reason=error.reason or Refusal.SERVER_BUSY) from None
+
+    def _kept_line(self) -> Line | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
 
     def _send_on(self, line: Line, message: Outgoing) -> Sent:
         """A line that refused a message is good for the next one; a line that broke is not."""
@@ -136,7 +142,7 @@ class Smtp(OneByOne):
             raise
         finally:
             if is_good:
-                self._idle.put(line)
+                self._idle.append(line)
             else:
                 line.drop()
         return Sent(self.name, answer)
