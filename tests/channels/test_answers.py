@@ -162,6 +162,22 @@ def test_a_provider_that_asks_for_patience_is_heard(road: Road) -> None:
         channel.send(mail(channel))
     assert caught.value.retry_after is not None
     assert timedelta(seconds=35) <= caught.value.retry_after <= timedelta(seconds=40)
+    assert len(road.api.asked) == 1
+
+
+@pytest.mark.parametrize("road", ["sendgrid", "postmark", "mailgun", "resend"], indirect=True)
+def test_too_many_a_second_is_waited_for_and_asked_again_once(road: Road) -> None:
+    assert road.api is not None
+    too_many = Said(429, b"", {"Retry-After": "0"})
+    said = [too_many, None, too_many, too_many]
+    road.api.mood = lambda asked: said.pop(0)
+    with road.open() as channel:
+        assert isinstance(channel.send(mail(channel, 1)), Sent)
+        with pytest.raises(NotSent) as caught:
+            channel.send(mail(channel, 2))
+    assert not caught.value.permanent
+    assert said == []
+    assert len(road.arrived()) == 1
 
 
 @pytest.mark.parametrize("asked", ["", "soon", "-5", "1.5", "Tue, 24 Nov 2026", "٣"])

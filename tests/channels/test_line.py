@@ -19,6 +19,7 @@ from tests.channels.roads import OVER_HTTP, Road, mail, nowhere
 from tests.channels.servers import Said, Trouble, at_work
 from tests.channels.servers import mailgun as mailgun_server
 from tests.channels.servers import postmark as postmark_server
+from tests.channels.test_contract import wait_until
 from tests.sending.post_office import Certificate, make_certificate
 
 over_http = pytest.mark.parametrize("road", OVER_HTTP, indirect=True)
@@ -64,6 +65,17 @@ def test_after_a_break_the_next_message_takes_a_fresh_connection() -> None:
             api.mood = lambda asked: None
             channel.send(mail(channel, 2))
         assert api.connections == 2
+
+
+@over_http
+def test_a_connection_that_was_closed_while_it_was_idle_costs_no_message(road: Road) -> None:
+    assert road.api is not None
+    road.api.keeps_connections = False
+    with road.open() as channel:
+        for number in range(3):
+            channel.send(mail(channel, number))
+            wait_until(lambda: road.open_connections() == 0)
+    assert len(road.arrived()) == road.api.connections == 3
 
 
 def test_a_name_that_leads_nowhere_is_unreachable() -> None:

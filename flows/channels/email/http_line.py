@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from queue import Empty, LifoQueue
+from time import sleep
 from typing import Any
 
 import orjson
@@ -35,6 +36,8 @@ from flows.providers import Provider
 CONNECT = 10.0
 #: Whoever asks us to stay away for longer is asked again tomorrow.
 LONGEST_PATIENCE = timedelta(days=1)
+#: What is waited for at once; longer, and a brake that is pulled meanwhile would be heard too late.
+SHORT_WAIT = timedelta(seconds=2)
 #: Octets of a message handed to the line at a time.
 BLOCK = 65_536
 
@@ -82,7 +85,18 @@ class Line:
         }
 
     def post(self, path: str, content: bytes, headers: Mapping[str, str]) -> Reply:
-        """Raises Unreachable, NotSent (later) or OutcomeUnknown when the line breaks; any answer is a Reply."""
+        """Raises Unreachable, NotSent (later) or OutcomeUnknown when the line breaks; any answer is a Reply.
+
+        Who is told "too many, in a second" waits that second: it is a matter of the pace, and nothing was taken.
+        """
+        reply = self._post(path, content, headers)
+        wait = patience_of(reply.headers) if reply.status == 429 else None
+        if wait is None or wait > SHORT_WAIT:
+            return reply
+        sleep(wait.total_seconds())
+        return self._post(path, content, headers)
+
+    def _post(self, path: str, content: bytes, headers: Mapping[str, str]) -> Reply:
         body = _Body(content)
         request = self._request("POST", path)
         request.headers.update({**headers, "Content-Length": str(len(content))})

@@ -79,6 +79,8 @@ class Api:
         self.mood: Mood = lambda asked: None
         #: Hangs up when it has read the head of a request, and not the message.
         self.deaf = False
+        #: Closes a connection after each answer, without saying so, as providers do with idle ones.
+        self.keeps_connections = True
         self.arrived: list[Arrived] = []
         self.refused: list[str] = []
         self.asked: list[Asked] = []
@@ -210,7 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body) or (10 if cut else 0)))
         self.end_headers()
         self.wfile.write(body[: len(body) // 2] if cut else body)
-        self.close_connection = self.close_connection or cut
+        self.close_connection = self.close_connection or cut or not self.server.api.keeps_connections
 
     def _hang_up(self) -> None:
         """At once, and so that the other side notices."""
