@@ -5,13 +5,14 @@ counted what was sent. A message counts from the last time its brake was release
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_column, select
 
 from accounts.identity import domain_hash, domain_of
+from accounts.ledger.bulk import among
 from accounts.models import Brake, Certificate, PlanMember, Signal, Touch
 from accounts.reputation import Record, Tolerance
 from accounts.vocabulary import BrakeScope, SignalKind, TouchState
@@ -44,19 +45,15 @@ def records(connection: Connection, tolerance: Tolerance, now: datetime) -> list
         for subject in ((BrakeScope.PLAY, one.play), (BrakeScope.DOMAIN, domain_of(one.address))):
             if one.claimed_at > released.get(subject, since):
                 harm[subject].append(one)
-    return [
-        _record(connection, subject, ones, released.get(subject, since))
-        for subject, ones in sorted(harm.items())
-        if len(ones) >= tolerance.least
-    ]
+    suspects = {subject: ones for subject, ones in sorted(harm.items()) if len(ones) >= tolerance.least}
+    sent = _count_sent(connection, {subject: released.get(subject, since) for subject in suspects})
+    return [_record(subject, ones, released.get(subject, since), sent[subject]) for subject, ones in suspects.items()]
 
 
-def _record(connection: Connection, subject: _Subject, harm: Iterable[_Harm], since: datetime) -> Record:
-    scope, target = subject
+def _record(subject: _Subject, harm: Iterable[_Harm], since: datetime, sent: int) -> Record:
     bounced = {one.touch_id for one in harm if one.kind == SignalKind.BOUNCED}
     complained = {one.touch_id for one in harm if one.kind == SignalKind.COMPLAINED}
-    sent = _count_sent(connection, scope, target, since)
-    return Record(scope, target, since, sent, len(bounced), len(complained))
+    return Record(*subject, since, sent, len(bounced), len(complained))
 
 
 def _harm(connection: Connection, since: datetime) -> Iterator[_Harm]:
@@ -71,20 +68,35 @@ def _harm(connection: Connection, since: datetime) -> Iterator[_Harm]:
     yield from (_Harm(*row) for row in connection.execute(query))
 
 
-def _count_sent(connection: Connection, scope: BrakeScope, target: str, since: datetime) -> int:
-    """A claim needs a live certificate, so only plans whose certificate ended since then can hold any of them."""
+def _count_sent(connection: Connection, since: Mapping[_Subject, datetime]) -> dict[_Subject, int]:
+    """What left for each of them since then. Most count from the same time, and are counted together."""
+    counts = dict.fromkeys(since, 0)
+    for scope, moment in {(scope, moment) for (scope, _), moment in since.items()}:
+        targets = [target for (of, target), at in since.items() if (of, at) == (scope, moment)]
+        counted = _count_plays if scope is BrakeScope.PLAY else _count_domains
+        counts |= {(scope, target): count for target, count in counted(connection, targets, moment)}
+    return counts
+
+
+def _count_plays(connection: Connection, plays: Sequence[str], since: datetime) -> Iterator[tuple[str, int]]:
+    query = _left(Touch.play, since).where(Touch.play.in_(plays)).group_by(Touch.play)
+    yield from connection.execute(query).tuples()
+
+
+def _count_domains(connection: Connection, domains: Sequence[str], since: datetime) -> Iterator[tuple[str, int]]:
+    names = {domain_hash(domain): domain for domain in domains}
+    member = and_(PlanMember.plan_id == Touch.plan_id, PlanMember.touch_id == Touch.id)
+    query = _left(PlanMember.domain_hash, since).join(PlanMember, member)
+    of_these = query.where(among(connection, PlanMember.domain_hash, list(names))).group_by(PlanMember.domain_hash)
+    yield from ((names[hashed], count) for hashed, count in connection.execute(of_these))
+
+
+def _left(column: Any, since: datetime) -> Select[Any]:
+    """How many left, by `column`. A claim needs a live certificate, so only plans whose certificate ended since then
+    can hold any of them."""
     alive = and_(Certificate.plan_id == Touch.plan_id, Certificate.expires_at > since)
-    query = select(func.count()).select_from(Touch).join(Certificate, alive)
-    if scope is BrakeScope.DOMAIN:
-        member = and_(PlanMember.plan_id == Touch.plan_id, PlanMember.touch_id == Touch.id)
-        query = query.join(PlanMember, member)
-    return connection.execute(
-        query.where(Touch.state.in_(_LEFT), Touch.claimed_at > since, _is_about(scope, target))
-    ).scalar_one()
-
-
-def _is_about(scope: BrakeScope, target: str) -> ColumnElement[bool]:
-    return Touch.play == target if scope is BrakeScope.PLAY else PlanMember.domain_hash == domain_hash(target)
+    counted = select(column, func.count()).select_from(Touch).join(Certificate, alive)
+    return counted.where(Touch.state.in_(_LEFT), Touch.claimed_at > since)
 
 
 def _released(connection: Connection, since: datetime) -> dict[_Subject, datetime]:
