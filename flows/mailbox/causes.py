@@ -47,7 +47,7 @@ def cause_of(enhanced: str | None, digits: int | None, diagnostic: str, around: 
     """The cause, from the codes, the server's own words, and the words around them, nearest first."""
     own = _spelled_out(diagnostic)
     detail = enhanced.partition(".")[2] if enhanced else ""
-    certain = None if detail in VAGUE else _by_code(detail)
+    certain = None if detail in VAGUE or _is_for_now(enhanced) else _by_code(detail)
     return (
         said_in(own, _OUTRANKING)
         or certain
@@ -57,6 +57,11 @@ def cause_of(enhanced: str | None, digits: int | None, diagnostic: str, around: 
         or _by_digits(digits, diagnostic, enhanced)
         or Cause.UNKNOWN
     )
+
+
+def _is_for_now(enhanced: str | None) -> bool:
+    """A temporary code about an address may only say that it could not be asked: "unverified: connection refused"."""
+    return bool(enhanced and enhanced.startswith("4.1."))
 
 
 def _spelled_out(words: str) -> str:
