@@ -16,6 +16,8 @@ _RULE = re.compile(r"^[\s>]*(?:[-_=*]{2,}\s*)?(.*?)(?:\s*[-_=*]{2,})?\s*$")
 _LONG_RULE = re.compile(r"^\s*_{10,}\s*$")
 #: ``2026-11-22 10:00 GMT+01:00 Dana Example <dana@acme.example>:``
 _DATED = re.compile(r"^\d{4}[-/]\d\d[-/]\d\d\s.{0,120}<[^<>\s]+@[^<>\s]+>\s*:$")
+#: An address, a clock, a year or a whole date.
+_SIGNED = re.compile(r"@|\d[:.h]\d\d|\b20\d\d\b|\d[./]\d{1,2}[./]\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,9 @@ def _quote_begins(lines: list[str], at: int) -> bool:
     line = lines[at]
     if not line.strip():
         return False
-    if _LONG_RULE.match(line) or line.lstrip(" *>")[:12].lower().startswith(_header_beginnings()):
-        return _is_header_block(lines, at + 1 if _LONG_RULE.match(line) else at)
-    return _is_rule(line) or _announces(lines, at)
+    if _LONG_RULE.match(line):
+        return _is_header_block(lines, at + 1)
+    return (":" in line[:20] and _is_header_block(lines, at)) or _is_rule(line) or _announces(lines, at)
 
 
 def _is_rule(line: str) -> bool:
@@ -81,15 +83,11 @@ def _is_rule(line: str) -> bool:
     return found is not None and plain(found[1]).strip(" *:-").startswith(tuple(table("quoting")["rules"]))
 
 
-def _header_beginnings() -> tuple[str, ...]:
-    return tuple(table("quoting")["headers"][0])
-
-
 def _is_header_block(lines: list[str], at: int) -> bool:
-    """From, and two more of its kind within the next lines."""
+    """From or Sent, and two more of their kind within the next lines."""
     ahead = [plain(line[:80]).lstrip("*> ").replace("*", "") for line in lines[at : at + 9] if line.strip()][:7]
     kinds = [tuple(kind) for kind in table("quoting")["headers"]]
-    return bool(ahead) and ahead[0].startswith(kinds[0]) and _count(ahead, kinds[1:]) >= 2
+    return bool(ahead) and ahead[0].startswith((*kinds[0], *kinds[1])) and _count(ahead, kinds) >= 3
 
 
 def _count(lines: list[str], kinds: list[tuple[str, ...]]) -> int:
@@ -105,17 +103,22 @@ def _announces(lines: list[str], at: int) -> bool:
     for line in lines[at : at + 3]:
         joined = f"{joined} {plain(line[:300])}".strip().lstrip("> ")
         if joined.endswith(":"):
-            return _is_announcement(first, joined)
+            return _is_announcement(first, joined, _is_quoted(lines[at : at + 6]))
         if not line.strip():
             return False
     return False
 
 
-def _is_announcement(first: str, joined: str) -> bool:
+def _is_quoted(lines: list[str]) -> bool:
+    return any(_QUOTED.match(line) for line in lines)
+
+
+def _is_announcement(first: str, joined: str, quote_follows: bool) -> bool:
+    """A person writes "as my boss wrote:"; an announcement has an address or a full date, or a marked quote below."""
+    signed = quote_follows or _SIGNED.search(joined) is not None
     rules = table("quoting")
-    if _has_date(joined) and any(_fits(rule, first, joined) for rule in rules["announcements"]):
+    if signed and any(_fits(rule, first, joined) for rule in rules["announcements"]):
         return True
-    signed = "@" in joined or _has_date(joined)
     ends = joined.endswith(tuple(rules["written"])) or any(word in joined for word in rules["written_inside"])
     return signed and ends and len(joined) < 300
 
@@ -124,7 +127,3 @@ def _fits(rule: Mapping[str, Any], first: str, joined: str) -> bool:
     holds = rule.get("holds")
     inside = not holds or any(word in joined for word in holds)
     return inside and first.startswith(rule["begins"]) and joined.endswith(tuple(rule["ends"]))
-
-
-def _has_date(text: str) -> bool:
-    return any(letter.isdigit() for letter in text)

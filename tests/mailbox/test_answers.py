@@ -19,7 +19,10 @@ ANSWERS: dict[Action, tuple[tuple[str, str], ...]] = {
         ("5.4.1", "550 5.4.1 All recipient addresses rejected : Access denied"),
         ("5.5.0", "550 5.5.0 Requested action not taken: mailbox unavailable"),
         ("5.0.0", "554 delivery error: dd Requested mail action aborted - Mailbox not found - mta1007.mail.example"),
-        ("5.0.0", "554 delivery error: dd This user doesn't have a provider.example account (dana@provider.example) [0]"),
+        (
+            "5.0.0",
+            "554 delivery error: dd This user doesn't have a provider.example account (dana@provider.example) [0]",
+        ),
         (
             "5.1.10",
             "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient dana@acme.example not found by SMTP address lookup",
