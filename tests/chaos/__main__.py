@@ -18,20 +18,20 @@ from typing import Any
 from tests.chaos.history import Database, draw
 from tests.chaos.lane import Judged, lane, warm_up
 from tests.chaos.processes import exit_of, fork
-from tests.chaos.sabotage import SABOTAGES, sabotaged
+from tests.chaos.sabotage import SABOTAGES, Sabotage, sabotaged
 
 ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to play. sabotaged: it ends with the first guilty history."""
+    """What to play. sabotage: it ends with the history that finds it out."""
 
     seeds: Sequence[int]
     lanes: int
     database: Database | None
     keep: Path
-    sabotaged: bool = False
+    sabotage: Sabotage | None = None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,17 +78,17 @@ def _are_clean(order: Order, quiet: bool) -> bool:
     return len(judged) == len(order.seeds) and not any(one.guilty for one in judged)
 
 
-def _is_found_out(name: str, order: Order) -> bool:
-    with sabotaged(name):
+def _is_found_out(sabotage: Sabotage, order: Order) -> bool:
+    with sabotaged(sabotage):
         judged = list(_played(order))
-    guilty = [one for one in judged if one.guilty]
-    what = " ".join((SABOTAGES[name].__doc__ or "").split())
-    if not guilty:
-        print(f"sabotage {name} was NOT found out by {len(judged)} histories. {what}", flush=True)
-        return False
-    print(f"sabotage {name} was found out by history {len(judged)}. {what}", flush=True)
-    print(f"    seed {guilty[0].history.seed} {guilty[0].history.database}: {guilty[0].guilty[0]}", flush=True)
-    return True
+    found = [(one, sentence) for one in judged if (sentence := sabotage.finds(one.guilty))]
+    verdict = f"by history {len(judged)}" if found else f"NOT within {len(judged)} histories"
+    print(f"sabotage {sabotage.name}: found out {verdict}. {sabotage.what}", flush=True)
+    for one, sentence in found[:1]:
+        print(f"    seed {one.history.seed} {one.history.database}: {sentence}", flush=True)
+    for one in judged if not found else ():
+        print("\n".join(f"    seed {one.history.seed}: {sentence}" for sentence in one.guilty[:1]), flush=True)
+    return bool(found)
 
 
 def _played(order: Order) -> Iterator[Judged]:
@@ -112,12 +112,12 @@ def _played(order: Order) -> Iterator[Judged]:
 
 def _lane(order: Order, number: int, results: Any, enough: Any) -> None:
     with lane(order.keep) as mine:
-        if number == 0 and not order.sabotaged:
+        if number == 0 and not order.sabotage:
             print(f"chaos: the disk that gets full is {mine.disk.kind}")
         for seed in order.seeds[number :: order.lanes]:
             judged = mine.play(draw(seed, order.database))
             results.put(judged)
-            if judged.guilty and order.sabotaged:
+            if order.sabotage and order.sabotage.finds(judged.guilty):
                 enough.set()
             if enough.is_set():
                 break

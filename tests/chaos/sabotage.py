@@ -5,9 +5,9 @@ processes of the suite only. A sabotage that finds nothing to remove any more ra
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from threading import local
 from typing import Any
 from unittest.mock import patch
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, UniqueConstraint, event, false, inser
 
 from accounts.ledger import claims, locks, plans, touches
 from accounts.ledger.claims import Outcome
+from accounts.ledger.recovery import TakenUp
 from accounts.models import Touch
 from accounts.vocabulary import TouchState
 from flows import nurturing
@@ -75,11 +76,11 @@ def unknown_is_certified() -> Iterator[None]:
     """What may have arrived goes out again."""
     record, move = claims.record, touches.move
 
-    def recorded(connection: Connection, outcomes: list[Outcome], *rest: Any) -> None:
+    def recorded(connection: Connection, outcomes: list[Outcome], *rest: Any, **options: Any) -> Any:
         again = [
             replace(one, state=TouchState.CERTIFIED) if one.state is TouchState.UNKNOWN else one for one in outcomes
         ]
-        record(connection, again, *rest)
+        return record(connection, again, *rest, **options)
 
     def moved(connection: Connection, reasons: Mapping[int, Any], to: TouchState, **options: Any) -> list[int]:
         return move(connection, reasons, TouchState.CERTIFIED if to is TouchState.UNKNOWN else to, **options)
@@ -118,21 +119,46 @@ def _deaf() -> Iterator[None]:
 
 def nobody_tidies() -> Iterator[None]:
     """What a killed run left is not taken up by the next one."""
-    with patch.object(nurturing, "tidy", lambda *_: nurturing.Tidied()):
+    nothing = patch.multiple(nurturing, tidy=lambda *_: nurturing.Tidied(), recover=lambda *_: TakenUp())
+    with nothing:
         yield
 
 
-#: Name -> what it takes away.
-SABOTAGES: Mapping[str, Callable[[], Iterator[None]]] = {
-    one.__name__.replace("_", "-"): one
-    for one in (no_unique_key, no_claim_check, unknown_is_certified, silent_journal, deaf_claim, nobody_tidies)
+@dataclass(frozen=True, slots=True)
+class Sabotage:
+    """What is taken away, and what the judgement has to say of it: any other guilt does not count."""
+
+    remove: Callable[[], Iterator[None]]
+    found_by: str
+
+    @property
+    def name(self) -> str:
+        return self.remove.__name__.replace("_", "-")
+
+    @property
+    def what(self) -> str:
+        return " ".join((self.remove.__doc__ or "").split())
+
+    def finds(self, guilty: Sequence[str]) -> str | None:
+        """The sentence by which it is found out."""
+        return next((said for said in guilty if re.search(self.found_by, said)), None)
+
+
+SABOTAGES: Mapping[str, Sabotage] = {
+    one.name: one
+    for one in (
+        Sabotage(no_unique_key, r"letters with the same content"),
+        Sabotage(no_claim_check, r"arrived \d+ times"),
+        Sabotage(unknown_is_certified, r"arrived \d+ times"),
+        Sabotage(silent_journal, r"arrived \d+ times"),
+        Sabotage(deaf_claim, r"after (opt out|hold|veto|stop)"),
+        Sabotage(nobody_tidies, r"is still sending"),
+    )
 }
 
 
 @contextmanager
-def sabotaged(name: str | None) -> Iterator[None]:
+def sabotaged(one: Sabotage | None) -> Iterator[None]:
     """The product without that protection while the block runs, in this process and what it forks; whole for None."""
-    with ExitStack() as stack:
-        if name is not None:
-            stack.enter_context(contextmanager(SABOTAGES[name])())
+    with contextmanager(one.remove)() if one else nullcontext():
         yield

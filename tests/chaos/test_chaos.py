@@ -39,7 +39,7 @@ def test_no_letter_twice_none_lost_and_every_no_heard_whatever_is_killed(
 
 
 def test_a_protection_that_is_removed_is_found_out(said: subprocess.CompletedProcess[str]) -> None:
-    assert "silent-journal was found out" in said.stdout, said.stdout + said.stderr
+    assert "silent-journal: found out by" in said.stdout, said.stdout + said.stderr
 
 
 def test_the_same_seed_draws_the_same_history() -> None:
