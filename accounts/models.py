@@ -112,6 +112,10 @@ class Stakeholder(Base):
     email_status: Mapped[word] = mapped_column(default="ok", server_default="ok")
     opted_out_at: Mapped[utc | None]
     paused_until: Mapped[utc | None]
+    #: The latest choice on the preference page: at most one mail in so many days; mail about this topic only.
+    mail_every_days: Mapped[int | None]
+    only_topic: Mapped[word | None]
+    preferred_at: Mapped[utc | None]
     #: True on one row of a person who stands in several accounts: the account a rep decided for.
     is_home: Mapped[bool] = mapped_column(default=False, server_default="0")
     #: Kept by the import: this address stands in another account as well and nobody has decided yet.
@@ -391,6 +395,8 @@ class ContentLink(Base):
     #: From 0, in the order the links stand in the text.
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     url: Mapped[text]
+    #: Of a document that has a page of its own; null: a plain link.
+    title: Mapped[line | None]
 
 
 class PlaySeen(Base):

@@ -20,6 +20,9 @@ UNDATED_ABSENCE = timedelta(days=7)
 #: No absence note silences a person for longer; "back on 1.1.2099" is a joke or a misread date.
 LONGEST_ABSENCE = timedelta(days=90)
 
+#: What a wish can be at most: days between two mails, letters of a topic.
+LONGEST_INTERVAL, LONGEST_TOPIC = 365, 40
+
 #: Nor does a meeting that lies further ahead than this.
 FURTHEST_MEETING = timedelta(days=180)
 
@@ -67,6 +70,15 @@ class PausePerson:
 
 
 @dataclass(frozen=True, slots=True)
+class Prefer:
+    """What the person wants from then on; of several choices the latest counts. None: no such wish."""
+
+    at: datetime
+    every_days: int | None = None
+    topic: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HoldAccount:
     """Nothing for anybody in the account; without an end it waits for a rep's release."""
 
@@ -86,7 +98,16 @@ class FailTouch:
 
 
 Effect = (
-    OptOut | Suppress | MarkBounced | MarkComplained | MarkLeft | PausePerson | HoldAccount | SettleTouch | FailTouch
+    OptOut
+    | Suppress
+    | MarkBounced
+    | MarkComplained
+    | MarkLeft
+    | PausePerson
+    | Prefer
+    | HoldAccount
+    | SettleTouch
+    | FailTouch
 )
 
 
@@ -98,14 +119,23 @@ class Happening:
     occurred_at: datetime
     #: A bounce that will never be different; unclassified bounces count as such, since writing on harms the sender.
     is_hard: bool = True
-    #: When an absent person is back, or when a booked meeting takes place.
+    #: When an absent person is back, or when a booked meeting takes place; the end of a pause somebody asked for.
     until: datetime | None = None
+    #: What somebody chose on the preference page.
+    every_days: int | None = None
+    topic: str | None = None
 
     @classmethod
     def read(cls, kind: str, occurred_at: datetime, data: Mapping[str, Any] | None) -> "Happening":
-        """From a stored signal. `data` may say ``bounce: soft`` and ``until: <ISO 8601>``; anything else is ignored."""
+        """From a stored signal. `data` may say ``bounce: soft``, ``until: <ISO 8601>``, ``every_days`` and ``topic``;
+        anything else is ignored."""
         said = data if isinstance(data, Mapping) else {}
-        return cls(read_kind(kind), occurred_at, said.get("bounce") != "soft", read_instant(said.get("until")))
+        days, topic = said.get("every_days"), said.get("topic")
+        return cls(
+            read_kind(kind), occurred_at, said.get("bounce") != "soft", read_instant(said.get("until")),
+            days if type(days) is int and 0 < days <= LONGEST_INTERVAL else None,
+            topic if isinstance(topic, str) and 0 < len(topic) <= LONGEST_TOPIC else None,
+        )  # fmt: skip
 
 
 def read_kind(kind: str) -> SignalKind:
@@ -174,6 +204,14 @@ def _away(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
     return (PausePerson(until), SettleTouch()) if until > at else (SettleTouch(),)
 
 
+def _preferred(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
+    at = happening.occurred_at
+    until = min(happening.until or at, at + LONGEST_ABSENCE)
+    if until > at:  # a pause leaves the other wishes as they are
+        return PausePerson(until), SettleTouch()
+    return Prefer(at, happening.every_days, happening.topic), SettleTouch()
+
+
 def _meeting_booked(happening: Happening, pauses: Pauses) -> tuple[Effect, ...]:
     at = happening.occurred_at
     meets = min(max(happening.until or at, at), at + FURTHEST_MEETING)
@@ -196,6 +234,7 @@ TABLE: Mapping[SignalKind, Rule] = {
     SignalKind.BOUNCED: _bounced,  # "sent" as well: it left us, and must not leave a second time
     SignalKind.COMPLAINED: _complained,  # the only one that waits for a person: colleagues are next to complain
     SignalKind.UNSUBSCRIBED: _unsubscribed,  # no hold: one person's no never closes the group
+    SignalKind.PREFERRED: _preferred,  # the person's own words; only the opt-out says more
     SignalKind.REPLIED: _replied,  # the account, not the person: the rep has the word now
     SignalKind.OUT_OF_OFFICE: _away,  # the person, not the account: colleagues are at their desks
     SignalKind.LEFT_COMPANY: _left,  # suppressed as well: the next import brings the old address again
@@ -209,14 +248,16 @@ TABLE: Mapping[SignalKind, Rule] = {
 ARRIVALS: frozenset[SignalKind] = frozenset(kind for kind, rule in TABLE.items() if rule is _arrived)
 
 #: Kinds whose rules look into the data of the signal.
-READ_DATA: frozenset[SignalKind] = frozenset({SignalKind.BOUNCED, SignalKind.OUT_OF_OFFICE, SignalKind.MEETING_BOOKED})
+READ_DATA: frozenset[SignalKind] = frozenset(
+    {SignalKind.BOUNCED, SignalKind.OUT_OF_OFFICE, SignalKind.MEETING_BOOKED, SignalKind.PREFERRED}
+)
 
 #: Kinds that prove that a message arrived, or at least left for good.
 SETTLING: frozenset[SignalKind] = frozenset(
     {
         SignalKind.DELIVERED, SignalKind.DEFERRED, SignalKind.OPENED, SignalKind.CLICKED, SignalKind.BOUNCED,
         SignalKind.COMPLAINED, SignalKind.UNSUBSCRIBED, SignalKind.REPLIED, SignalKind.OUT_OF_OFFICE,
-        SignalKind.LEFT_COMPANY,
+        SignalKind.LEFT_COMPANY, SignalKind.PREFERRED,
     }
 )  # fmt: skip
 

@@ -184,9 +184,13 @@ class Planner:
         return self._next_step(person, group)
 
     def _next_step(self, person: Person, group: "_Group") -> "Said | None":
-        steps = self._sequences.get((group.account.stage, person.role))
+        steps: Sequence[_Step] | None = self._sequences.get((group.account.stage, person.role))
         if steps is None:
             return _UNKNOWN_ROLE if person.role == Role.UNKNOWN else _NO_CONTENT
+        if person.only_topic is not None:
+            steps, missed = _about(person.only_topic, steps, person)
+            if missed is not None:
+                return Never(Reason.OTHER_TOPIC, missed)
         vetoes = group.account.vetoes.get(person.id, _NOTHING)
         if group.account.holds:
             vetoes = self._without_skipped(steps, person, group, vetoes)
@@ -275,10 +279,13 @@ class Planner:
         return vetoes
 
     def _free_for(self, person: Person, group: "_Group") -> datetime | None:
-        cap = self.play.caps.person_per_week
-        if len(group.mails) < cap:
-            return None
-        return free_at([mail for mail in group.mails if mail.person_id == person.id], cap)
+        cap, free = self.play.caps.person_per_week, None
+        if len(group.mails) >= cap:
+            free = free_at([mail for mail in group.mails if mail.person_id == person.id], cap)
+        if person.mail_every is None or person.last_at is None:
+            return free
+        apart = person.last_at + person.mail_every
+        return apart if free is None else max(free, apart)
 
     def _could_go_out(
         self, step: "_Step", person: Person, group: "_Group", due: datetime, free: datetime | None
@@ -322,6 +329,7 @@ class _Step(NamedTuple):
     expires: date
     #: When planning first knew it.
     since: datetime | None
+    topics: tuple[str, ...]
 
 
 class _Group(NamedTuple):
@@ -393,13 +401,21 @@ def _refused(refusal: Refusal) -> Said:
     return Never(refusal.reason)
 
 
+def _about(topic: str, steps: Sequence[_Step], person: Person) -> tuple[Sequence[_Step], str | None]:
+    """The steps about a topic; and, when the person has had all of those, the first one about something else."""
+    wanted = [step for step in steps if topic in step.topics]
+    if any(step.key not in person.used for step in wanted):
+        return wanted, None
+    return wanted, next((step.key for step in steps if step.key not in person.used), None)
+
+
 def _sequences(play: Play, seen: Mapping[str, datetime]) -> dict[tuple[str, str], tuple[_Step, ...]]:
     """(stage, role) -> its steps in order of step number; two with one number in the order of their names."""
     ordered = sorted(play.steps, key=lambda step: (step.step, step.key))
     sequences: dict[tuple[str, str], tuple[_Step, ...]] = {}
     for step in ordered:
         for role in step.roles:
-            plain = _Step(step.key, step.after, step.not_after, step.expires, seen.get(step.key))
+            plain = _Step(step.key, step.after, step.not_after, step.expires, seen.get(step.key), step.topics)
             sequences[(step.stage, role)] = (*sequences.get((step.stage, role), ()), plain)
     return sequences
 

@@ -5,7 +5,7 @@ as much to make.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from accounts.vocabulary import ConsentBasis, EmailStatus, HoldCause, PauseClock, Role
@@ -35,6 +35,9 @@ class Person(NamedTuple):
     used: Sequence[str] = ()
     #: The latest touch, or when the latest one that failed or expired was due.
     last_at: datetime | None = None
+    #: By their own wish: least time between two mails, and the only topic they want mail about.
+    mail_every: timedelta | None = None
+    only_topic: str | None = None
 
 
 class Hold(NamedTuple):

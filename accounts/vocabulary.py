@@ -136,6 +136,7 @@ class Reason(StrEnum):
     AWAY = "away"
     STAGGERED = "staggered"
     LATE_STEP = "late_step"
+    OTHER_TOPIC = "other_topic"
 
 
 class HoldScope(StrEnum):
@@ -184,6 +185,8 @@ class SignalKind(StrEnum):
     OUT_OF_OFFICE = "out_of_office"
     LEFT_COMPANY = "left_company"
     UNSUBSCRIBED = "unsubscribed"
+    #: Chose on the preference page: a pause, fewer mails, one topic only, or all of it again.
+    PREFERRED = "preferred"
     VISITED = "visited"
     DOWNLOADED = "downloaded"
     FORM_FILLED = "form_filled"

@@ -24,6 +24,7 @@ DID: dict[SignalKind, str] = {
     SignalKind.VISITED: "visited our website",
     SignalKind.AD_CLICKED: "clicked an ad",
     SignalKind.UNSUBSCRIBED: "opted out of marketing mail",
+    SignalKind.PREFERRED: "chose which mail to get",
     SignalKind.COMPLAINED: "reported our mail as spam",
     SignalKind.BOUNCED: "cannot be reached: mail bounced",
     SignalKind.LEFT_COMPANY: "has left the company",
@@ -88,6 +89,7 @@ BECAUSE: dict[Reason, str] = {
     Reason.AWAY: "out of office",
     Reason.STAGGERED: "a colleague just got the same mail",
     Reason.LATE_STEP: "the next mail is too late and waits for a decision",
+    Reason.OTHER_TOPIC: "wants mail about one topic only",
 }
 
 #: Why an account is on hold.

@@ -20,7 +20,7 @@ from accounts.ledger.bulk import among
 from accounts.ledger.driver import Form, rows
 from accounts.ledger.effects import Caused, perform
 from accounts.ledger.signals import record
-from accounts.ledger.whose import Incoming, find_owners
+from accounts.ledger.whose import Incoming, Whose, find_owners
 from accounts.machines import TOO_FAST, Trace, machines
 from accounts.models import Signal
 from accounts.outcomes import ARRIVALS, READ_DATA, TABLE, Happening, SettleTouch, effects_of
@@ -93,22 +93,27 @@ def apply_waiting(connection: Connection, play: Play, now: datetime, limit: int 
 
 
 def opt_out(connection: Connection, signal: Incoming, now: datetime) -> bool:
-    """Record an opt-out and let it act in the same transaction; whether anybody was found whom it is about.
+    """Record an opt-out and let it act in the same transaction; whether anybody was found whom it is about."""
+    return act_at_once(connection, signal, now) is not None
 
-    The signal goes on waiting like any other, for its part in the score: effects are monotone, so the second time they
-    change nothing.
+
+def act_at_once(connection: Connection, signal: Incoming, now: datetime) -> Whose | None:
+    """Record a signal and let it act in the same transaction; whose it is, or None when nobody was found.
+
+    For what a person says about their own mail: no pause of a play is in it. The signal goes on waiting like any other,
+    for its part in the score: effects are monotone, so the second time they change nothing.
     """
     whose = find_owners(connection, [signal])[0]
     if whose.email_hash is None and not whose.is_forgotten:
-        return False
+        return None
     record(connection, [signal], now, [whose])
     caused = [
         Caused(effect, 0, whose.account_id, whose.stakeholder_id, whose.touch_id, whose.email_hash)
-        for effect in effects_of(Happening(SignalKind.UNSUBSCRIBED, now), Pauses())
+        for effect in effects_of(Happening.read(signal.kind, now, signal.data), Pauses())
         if not whose.is_forgotten
     ]
     perform(connection, caused, now)
-    return True
+    return whose
 
 
 def _one_at_a_time(connection: Connection) -> None:

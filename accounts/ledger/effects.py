@@ -24,6 +24,7 @@ from accounts.outcomes import (
     MarkLeft,
     OptOut,
     PausePerson,
+    Prefer,
     SettleTouch,
     Suppress,
 )
@@ -119,12 +120,14 @@ class _People:
         """Writes what is new; the accounts of changed people, and (account, role) of seats that became empty."""
         wishes = [(row, one.effect) for one in self.about for row in self.meant(one)]
         opted_out, paused, marked = _earliest_opt_outs(wishes), _latest_pauses(wishes), _gravest_states(wishes)
+        preferred = _latest_wishes(wishes)
         _write(self.connection, _OPT_OUT, opted_out)
         _write(self.connection, _PAUSE, paused)
+        _write_wishes(self.connection, preferred)
         for status in set(marked.values()):
             ids = {id: status for id, worse in marked.items() if worse is status}
             _write(self.connection, _mark(status), ids)
-        changed = {self.by_id[id].account_id for id in {*opted_out, *paused, *marked}}
+        changed = {self.by_id[id].account_id for id in {*opted_out, *paused, *preferred, *marked}}
         emptied = [self.by_id[id] for id, status in marked.items() if status in EMPTIES_THE_SEAT]
         return changed, [(row.account_id, row.role) for row in emptied if row.email_status == EmailStatus.OK]
 
@@ -146,6 +149,20 @@ def _latest_pauses(wishes: Iterable[Wish]) -> dict[int, datetime]:
         if isinstance(effect, PausePerson) and (row.paused_until is None or effect.until > row.paused_until):
             latest[row.id] = max(effect.until, latest.get(row.id, effect.until))
     return latest
+
+
+def _latest_wishes(wishes: Iterable[Wish]) -> dict[int, Prefer]:
+    latest: dict[int, Prefer] = {}
+    for row, effect in wishes:
+        if isinstance(effect, Prefer) and (row.preferred_at is None or effect.at > row.preferred_at):
+            known = latest.get(row.id)
+            latest[row.id] = effect if known is None else max(known, effect, key=_in_time)
+    return latest
+
+
+def _in_time(wish: Prefer) -> tuple[datetime, int, str]:
+    """Two of one moment come out the same in any order."""
+    return wish.at, wish.every_days or 0, wish.topic or ""
 
 
 def _gravest_states(wishes: Iterable[Wish]) -> dict[int, EmailStatus]:
@@ -172,6 +189,13 @@ _PAUSE = (
     .values(paused_until=bindparam("new"))
 )
 
+_PREFER = (
+    update(Stakeholder)
+    .where(Stakeholder.id == bindparam("person"))
+    .where(or_(Stakeholder.preferred_at.is_(None), Stakeholder.preferred_at < bindparam("at")))
+    .values(preferred_at=bindparam("at"), mail_every_days=bindparam("every"), only_topic=bindparam("topic"))
+)
+
 
 def _mark(status: EmailStatus) -> Update:
     milder = GRAVITY[: GRAVITY.index(status)]
@@ -188,13 +212,22 @@ def _write(connection: Connection, statement: Update, values: Mapping[int, objec
         connection.execute(statement, [{"person": person, "new": new} for person, new in sorted(values.items())])
 
 
+def _write_wishes(connection: Connection, wishes: Mapping[int, Prefer]) -> None:
+    if wishes:
+        rows = [
+            {"person": person, "at": wish.at, "every": wish.every_days, "topic": wish.topic}
+            for person, wish in sorted(wishes.items())
+        ]
+        connection.execute(_PREFER, rows)
+
+
 def _read(connection: Connection, column: InstrumentedAttribute[Any], values: Iterable[Any]) -> dict[int, Row[Any]]:
     wanted = sorted({value for value in values if value is not None})
     if not wanted:
         return {}
     query = select(
         Stakeholder.id, Stakeholder.account_id, Stakeholder.email_hash, Stakeholder.role, Stakeholder.email_status,
-        Stakeholder.opted_out_at, Stakeholder.paused_until,
+        Stakeholder.opted_out_at, Stakeholder.paused_until, Stakeholder.preferred_at,
     ).where(among(connection, column, wanted))  # fmt: skip
     return {row.id: row for row in connection.execute(query)}
 

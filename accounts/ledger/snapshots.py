@@ -118,8 +118,8 @@ class _Shard:
         for row in self.rows(_PEOPLE):
             (
                 account, id, email, role, zone, country, basis, consent, status, opted_out, paused, conflict,
-                suppressed, role_since,
-            ) = row[:14]  # fmt: skip
+                suppressed, role_since, every_days, topic,
+            ) = row[:16]  # fmt: skip
             until = suppressed and time(suppressed)
             if standing.domains:
                 until = _later(until, blocked(email.rpartition("@")[2]))
@@ -128,9 +128,10 @@ class _Shard:
                 id, email, role, zone, country, basis, consent and time(consent), status, opted_out and time(opted_out),
                 paused and time(paused),
                 bool(conflict) or homes.get(email, id) != id, until, role_since and time(role_since), used, last_at,
+                every_days and timedelta(every_days), topic,
             )  # fmt: skip
             people[account].append(person)
-            decisions[account].append(row[14:] if row[14] is not None else None)
+            decisions[account].append(row[16:] if row[16] is not None else None)
         self._turn_back(people)
         return people, decisions
 
@@ -258,6 +259,8 @@ _PEOPLE = """
            (SELECT {time:max(coalesce(x.expires_at, :for_ever))} FROM suppression x
             WHERE x.email_hash = s.email_hash AND x.at <= :now),
            (SELECT {time:max(c.at)} FROM role_change c WHERE c.stakeholder_id = s.id),
+           CASE WHEN s.preferred_at <= :now THEN s.mail_every_days END,
+           CASE WHEN s.preferred_at <= :now THEN s.only_topic END,
            d.answer, d.reason, d.until, d.content, d.play, d.stage, d.not_after, d.timezone, d.timezone_source
     FROM stakeholder s LEFT JOIN decision d ON d.stakeholder_id = s.id
     WHERE s.account_id {among:ids}"""

@@ -11,6 +11,7 @@ from accounts.errors import NotFound
 from accounts.identity import domain_hash, domain_of, email_hash, normalise_email
 from accounts.ledger.bulk import chunks
 from accounts.models import Account, Activity, Hold, Rep, SendPlan, Signal, Stakeholder, Suppression, Touch, Veto
+from accounts.outcomes import read_instant
 from accounts.pauses import PAUSE
 from accounts.vocabulary import ActivityKind, SignalKind
 from accounts.why import Background, Who
@@ -62,6 +63,7 @@ def read_background(connection: Connection, who: Who, now: datetime) -> Backgrou
         notes=_notes(connection, who),
         refused_by=_refused_by(connection, who, now),
         left_out=_left_out(connection, who, now),
+        pause_asked=_pause_asked(connection, who, now),
         attempt=_attempt(connection, who, now),
         plan=_plan(connection, who),
     )
@@ -125,6 +127,15 @@ def _elsewhere(connection: Connection, who: Who) -> Sequence[str]:
 def _bounced_at(connection: Connection, who: Who, now: datetime) -> datetime | None:
     bounces = (Signal.stakeholder_id == who.id) & (Signal.kind == SignalKind.BOUNCED) & (Signal.occurred_at <= now)
     return connection.scalar(select(func.max(Signal.occurred_at)).where(bounces))
+
+
+def _pause_asked(connection: Connection, who: Who, now: datetime) -> datetime | None:
+    """The latest pause asked for, by this person in any of their accounts."""
+    theirs = select(Stakeholder.id).where(Stakeholder.email == who.email)
+    asked = (Signal.kind == SignalKind.PREFERRED) & (Signal.occurred_at <= now) & Signal.stakeholder_id.in_(theirs)
+    query = select(Signal.data).where(asked).order_by(Signal.occurred_at.desc())
+    ends = (read_instant((data or {}).get("until")) for data in connection.scalars(query))
+    return next((end for end in ends if end is not None), None)
 
 
 def _suppressed(connection: Connection, who: Who, now: datetime) -> tuple[str, datetime] | None:

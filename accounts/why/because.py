@@ -116,7 +116,15 @@ def awaiting_approval(case: Case) -> str:
 
 
 def away(case: Case) -> str:
+    if case.background.pause_asked == case.person.paused_until:
+        return f"asked for a pause{_end(case)}"
     return f"is out of office{_end(case)}"
+
+
+def other_topic(case: Case) -> str:
+    topics = case.step.topics if case.step else ()
+    about = f", which is about {' and '.join(topics)}" if topics else ""
+    return f"asked for mail about {case.person.only_topic} only, and nothing is left but {case.content}{about}"
 
 
 def vetoed(case: Case) -> str:
@@ -168,6 +176,10 @@ def waiting_step(case: Case) -> str:
 
 
 def person_cap(case: Case) -> str:
+    every, last = case.person.mail_every, case.person.last_at
+    if every and last and last + every > case.now:
+        wish = f"asked for fewer mails, at most one in {span(every)}, and had one on {case.day(last)}"
+        return f"{wish}; {case.content} leaves{_from(case)}"
     mine = [mail.at for mail in case.week if mail.person_id == case.person.id]
     days = " and ".join(case.day(at) for at in reversed(mine))
     return f"had mail on {days}, and {_most(case.play.caps.person_per_week)} a week; {case.content} leaves{_from(case)}"
@@ -216,7 +228,7 @@ BECAUSE: Mapping[Reason, Callable[[Case], str]] = MappingProxyType(
             opted_out, suppressed, left, bounced, no_consent, not_in_play, not_contacted, stage_not_nurtured,
             account_held, stakeholder_held, paused_after_reply, paused_for_meeting, stale_crm, awaiting_approval, away,
             vetoed, owner_conflict, unknown_role, no_content, sequence_finished, content_expired, waiting_step,
-            person_cap, account_cap, outside_window, holiday, staggered, late_step,
+            person_cap, account_cap, outside_window, holiday, staggered, late_step, other_topic,
         )
     }
 )  # fmt: skip

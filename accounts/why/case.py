@@ -50,6 +50,8 @@ class Background:
     refused_by: Mapping[str | None, str] = field(default_factory=dict)
     #: Contents that a pause left out for them, and why.
     left_out: Mapping[str, str] = field(default_factory=dict)
+    #: Until when they asked for a pause on the preference page, the latest time they did.
+    pause_asked: datetime | None = None
     #: What sales tried last without reaching anybody, and when.
     attempt: tuple[str, datetime] | None = None
     #: The send plan of a touch that is on its way, and its state.

@@ -96,6 +96,39 @@ def test_away_until_they_are_back() -> None:
     assert answer(acme(person(paused_until=NOW + 6 * DAY))) == Wait(Reason.AWAY, NOW + 6 * DAY)
 
 
+def test_person_cap_of_somebody_who_asked_for_fewer_mails_is_their_own() -> None:
+    long_there, had = {"stage_entered_at": NOW - 60 * DAY}, person(used=[PILOT], last_at=NOW - 6 * DAY)
+    assert isinstance(answer(acme(had, **long_there)), Touch)
+    fewer = answer(acme(had._replace(mail_every=14 * DAY), **long_there))
+    assert fewer == Wait(Reason.PERSON_CAP, NOW + 8 * DAY, FIVE_SLIDES)
+    assert isinstance(answer(acme(had._replace(mail_every=6 * DAY), **long_there)), Touch)
+
+
+def test_person_cap_time_that_somebody_asked_for_makes_no_step_late() -> None:
+    had = person(used=[PILOT], last_at=NOW - 40 * DAY, mail_every=39 * DAY)
+    assert isinstance(answer(acme(had, stage_entered_at=NOW - 60 * DAY)), Touch)
+
+
+def test_other_topic_when_nothing_is_left_that_the_person_wants_to_read_about() -> None:
+    both = small_play(
+        steps=(step("evaluation/pilot", "champion"), step("evaluation/risks", "champion", 2, topics=("risk",)))
+    )
+    assert answer(acme(person(only_topic="proof")), both) == Never(Reason.OTHER_TOPIC, PILOT)
+    had = person(only_topic="risk", used=[f"{PLAY}/evaluation/risks"], last_at=NOW - 9 * DAY)
+    assert answer(acme(had), both) == Never(Reason.OTHER_TOPIC, PILOT)
+    done = had._replace(used=[PILOT, f"{PLAY}/evaluation/risks"])
+    assert answer(acme(done), both) == Never(Reason.SEQUENCE_FINISHED)
+
+
+def test_other_topic_steps_are_passed_over_and_the_wanted_one_goes() -> None:
+    both = small_play(
+        steps=(step("evaluation/pilot", "champion"), step("evaluation/risks", "champion", 2, topics=("risk",)))
+    )
+    said = answer(acme(person(only_topic="risk")), both)
+    assert isinstance(said, Touch)
+    assert said.content == f"{PLAY}/evaluation/risks"
+
+
 def test_paused_after_reply_the_whole_account_is_quiet() -> None:
     answers = plan(acme(person(1), person(2), holds=[hold("reply", until=9 * DAY)]), small_play(), NOW)
     assert answers == [Wait(Reason.PAUSED_AFTER_REPLY, NOW + 9 * DAY)] * 2

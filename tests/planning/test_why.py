@@ -144,6 +144,16 @@ SENTENCES: dict[Reason, list[tuple[Callable[[], str], str]]] = {
     ],
     Reason.AWAY: [
         (lambda: told(acme(person(paused_until=NOW + DAY))), "is out of office until Wed 25 Nov 2026, 10:00."),
+        (
+            lambda: told(acme(person(paused_until=NOW + DAY)), pause_asked=NOW + DAY),
+            "asked for a pause until Wed 25 Nov 2026, 10:00.",
+        ),
+    ],
+    Reason.OTHER_TOPIC: [
+        (
+            lambda: told(acme(person(only_topic="risk"))),
+            "asked for mail about risk only, and nothing is left but evaluation/pilot, which is about cost.",
+        ),
     ],
     Reason.VETOED: [
         (
@@ -201,6 +211,15 @@ SENTENCES: dict[Reason, list[tuple[Callable[[], str], str]]] = {
             lambda: told(acme(mails=[mail(DAY, content=None), mail(6 * DAY, content=None)])),
             ("had mail on 18 Nov 2026 and 23 Nov 2026, and 2 are the most a week; evaluation/pilot leaves on "
             "Wed 25 Nov 2026, 10:00."),
+        ),
+        (
+            lambda: told(
+                acme(
+                    person(used=[PILOT], last_at=NOW - 6 * DAY, mail_every=14 * DAY), stage_entered_at=NOW - 60 * DAY
+                )
+            ),
+            ("asked for fewer mails, at most one in 14 days, and had one on 18 Nov 2026; evaluation/five-slides leaves "
+            "on Wed 2 Dec 2026, 10:00."),
         ),
     ],
     Reason.ACCOUNT_CAP: [

@@ -100,6 +100,7 @@ def upgrade() -> None:
         sa.Column("content_digest", sa.String(length=64), nullable=False),
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("title", sa.String(length=300), nullable=True),
         sa.PrimaryKeyConstraint("content_digest", "number", name=op.f("pk_content_link")),
     )
     op.create_table(
@@ -383,6 +384,9 @@ def upgrade() -> None:
         sa.Column("email_status", sa.String(length=40), server_default="ok", nullable=False),
         sa.Column("opted_out_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("mail_every_days", sa.Integer(), nullable=True),
+        sa.Column("only_topic", sa.String(length=40), nullable=True),
+        sa.Column("preferred_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("is_home", sa.Boolean(), server_default="0", nullable=False),
         sa.Column("owner_conflict", sa.Boolean(), server_default="0", nullable=False),
         sa.Column("row_hash", sa.String(length=64), nullable=True),
