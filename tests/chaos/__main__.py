@@ -43,10 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warm_up()
     well = _are_clean(Order(range(start, start + number), asked.lanes, asked.database, asked.keep), asked.quiet)
     for name in sorted(SABOTAGES) if ALL in asked.sabotage else asked.sabotage:
-        tries = Order(
-            range(start, start + asked.within), asked.lanes, asked.database, asked.keep / name, sabotaged=True
-        )
-        well &= _is_found_out(name, tries)
+        sabotage, seeds = SABOTAGES[name], range(start, start + asked.within)
+        well &= _is_found_out(sabotage, Order(seeds, asked.lanes, asked.database, asked.keep / name, sabotage))
     return int(not well)
 
 
