@@ -13,13 +13,16 @@ from tests.chaos.sabotage import SABOTAGES
 ROOT = Path(__file__).parents[2]
 HISTORIES = 8
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs fork, /proc and prctl")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and prctl"),
+    pytest.mark.timeout(300),  # a fifth of a minute on an idle machine; kills take their time on a busy one
+]
 
 
 def chaos(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """In a process of its own: it forks, and this one may have threads."""
     command = [sys.executable, "-m", "tests.chaos", "--keep", str(folder), *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
 
 
 @pytest.fixture(scope="module")
