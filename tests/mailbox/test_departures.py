@@ -3,7 +3,7 @@
 import pytest
 
 from flows.mailbox import Departure, Kind, understand
-from tests.mailbox.letters import LEFT, letter
+from tests.mailbox.letters import LEFT, SINGLE, letter
 
 
 @pytest.mark.parametrize(("text", "name", "address"), [told for texts in LEFT.values() for told in texts])
@@ -12,6 +12,11 @@ def test_the_successor_is_named_in_four_languages(text: str, name: str, address:
     assert found.kind is Kind.LEFT_COMPANY
     assert found.departure == Departure(name, address)
     assert found.back_at is None
+
+
+@pytest.mark.parametrize(("text", "follows"), [(row[1], row[6]) for row in SINGLE if row[6]])
+def test_the_successor_is_found_wherever_the_name_stands(text: str, follows: tuple[str, str]) -> None:
+    assert understand(letter(text, Auto_Submitted="auto-replied")).departure == Departure(*follows)
 
 
 def test_neither_we_nor_the_one_who_left_are_the_successor() -> None:
