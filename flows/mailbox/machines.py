@@ -32,6 +32,10 @@ class Machine:
     bulk: str
 
     @property
+    def is_sure(self) -> bool:
+        return bool(self.certain or self.subject)
+
+    @property
     def evidence(self) -> str:
         return self.certain or self.subject or self.weak or self.bulk
 

@@ -4,6 +4,7 @@ A program's mail is known by its head, by its subject, or by reading like a note
 somebody answers us is a person's, also when they write that they will be away.
 """
 
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flows.mailbox.about import message_ids, returned_to
@@ -14,11 +15,14 @@ from flows.mailbox.departures import read_departure
 from flows.mailbox.machines import Machine, is_answer, read_machine
 from flows.mailbox.quoting import Split, split
 from flows.mailbox.reading import Mail, read_mail
+from flows.mailbox.reports import blocks
 from flows.mailbox.saying import line_with, phrases, plain
 from flows.mailbox.understood import Departure, Kind, Understood
 
 #: Letters of a mail in which nothing else than a note is found.
 _NOTE = 900
+#: Letters of a mail that are searched for formulas, and letters at its foot for a way out.
+_READ, _FOOT = 1_500, 4_000
 
 
 def understand(raw: bytes, received_at: datetime | None = None) -> Understood:
@@ -27,7 +31,8 @@ def understand(raw: bytes, received_at: datetime | None = None) -> Understood:
     raw: the mail as the server keeps it, RFC 5322. received_at: when it came, for notes without a readable Date.
     """
     mail = read_mail(raw)
-    return _complaint(mail) or _challenge(mail) or _given_back(mail) or _written(mail, received_at)
+    found = _complaint(mail) or _challenge(mail) or _given_back(mail) or _receipt(mail) or _written(mail, received_at)
+    return replace(found, about=message_ids(mail), returned_to=returned_to(mail), sender=mail.sender)
 
 
 def _complaint(mail: Mail) -> Understood | None:
@@ -35,118 +40,144 @@ def _complaint(mail: Mail) -> Understood | None:
     if feedback is None:
         return None
     kind = Kind.COMPLAINT if feedback.complaint else Kind.AUTO_REPLY
-    return _understood(mail, kind, feedback.evidence, 0.98, complaint=feedback.complaint)
+    return Understood(kind, feedback.evidence, 0.98, complaint=feedback.complaint)
 
 
 def _challenge(mail: Mail) -> Understood | None:
+    """Before bounces: some send it in the form of one."""
     certain = phrases("machines", "challenges.certain")
     words = mail.text[:_NOTE]
     if certain.find(plain(words)) < 0 or split(words).quotes:
         return None
-    return _understood(mail, Kind.CHALLENGE, line_with(words, certain), 0.9)
+    return Understood(Kind.CHALLENGE, line_with(words, certain), 0.9)
 
 
 def _given_back(mail: Mail) -> Understood | None:
     given = read_bounces(mail)
     if given is None:
         return None
-    return _understood(mail, given.kind, given.evidence[:200], given.confidence, bounces=given.bounces)
+    return Understood(given.kind, given.evidence[:200], given.confidence, bounces=given.bounces)
+
+
+def _receipt(mail: Mail) -> Understood | None:
+    """ "Was read", "was deleted without being read" (RFC 8098): a program's word, whoever moved the mouse."""
+    told = next((part.text for part in mail.parts if part.kind == "message/disposition-notification"), None)
+    if told is None:
+        return None
+    said = next((block["disposition"] for block in blocks(told) if "disposition" in block), "")
+    return Understood(Kind.AUTO_REPLY, f"Disposition: {said}"[:200], 0.95)
 
 
 def _written(mail: Mail, received_at: datetime | None) -> Understood:
     """Written by a person or by their program."""
-    said = split(mail.text)
-    machine = read_machine(mail)
-    departure = read_departure(mail, said.own)
-    away = read_absence(mail, said.own, received_at, bool(machine.certain or machine.subject))
-    kind, evidence, confidence = _who_wrote(mail, said, machine, departure, away)
-    words = said.own if kind is Kind.REPLY else ""
-    return _understood(
-        mail, kind, evidence, confidence, words=words, departure=departure,
-        back_at=None if kind is Kind.LEFT_COMPANY else away.back_at,
-    )  # fmt: skip
-
-
-Judged = tuple[Kind, str, float]
-
-
-def _who_wrote(mail: Mail, said: Split, machine: Machine, departure: Departure | None, away: Away) -> Judged:
-    if machine.certain or machine.subject:
-        return _by_machine(mail, said, machine, departure, away)
-    if machine.bulk or _is_advertising(mail, said):
-        return Kind.UNKNOWN, _bulk_line(mail, machine, said), 0.8
-    if machine.weak and not _is_conversation(mail, said):
-        return _by_machine(mail, said, machine, departure, away)
-    if _reads_like_a_note(mail, said, departure, away):
-        kind = Kind.LEFT_COMPANY if departure else Kind.OUT_OF_OFFICE
-        return kind, _line(said.own, kind), 0.7
-    if phrases("machines", "challenges.phrases").find(plain(said.own[:1_500])) >= 0 and not _is_conversation(
-        mail, said
-    ):
-        return Kind.CHALLENGE, line_with(said.own, phrases("machines", "challenges.phrases")), 0.6
-    if not said.own.strip():
-        return Kind.UNKNOWN, mail.subject[:200], 0.5
-    return Kind.REPLY, line_with(said.own, phrases("machines", "receipts.phrases")), _sureness(mail, said)
-
-
-def _is_advertising(mail: Mail, said: Split) -> bool:
-    """Offers a way out, and answers nobody."""
-    if said.quotes or is_answer(mail):
-        return False
-    return phrases("machines", "ways_out").find(plain(mail.text[-4_000:])) >= 0
-
-
-def _bulk_line(mail: Mail, machine: Machine, said: Split) -> str:
-    if machine.bulk:
-        return f"{machine.bulk}: {mail.header(machine.bulk)}"[:200]
-    return line_with(mail.text, phrases("machines", "ways_out"))
-
-
-def _sureness(mail: Mail, said: Split) -> float:
-    """Whoever neither says "Re:" nor quotes may be writing out of the blue."""
-    signs = is_answer(mail) + said.quotes + plain(mail.subject).startswith("re:")
-    return (0.5, 0.75, 0.9, 0.95)[signs]
-
-
-def _by_machine(mail: Mail, said: Split, machine: Machine, departure: Departure | None, away: Away) -> Judged:
-    text = plain(f"{mail.subject} {said.own[:1_500]}")
-    sure = 0.95 if machine.certain else 0.85
-    if departure is not None:
-        return Kind.LEFT_COMPANY, _line(said.own, Kind.LEFT_COMPANY), sure
-    if away.says_so:
-        return Kind.OUT_OF_OFFICE, _line(said.own or mail.subject, Kind.OUT_OF_OFFICE), sure
-    if phrases("machines", "challenges.phrases").find(text) >= 0:
-        return Kind.CHALLENGE, line_with(said.own, phrases("machines", "challenges.phrases")), 0.8
-    if machine.bulk and not machine.subject:
-        return Kind.UNKNOWN, machine.evidence, 0.8
-    return Kind.AUTO_REPLY, machine.evidence, sure
-
-
-def _line(words: str, kind: Kind) -> str:
-    if kind is Kind.LEFT_COMPANY:
-        return line_with(words, phrases("departures", "gone"))
-    return line_with(words, phrases("absences", "away"))
-
-
-def _is_conversation(mail: Mail, said: Split) -> bool:
-    """Somebody answers us: with a quote, or in a mail that names ours, or with a question."""
-    return said.quotes or is_answer(mail) or "?" in said.own
-
-
-def _reads_like_a_note(mail: Mail, said: Split, departure: Departure | None, away: Away) -> bool:
-    """Without any sign in its head: short, formal, says that somebody is away or gone, and asks nothing."""
-    if said.quotes or is_answer(mail) or "?" in said.own or len(said.own) > _NOTE:
-        return False
-    return departure is not None or (away.says_so and away.formulas)
-
-
-def _understood(mail: Mail, kind: Kind, evidence: str, confidence: float, **more: object) -> Understood:
+    said, machine = split(mail.text), read_machine(mail)
+    away = read_absence(mail, said.own, received_at, machine.is_sure)
+    text = Written(mail, said, machine, read_departure(mail, said.own), away)
+    kind, evidence, confidence = next(filter(None, (question(text) for question in QUESTIONS)), _by_person(text))
     return Understood(
         kind,
         evidence,
         confidence,
-        about=message_ids(mail),
-        returned_to=returned_to(mail),
-        sender=mail.sender,
-        **more,  # type: ignore[arg-type]
+        back_at=None if kind is Kind.LEFT_COMPANY else away.back_at,
+        departure=text.departure,
+        words=said.own if kind is Kind.REPLY else "",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was read of a mail that somebody or some program wrote."""
+
+    mail: Mail
+    said: Split
+    machine: Machine
+    departure: Departure | None
+    away: Away
+
+    @property
+    def answers(self) -> bool:
+        """It quotes us, or names the mail it answers."""
+        return self.said.quotes or is_answer(self.mail)
+
+    @property
+    def converses(self) -> bool:
+        return self.answers or "?" in self.said.own
+
+    def says(self, key: str) -> str:
+        """The line that says it, if any does; `key` leads into phrases/machines.toml."""
+        asked = phrases("machines", key)
+        found = asked.find(plain(f"{self.mail.subject} {self.said.own[:_READ]}")) >= 0
+        return line_with(self.said.own or self.mail.subject, asked) if found else ""
+
+
+#: Kind, evidence, confidence.
+Judged = tuple[Kind, str, float]
+
+
+def _by_sure_program(text: Written) -> Judged | None:
+    return _by_program(text) if text.machine.is_sure else None
+
+
+def _by_newsletter(text: Written) -> Judged | None:
+    """Mail through a list in which somebody answers us is that person's."""
+    if text.answers:
+        return None
+    ways_out = phrases("machines", "ways_out")
+    if text.machine.bulk:
+        return Kind.UNKNOWN, f"{text.machine.bulk}: {text.mail.header(text.machine.bulk)}"[:200], 0.8
+    if ways_out.find(plain(text.mail.text[-_FOOT:])) >= 0:
+        return Kind.UNKNOWN, line_with(text.mail.text, ways_out), 0.8
+    return None
+
+
+def _by_likely_program(text: Written) -> Judged | None:
+    return _by_program(text) if text.machine.weak and not text.converses else None
+
+
+def _by_note(text: Written) -> Judged | None:
+    """Without any sign in its head: short, formal, says that somebody is away or gone, and asks nothing."""
+    if text.converses or len(text.said.own) > _NOTE:
+        return None
+    if text.departure is not None:
+        return Kind.LEFT_COMPANY, _line(text, Kind.LEFT_COMPANY), 0.7
+    if text.away.says_so and text.away.formulas:
+        return Kind.OUT_OF_OFFICE, _line(text, Kind.OUT_OF_OFFICE), 0.7
+    return None
+
+
+def _by_gatekeeper(text: Written) -> Judged | None:
+    said = "" if text.converses else text.says("challenges.phrases")
+    return (Kind.CHALLENGE, said, 0.6) if said else None
+
+
+def _by_nobody(text: Written) -> Judged | None:
+    return None if text.said.own.strip() else (Kind.UNKNOWN, text.mail.subject[:200], 0.5)
+
+
+#: Asked in this order; the first that is answered decides, and whom none of them knows is a person.
+QUESTIONS = (_by_sure_program, _by_newsletter, _by_likely_program, _by_note, _by_gatekeeper, _by_nobody)
+
+
+def _by_program(text: Written) -> Judged:
+    sure = 0.95 if text.machine.certain else 0.85
+    if text.departure is not None:
+        return Kind.LEFT_COMPANY, _line(text, Kind.LEFT_COMPANY), sure
+    if text.away.says_so:
+        return Kind.OUT_OF_OFFICE, _line(text, Kind.OUT_OF_OFFICE), sure
+    if said := text.says("challenges.phrases"):
+        return Kind.CHALLENGE, said, 0.8
+    if text.machine.bulk and not text.machine.subject:
+        return Kind.UNKNOWN, text.machine.evidence, 0.8
+    return Kind.AUTO_REPLY, text.machine.evidence, sure
+
+
+def _by_person(text: Written) -> Judged:
+    """Whoever neither says "Re:" nor quotes may be writing out of the blue."""
+    signs = is_answer(text.mail) + text.said.quotes + plain(text.mail.subject).startswith("re:")
+    first = next((line.strip() for line in text.said.own.split("\n") if line.strip()), "")
+    return Kind.REPLY, first[:200], (0.5, 0.75, 0.9, 0.95)[signs]
+
+
+def _line(text: Written, kind: Kind) -> str:
+    asked = phrases("departures", "gone") if kind is Kind.LEFT_COMPANY else phrases("absences", "away")
+    return line_with(text.said.own or text.mail.subject, asked)

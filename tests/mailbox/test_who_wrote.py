@@ -105,6 +105,27 @@ def test_newsletters_are_left_to_a_person() -> None:
     assert understand(letter("Offers! To opt out click here", subject="Offers")).kind is Kind.UNKNOWN
 
 
+def test_a_person_who_answers_through_a_list_is_a_person() -> None:
+    through = {"List_Id": "<sales.acme.example>", "List_Unsubscribe": "<mailto:x@acme.example>", "Precedence": "list"}
+    assert understand(letter("Thursday is fine.", **ANSWERING, **through)).kind is Kind.REPLY
+
+
+def test_a_receipt_of_reading_is_no_reply() -> None:
+    raw = (
+        b"From: dana.example@acme.example\r\nSubject: Read: Acme\r\nMIME-Version: 1.0\r\n"
+        b'Content-Type: multipart/report; report-type=disposition-notification; boundary="cut"\r\n\r\n'
+        b"--cut\r\nContent-Type: text/plain\r\n\r\nYour message was read on Friday.\r\n"
+        b"--cut\r\nContent-Type: message/disposition-notification\r\n\r\n"
+        b"Final-Recipient: rfc822;dana.example@acme.example\r\n"
+        b"Original-Message-ID: <tandem.17.8ddc@mail.lumenflow.example>\r\n"
+        b"Disposition: manual-action/MDN-sent-manually; displayed\r\n\r\n--cut--\r\n"
+    )
+    found = understand(raw)
+    assert (found.kind, found.words) == (Kind.AUTO_REPLY, "")
+    assert found.evidence == "Disposition: manual-action/MDN-sent-manually; displayed"
+    assert found.about == ("<tandem.17.8ddc@mail.lumenflow.example>",)
+
+
 def test_mail_out_of_the_blue_is_a_reply_that_a_person_should_look_at() -> None:
     blue, answer = understand(letter("Hello", subject="Hello")), understand(letter("Hello", **ANSWERING))
     assert blue.kind is answer.kind is Kind.REPLY
