@@ -1,10 +1,13 @@
 """Three kinds of pause: the clock stands still, goes on, or goes on and what fell into the pause is left out."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import insert, select
 
 from accounts.calendar import WEEKDAYS
@@ -19,7 +22,9 @@ from accounts.tick import decide, look
 from accounts.vocabulary import Reason
 from accounts.why import explain
 from flows import reps
+from flows.cli import tandem
 from flows.planning import cases_of
+from flows.settings import TEMPLATES
 from tests.cast import NOW, World
 from tests.planning.life import Life, held, released
 from tests.planning.scenes import DAY, FIVE_SLIDES, HOUR, PILOT, acme, answer, hold, person
@@ -364,14 +369,20 @@ def test_a_hold_said_again_with_another_clock_is_another_hold(world: World) -> N
         assert list(connection.scalars(select(Hold.clock).order_by(Hold.id))) == ["keep", "skip"]
 
 
+def test_a_rep_says_the_clock_with_the_hold(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TANDEM_DATABASE_URL", world.engine.url.render_as_string(hide_password=False))
+    said = CliRunner().invoke(tandem, ["hold", "acme", "--clock", "skip", "--as-of", NOW.isoformat()])
+    assert said.output == "acme is held until released; steps whose time comes meanwhile are left out\n"
+    with reading(world.engine) as connection:
+        assert connection.scalar(select(Hold.clock)) == "skip"
+    assert CliRunner().invoke(tandem, ["hold", "acme", "--clock", "stop"]).exit_code == 2
+
+
 # In the play.
 
 
 def test_a_clock_nobody_knows_is_refused_with_its_line_and_what_would_do(tmp_path) -> None:
-    import shutil
-
-    from flows.settings import TEMPLATES
-
     folder = tmp_path / "plays" / "new-business"
     shutil.copytree(TEMPLATES / "plays" / "new-business", folder)
     head = folder / "play.yaml"
