@@ -159,6 +159,12 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     api: Api
 
+    def shutdown_request(self, request: Any) -> None:
+        """Counted when it is closed, so that whoever waits for it can rely on it."""
+        super().shutdown_request(request)
+        with self.api.lock:
+            self.api.open_connections -= 1
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is no news."""
 
@@ -174,11 +180,6 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.api.lock:
             self.server.api.connections += 1
             self.server.api.open_connections += 1
-
-    def finish(self) -> None:
-        with self.server.api.lock:
-            self.server.api.open_connections -= 1
-        super().finish()
 
     def do_GET(self) -> None:
         self._answer()
