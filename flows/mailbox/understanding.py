@@ -118,6 +118,11 @@ def _by_sure_program(text: Written) -> Judged | None:
     return _by_program(text) if text.machine.is_sure else None
 
 
+def _by_own_word(text: Written) -> Judged | None:
+    begins = plain(text.said.own[:200]).startswith(phrases("machines", "subjects.first_words").whole)
+    return _by_program(text) if begins else None
+
+
 def _by_newsletter(text: Written) -> Judged | None:
     """Mail through a list in which somebody answers us is that person's."""
     if text.answers:
@@ -155,7 +160,7 @@ def _by_nobody(text: Written) -> Judged | None:
 
 
 #: Asked in this order; the first that is answered decides, and whom none of them knows is a person.
-QUESTIONS = (_by_sure_program, _by_newsletter, _by_likely_program, _by_note, _by_gatekeeper, _by_nobody)
+QUESTIONS = (_by_sure_program, _by_own_word, _by_newsletter, _by_likely_program, _by_note, _by_gatekeeper, _by_nobody)
 
 
 def _by_program(text: Written) -> Judged:
@@ -168,14 +173,17 @@ def _by_program(text: Written) -> Judged:
         return Kind.CHALLENGE, said, 0.8
     if text.machine.bulk and not text.machine.subject:
         return Kind.UNKNOWN, text.machine.evidence, 0.8
-    return Kind.AUTO_REPLY, text.machine.evidence, sure
+    return Kind.AUTO_REPLY, text.machine.evidence or _first_line(text), sure
 
 
 def _by_person(text: Written) -> Judged:
     """Whoever neither says "Re:" nor quotes may be writing out of the blue."""
     signs = is_answer(text.mail) + text.said.quotes + plain(text.mail.subject).startswith("re:")
-    first = next((line.strip() for line in text.said.own.split("\n") if line.strip()), "")
-    return Kind.REPLY, first[:200], (0.5, 0.75, 0.9, 0.95)[signs]
+    return Kind.REPLY, _first_line(text), (0.5, 0.75, 0.9, 0.95)[signs]
+
+
+def _first_line(text: Written) -> str:
+    return next((line.strip() for line in text.said.own.split("\n") if line.strip()), "")[:200]
 
 
 def _line(text: Written, kind: Kind) -> str:

@@ -110,6 +110,11 @@ def test_a_person_who_answers_through_a_list_is_a_person() -> None:
     assert understand(letter("Thursday is fine.", **ANSWERING, **through)).kind is Kind.REPLY
 
 
+def test_a_program_that_says_so_in_its_first_words_is_one() -> None:
+    found = understand(letter("Auto-reply: I look at my inbox again on the 11th.", **ANSWERING))
+    assert (found.kind, found.evidence) == (Kind.AUTO_REPLY, "Auto-reply: I look at my inbox again on the 11th.")
+
+
 def test_a_receipt_of_reading_is_no_reply() -> None:
     raw = (
         b"From: dana.example@acme.example\r\nSubject: Read: Acme\r\nMIME-Version: 1.0\r\n"
