@@ -135,11 +135,11 @@ class Told:
 def left_behind(path: Path, engine: Engine) -> Iterator[Told | None]:
     """The journal at `path`, locked while the block runs and removed after it, unless the block raises.
 
-    None, and it stays where it is: its sender lives, or it belongs to another ledger or another machine.
+    None, and it stays where it is: its sender lives, or it belongs to another ledger, machine or user.
     """
     try:
-        fd = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:  # somebody else has taken it up
+        fd = os.open(path, os.O_RDWR)
+    except (FileNotFoundError, PermissionError):  # somebody else has taken it up, or it is another user's to take up
         yield None
         return
     try:
