@@ -1,7 +1,7 @@
 """The chaos suite: real processes, a real mail server and two real databases, killed at random moments.
 
-    python -m tests.chaos --histories 1000            what `make chaos` runs; prints the seed of every history
-    python -m tests.chaos --seed 4711                 one history again: the same people, faults and moments
+    python -m tests.chaos --histories 1000 --sabotage all     what `make chaos` runs; prints the seed of every history
+    python -m tests.chaos --seed 4711                         one again: the same people, faults and moments
 
 A **history** (history.py) is drawn from its seed: who works when and with which clock, what breaks at which moment, who
 says no. The **world** (world.py) is twenty to sixty people who are due. The **house** they live in (databases.py) is a

@@ -199,8 +199,10 @@ class Conductor:
         self._office = fork(
             lambda: open_office(port, board, record, history.incidents, history.pace), self._files.tracebacks
         )
-
-        while not self._board.office and exit_of(self._office) is None:
+        while not self._board.office:
+            if exit_of(self._office) is not None:  # somebody else had the port: once more, at the next beat
+                self._office = 0
+                return
             time.sleep(0.0005)
 
     def _close_office(self) -> None:

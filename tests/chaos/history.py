@@ -105,11 +105,6 @@ class History:
     #: Seconds the post office takes over a letter.
     pace: float
 
-    @property
-    def faults(self) -> int:
-        statements = sum(run.strike is not None for runs in self.workers for run in runs)
-        return len(self.incidents) + len(self.strikes) + statements
-
 
 def draw(seed: int, database: Database | None = None) -> History:
     """The history of this seed; even ones live on SQLite, odd ones on PostgreSQL, unless it is said."""

@@ -28,7 +28,7 @@ def chaos(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
     """Histories on both databases, then one sabotage."""
-    orders = ("--seed", "5000", "--histories", str(HISTORIES), "--sabotage", "silent-journal")
+    orders = ("--seed", "9000", "--histories", str(HISTORIES), "--sabotage", "silent-journal")
     return chaos(tmp_path_factory.mktemp("chaos"), *orders)
 
 
