@@ -104,14 +104,15 @@ def _batches_of(size: int) -> Iterator[None]:
 
 def _strike_at(strike: AtStatement, board: Board, record: Record) -> None:
     """Count this process's statements, or its commits, and strike before the right one or right after it."""
+    count = 0
 
     def deed() -> None:
+        nonlocal count
+        count += 1  # once
         record.write("struck", deed=strike.deed)
         if strike.deed is Strike.KILL_WORKER:
             os.kill(os.getpid(), signal.SIGKILL)
         board.kill_postmaster()
-
-    count = 0
 
     def before(*_: object) -> None:
         nonlocal count
