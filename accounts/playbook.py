@@ -139,6 +139,15 @@ class Ads(_Frozen):
     platforms: tuple[AdPlatform, ...] = ()
 
 
+class Tracking(_Frozen):
+    """What a mail carries besides its words."""
+
+    #: A picture that tells when a mail was opened. Mail programs load it by themselves, so it says little.
+    opens: bool = False
+    #: A link that no person sees: whoever follows it is a program.
+    honeypot: bool = True
+
+
 class Approvals(_Frozen):
     first_touch: Literal["rep", "none"] = "none"
     #: Tiers the approval is asked for; empty means all of them.
@@ -187,6 +196,8 @@ class Step(_Frozen):
     review_by: date
     expires: date
     asset: str
+    #: Title of the asset where it is a document: the link leads to a page that offers it, and fetching it counts.
+    asset_title: str | None = Field(None, min_length=1, max_length=100)
     topics: tuple[str, ...] = ()
     channel: Channel = Channel.EMAIL
     #: SHA-256 of the file, kept with each touch: what was said, provably.
@@ -234,6 +245,7 @@ class Play(_Frozen):
     sla: Sla = Sla()
     ads: Ads = Ads()
     approvals: Approvals = Approvals()
+    tracking: Tracking = Tracking()
     contact: tuple[ContactRule, ...] = ()
     #: Facts older than this stop the sending: better no mail than one about last month's account. None: never.
     stale_crm_after: Duration | None = None

@@ -6,9 +6,9 @@ mail = letter_touch(room, recipient, now)                  # mail.letter, for a 
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from accounts.errors import ContentRefused, InputRefused
 from accounts.ledger.recipients import Recipient
@@ -23,6 +23,9 @@ from flows.variables import MISSING
 
 if TYPE_CHECKING:
     from flows.channels.email.dkim import Signer
+
+#: How long after a mail its pages open: its document, its preferences. Opt-outs and plain links have no end.
+PAGES_LAST = timedelta(days=400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ def compose_touch(room: Mailroom, recipient: Recipient, now: datetime) -> Mail:
     """
     content = _certified(room, recipient)
     envelope = _envelope(room, recipient, now)
-    quoted = room.compiled.quote(recipient.content, _facts(room, recipient, envelope, len(content.links)))
+    quoted = room.compiled.quote(recipient.content, _facts(room, recipient, envelope, content))
     return Mail(recipient.touch_id, envelope, room.composer.write(envelope, *quoted))
 
 
@@ -105,15 +108,15 @@ def letter_touch(room: Mailroom, recipient: Recipient, now: datetime) -> Mail:
     """The same mail for a provider that writes the message down itself. Raises as `compose_touch` does."""
     content = _certified(room, recipient)
     envelope = _envelope(room, recipient, now)
-    message = room.compiled.render(recipient.content, _facts(room, recipient, envelope, len(content.links)))
+    message = room.compiled.render(recipient.content, _facts(room, recipient, envelope, content))
     return Mail(recipient.touch_id, envelope, b"", write_letter(envelope, message))
 
 
 def read_touch(room: Mailroom, recipient: Recipient, now: datetime) -> Message:
     """What the reader of `compose_touch` reads, before it is wrapped up for the journey. Raises as that does."""
     envelope = _envelope(room, recipient, now)
-    links = len(room.compiled.links(recipient.content))
-    return room.compiled.render(recipient.content, _facts(room, recipient, envelope, links))
+    content = room.compiled.content(recipient.content)
+    return room.compiled.render(recipient.content, _facts(room, recipient, envelope, content))
 
 
 def next_quarter(now: datetime) -> str:
@@ -150,10 +153,9 @@ def _envelope(room: Mailroom, recipient: Recipient, now: datetime) -> Envelope:
     )
 
 
-def _facts(room: Mailroom, recipient: Recipient, envelope: Envelope, links: int) -> Facts:
+def _facts(room: Mailroom, recipient: Recipient, envelope: Envelope, content: Content) -> Facts:
     """The documented variables for one person, by their flat names."""
     vendor = room.compiled.play.vendor
-    click = f"{room.base_url}/c/"
     facts = {
         "stakeholder_first_name": recipient.first_name or MISSING["stakeholder.first_name"],
         "stakeholder_last_name": recipient.last_name or MISSING["stakeholder.last_name"],
@@ -170,9 +172,23 @@ def _facts(room: Mailroom, recipient: Recipient, envelope: Envelope, links: int)
         "next_quarter": next_quarter(envelope.date),
         "unsubscribe_url": envelope.unsubscribe_url,
     }
-    for number in range(links):
-        facts[f"link{number}"] = click + tokens.sign_click(recipient.touch_id, number, room.secret)
-    return facts
+    return facts | _addresses(room, recipient.touch_id, envelope.date, content)
+
+
+def _addresses(room: Mailroom, touch_id: int, now: datetime, content: Content) -> dict[str, Any]:
+    """The addresses of the web app in one mail: its links, and what the layout asks for."""
+    base, secret, tracking = room.base_url, room.secret, room.compiled.play.tracking
+    choose = tokens.sign_until(tokens.PREFERENCES, (now + PAGES_LAST).date(), secret, touch_id)
+    opened = f"{base}/o/{tokens.sign(tokens.OPEN, touch_id, secret)}.gif" if tracking.opens else MISSING["pixel_url"]
+    trap = f"{base}/n/{tokens.sign(tokens.TRAP, touch_id, secret)}" if tracking.honeypot else MISSING["trap_url"]
+    addresses = {"preferences_url": f"{base}/p/{choose}", "pixel_url": opened, "trap_url": trap}
+    for number in range(len(content.links)):
+        if number in content.documents:
+            page = tokens.sign_until(tokens.ASSET, (now + PAGES_LAST).date(), secret, touch_id, number)
+            addresses[f"link{number}"] = f"{base}/a/{page}"
+        else:
+            addresses[f"link{number}"] = f"{base}/c/{tokens.sign_click(touch_id, number, secret)}"
+    return addresses
 
 
 @lru_cache(maxsize=4096)

@@ -17,6 +17,7 @@ import css_inline
 from jinja2 import TemplateError
 
 from accounts.errors import ContentRefused, NotFound
+from accounts.ledger.links import Link
 from accounts.playbook import Play, Step
 from accounts.textfiles import nearest, shown
 from flows.markdown import ASSET, StandIns, compile_markdown
@@ -66,6 +67,8 @@ class Content:
     quoted_html: Fill
     #: Where its links lead, in their order: https addresses.
     links: tuple[str, ...]
+    #: Numbers of the links to the asset, where that is a document with a page of its own.
+    documents: frozenset[int] = frozenset()
 
     @cached_property
     def preheader(self) -> Fill:
@@ -115,9 +118,15 @@ class Compiled:
         """Where the links of a content lead, numbered as in `flows.tokens.sign_click`."""
         return self.content(key).links
 
-    def links_by_digest(self) -> dict[str, tuple[str, ...]]:
+    def links_by_digest(self) -> dict[str, list[Link]]:
         """What `accounts.ledger.links.remember_links` notes before anything is sent."""
-        return {content.step.digest: content.links for content in self.contents.values()}
+        return {
+            content.step.digest: [
+                Link(url, content.step.asset_title if number in content.documents else None)
+                for number, url in enumerate(content.links)
+            ]
+            for content in self.contents.values()
+        }
 
     def render(self, key: str, facts: Facts) -> Message:
         """The message for one person, to be looked at.
@@ -164,6 +173,9 @@ def compile_step(step: Step, layout: Layout) -> Content:
         quoted_text=prepare_quoted(sources.text, autoescape=False),
         quoted_html=prepare_quoted(sources.html, autoescape=True),
         links=tuple(step.asset if link == ASSET else link for link in sources.links),
+        documents=frozenset(
+            number for number, link in enumerate(sources.links) if link == ASSET and step.asset_title is not None
+        ),
     )
 
 

@@ -24,6 +24,7 @@ from sqlalchemy.exc import IntegrityError
 from accounts.errors import PlanRefused
 from accounts.ledger import claims, plans
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.links import remember_links
 from accounts.ledger.recipients import read_recipients
 from accounts.ledger.recovery import give_back, in_the_name_of
 from accounts.pace import Pace
@@ -76,6 +77,8 @@ def despatch(
     try:
         with reading(engine) as connection:
             seals = plans.live_seals(connection, plan_id, now)
+        with writing(engine) as connection:  # before anything leaves: a click must arrive, whatever becomes of the text
+            remember_links(connection, room.compiled.links_by_digest())
         by = journal.worker if journal else f"pid {os.getpid()}"
         route = Route(engine, room, channel, clock or standing(now), by, journal, pace)
         limit = batch or max(claims.BATCH, channel.most * channel.lanes)

@@ -51,6 +51,40 @@ class Smtp(BaseModel):
     timeout_seconds: float = Field(30, gt=0)
 
 
+class Mailbox(BaseModel):
+    """The mailbox that answers and bounces come to, read over IMAP. Without a host, none is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str | None = None
+    port: int = 993
+    security: Literal["tls", "starttls", "none"] = "tls"
+    username: str | None = None
+    password: SecretStr | None = None
+    #: Extra certificate authority (PEM file) for the server's certificate.
+    ca_file: Path | None = None
+    #: Instead of a password: a program that prints an OAuth 2 access token.
+    token_command: str | None = None
+    #: Or where such a token is asked for (client credentials), and as whom.
+    token_url: str | None = None
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    scope: str | None = None
+    #: Names of the folders that are read, with commas.
+    folders: str = "INBOX"
+    #: How far back the first reading looks.
+    first_days: int = Field(14, ge=0)
+    #: An answer without a mark of ours is about a mail of so many days at most.
+    window_days: int = Field(60, ge=1)
+    #: Whether mails are marked as read once their signals are stored. Nothing else is ever changed.
+    mark_read: bool = False
+    timeout_seconds: float = Field(30, gt=0)
+
+    @property
+    def folder_names(self) -> tuple[str, ...]:
+        return tuple(name.strip() for name in self.folders.split(",") if name.strip())
+
+
 class Dkim(BaseModel):
     """What finished messages are signed with: either key, or both. PEM text, or a file that holds it."""
 
@@ -72,6 +106,22 @@ class Dkim(BaseModel):
         return any(key is not None for key in keys)
 
 
+class Web(BaseModel):
+    """The web app behind the links in our mails."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: Sites of ours whose pages carry the snippet: www.lumenflow.example. None: there is no snippet.
+    sites: list[Domain] = []
+    #: Who knows it may read /metrics from anywhere; without it, programs on this machine only.
+    metrics_token: SecretStr | None = None
+    #: Requests that one network (IPv4 /24, IPv6 /48) may make a second, and at once after a silence.
+    requests_per_second: float = Field(20, gt=0)
+    burst: int = Field(200, ge=1)
+    #: Addresses of the proxy in front, with commas: whom to believe where a request comes from.
+    proxies: str = "127.0.0.1"
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="TANDEM_", env_nested_delimiter="__", toml_file="tandem.toml", frozen=True, extra="forbid"
@@ -83,12 +133,14 @@ class Settings(BaseSettings):
     templates: Path = TEMPLATES
     channel: Literal["outbox", "memory", "smtp", "sendgrid", "postmark", "mailgun", "ses", "resend"] = "outbox"
     smtp: Smtp = Smtp()
+    mailbox: Mailbox = Mailbox()
     sendgrid: SendGrid = SendGrid()
     postmark: Postmark = Postmark()
     mailgun: Mailgun = Mailgun()
     ses: Ses = Ses()
     resend: Resend = Resend()
     dkim: Dkim = Dkim()
+    web: Web = Web()
     #: Where ad audiences go: CSV files to upload by hand, or nowhere but memory (rehearsals).
     ads: Literal["file", "memory"] = "file"
     #: Mail leaves from the owning rep's name at this domain; replies go to the rep's own address.

@@ -1,17 +1,26 @@
 """Tokens in links and Message-IDs: opaque, signed, bound to one purpose, free of personal data.
 
 A token made for one purpose is worth nothing for another. It holds row ids and nothing else; who holds a token learns
-nothing from it, and who guesses one is right once in 2^96.
+nothing from it, and who guesses one is right once in 2^96. Tokens that open a page have a last day; clicks and opt-outs
+have none, since a link in a mail of last year must still lead somewhere and a "no" must always be heard.
 """
 
 import hmac
 from base64 import b32decode, b32encode, urlsafe_b64decode, urlsafe_b64encode
+from datetime import date
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
 _MAC_BYTES = 12
 UNSUBSCRIBE = "unsubscribe"
 CLICK = "click"
+#: The pixel and the link that no person sees.
+OPEN = "open"
+TRAP = "trap"
+#: Tokens with a last day: the preference page, the page of a document, a visit to our own site after a click.
+PREFERENCES = "preferences"
+ASSET = "asset"
+VISIT = "visit"
 MESSAGE_ID = "message-id"
 #: What a bounce can be about; each has return paths of its own.
 Bounceable = Literal["touch", "brief"]
@@ -53,6 +62,20 @@ def verify_click(token: str, secret: str) -> Clicked | None:
     """Which link was clicked, or None for a token that is not one of ours."""
     payload = _open(CLICK, token, secret)
     return Clicked(*map(int, payload.split("."))) if payload is not None else None
+
+
+def sign_until(purpose: str, last_day: date, secret: str, *ids: int) -> str:
+    """A token for these ids, good until the end of `last_day` (UTC)."""
+    return _seal(purpose, ".".join(map(str, (last_day.toordinal(), *ids))), secret)
+
+
+def verify_until(purpose: str, token: str, today: date, secret: str) -> tuple[int, ...] | None:
+    """The ids that were signed for this purpose; None for anything else, and after the last day."""
+    payload = _open(purpose, token, secret)
+    if payload is None:
+        return None
+    last_day, *ids = map(int, payload.split("."))
+    return tuple(ids) if today.toordinal() <= last_day else None
 
 
 @lru_cache(maxsize=4096)

@@ -34,6 +34,8 @@ CONTRACT: dict[str, Any] = {
 OPTIONAL = frozenset(
     {"stakeholder.first_name", "stakeholder.last_name", "stakeholder.title", "account.industry", "account.territory"}
 )
+#: What a play may switch off.
+SWITCHED = frozenset({"pixel_url", "trap_url"})
 #: Only layouts may use these, besides the above.
 LAYOUT_CONTRACT: dict[str, Any] = {
     **CONTRACT,
@@ -43,6 +45,9 @@ LAYOUT_CONTRACT: dict[str, Any] = {
         "privacy_url": "https://www.lumenflow.example/privacy",
     },
     "unsubscribe_url": "https://mail.example/u/MDEyMzQ1Njc4OWFiY2RlZg",
+    "preferences_url": "https://mail.example/p/MDEyMzQ1Njc4OWFiY2RlZg",
+    "pixel_url": "https://mail.example/o/MDEyMzQ1Njc4OWFiY2RlZg.gif",
+    "trap_url": "https://mail.example/n/MDEyMzQ1Njc4OWFiY2RlZg",
 }
 FILTERS = ("capitalize", "d", "default", "lower", "replace", "title", "trim", "truncate", "upper")
 #: Each optional variable doubles them; nobody can review a text with more versions of itself.
@@ -66,7 +71,7 @@ class Missing(Undefined):
 
 
 #: One value per optional variable, made once: sending fills in hundreds of thousands of them.
-MISSING: dict[str, Missing] = {name: Missing(f"{name} is not known for everybody") for name in OPTIONAL}
+MISSING: dict[str, Missing] = {name: Missing(f"{name} is not known for everybody") for name in OPTIONAL | SWITCHED}
 
 
 def environment(
@@ -175,7 +180,7 @@ def names_of(contract: Mapping[str, Any]) -> list[str]:
 
 def _cases(tree: nodes.Template, names: set[str], contract: Mapping[str, Any]) -> dict[str, list[Any]]:
     """For each variable on which the text may depend, the values that can make a difference."""
-    cases: dict[str, list[Any]] = {name: [MISSING[name], value_of(contract, name)] for name in names & OPTIONAL}
+    cases: dict[str, list[Any]] = {name: [MISSING[name], value_of(contract, name)] for name in names & MISSING.keys()}
     for comparison in tree.find_all(nodes.Compare):
         sides = [comparison.expr, *(operand.expr for operand in comparison.ops)]
         for name in {_dotted(side) for side in sides} & names:

@@ -8,7 +8,7 @@ import click
 @click.option("--port", default=8088, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--play", default="new-business", show_default=True, help="Whose vendor the pages name.")
 def serve(host: str, port: int, play: str) -> None:
-    """The web app: tracked links and one-click unsubscribe. Put it behind a proxy that speaks HTTPS.
+    """The web app: tracked links, one-click unsubscribe, preferences. Put it behind a proxy that speaks HTTPS.
 
     The proxy's address for it is the setting base_url. Stop it with Ctrl-C.
 
@@ -18,9 +18,11 @@ def serve(host: str, port: int, play: str) -> None:
 
     from flows.house import open_house
     from flows.web.app import create_app
+    from flows.web.serving import Punctual, config_of, make_room
 
     with open_house(play) as here:
-        app = create_app(here.engine, here.settings, here.play.vendor)
+        app = create_app(here.engine, here.settings, here.play)
+        Punctual.room = make_room()
         click.echo(f"listening on http://{host}:{port}, known to recipients as {here.settings.base_url}")
-        # tokens stand in paths, so there is no access log
-        uvicorn.run(app, host=host, port=port, access_log=False, server_header=False, log_level="warning")
+        proxies = here.settings.web.proxies
+        uvicorn.Server(config_of(app, host=host, port=port, forwarded_allow_ips=proxies)).run()

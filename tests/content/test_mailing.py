@@ -12,7 +12,7 @@ from sqlalchemy import event, insert, update
 
 from accounts.errors import ContentRefused, InputRefused, NotFound
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.links import destination, remember_links
+from accounts.ledger.links import Link, destination, remember_links
 from accounts.ledger.recipients import NO_TOUCH, Recipient, read_readers, read_recipients
 from accounts.models import Account, Rep, Stakeholder, Touch
 from accounts.playbook import load_play
@@ -318,7 +318,7 @@ def test_a_click_arrives_where_the_link_led_when_it_was_sent(world: World, room:
     with writing(world.engine) as connection:
         remember_links(connection, room.compiled.links_by_digest())
         remember_links(connection, room.compiled.links_by_digest())
-        assert destination(connection, id, 0) == room.compiled.content(WHY_NOW).step.asset
+        assert destination(connection, id, 0) == Link(room.compiled.content(WHY_NOW).step.asset)
         assert destination(connection, id, 1) is None
         assert destination(connection, id + 10_000, 0) is None
         remember_links(connection, {})

@@ -47,6 +47,7 @@ CALLS_TO_ACTION = {"Learn more", "Download", "Register", "Sign up", "Request dem
 MAIL_KEYS = {
     "subject", "preheader", "roles", "step", "after", "owner", "review_by", "expires", "asset", "topics",
 }  # fmt: skip
+OPTIONAL_KEYS = {"not_after", "asset_title"}
 AD_KEYS = {"headline", "description", "cta", "image_alt", "landing", "roles", "expires"}
 
 SIGNERS = {"economic_buyer", "executive_sponsor", "decision_maker"}
@@ -187,7 +188,7 @@ def adds_up(left: str, result: str) -> bool:
 
 @each_mail
 def test_front_matter_is_a_valid_step(mail: Text) -> None:
-    assert MAIL_KEYS <= set(mail.front) <= MAIL_KEYS | {"not_after"}
+    assert MAIL_KEYS <= set(mail.front) <= MAIL_KEYS | OPTIONAL_KEYS
     step = Step(**{"not_after": "10d", **mail.front}, key=mail.key, stage=mail.stage, digest="0" * 64)
     assert step.roles
     assert len(set(step.roles)) == len(step.roles)
@@ -406,6 +407,6 @@ def test_words_are_counted_as_read() -> None:
 def test_the_readme_names_every_variable_key_topic_and_call_to_action() -> None:
     manual = (PLAY.parents[1] / "README.md").read_text("utf-8")
     assert set(re.findall(r"`\{\{ ([a-z_.]+) \}\}`", manual)) == documented()
-    assert set(re.findall(r"^\| `([a-z_]+)` \|", manual, re.MULTILINE)) == MAIL_KEYS | AD_KEYS | {"not_after"}
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", manual, re.MULTILINE)) == MAIL_KEYS | AD_KEYS | OPTIONAL_KEYS
     assert all(topic in manual for topic in TOPICS)
     assert all(call in manual for call in CALLS_TO_ACTION)

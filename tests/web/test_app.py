@@ -1,149 +1,36 @@
 """Where links in our mails lead: clicks, opt-outs, and what people with other people's tokens see."""
 
-import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
-import uvicorn
-from sqlalchemy import Engine, func, select, text
-from starlette.types import ASGIApp, Receive, Scope, Send
+from sqlalchemy import select, text
 
 from accounts.identity import email_hash
 from accounts.ledger import scores
 from accounts.ledger.engine import open_ledger, reading, writing
-from accounts.ledger.links import remember_links
-from accounts.models import Account, Signal, Stakeholder, Suppression
+from accounts.ledger.links import Link, remember_links
+from accounts.models import Account, Suppression
 from flows import tokens
 from flows.forgetting import forget_person
 from flows.intake import collect
 from flows.settings import Settings
-from flows.web.app import create_app
 from tests.cast import NOW, World
 from tests.signals.post import RULES, person, play, send
-
-SECRET = "a secret of the tests"
-ASSET = "https://www.lumenflow.example/pilot"
-FIREFOX = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path, secret_key=SECRET)
-
-
-class Clock:
-    """Stands still until it is moved."""
-
-    now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-class Browser:
-    """A visitor of the real server, who follows no redirect and has no cookies."""
-
-    def __init__(self, port: int) -> None:
-        self.root = f"http://127.0.0.1:{port}"
-        self.session = requests.Session()
-        self.session.headers.update(FIREFOX)
-        self.session.trust_env = False
-
-    def ask(self, method: str, path: str, **more: Any) -> requests.Response:
-        return self.session.request(method, self.root + path, allow_redirects=False, timeout=10, **more)
-
-    def get(self, path: str, **more: Any) -> requests.Response:
-        return self.ask("GET", path, **more)
-
-    def post(self, path: str, **more: Any) -> requests.Response:
-        return self.ask("POST", path, **more)
-
-
-class Switchboard:
-    """One real server for all tests, and whichever app a test puts behind it."""
-
-    app: ASGIApp
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app(scope, receive, send)
-
-
-@pytest.fixture(scope="module")
-def board() -> Iterator[tuple[Switchboard, int]]:
-    board = Switchboard()
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        quiet = uvicorn.Config(board, log_level="critical", access_log=False, server_header=False, lifespan="off")
-        server = uvicorn.Server(quiet)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        while not server.started:
-            time.sleep(0.005)
-        yield board, listener.getsockname()[1]
-        server.should_exit = True
-        thread.join()
-
-
-Serve = Callable[..., Browser]
-
-
-@pytest.fixture
-def serve(board: tuple[Switchboard, int], settings: Settings) -> Iterator[Serve]:
-    """Puts an app over this engine behind the server and opens a browser on it."""
-    switch, port = board
-    browser = Browser(port)
-
-    def serving(engine: Engine, clock: Callable[[], datetime]) -> Browser:
-        switch.app = create_app(engine, settings, play().vendor, clock)
-        return browser
-
-    yield serving
-    browser.session.close()
-
-
-@pytest.fixture
-def web(serve: Serve, world: World, clock: Clock) -> Browser:
-    return serve(world.engine, clock)
-
-
-@pytest.fixture
-def touch(world: World) -> int:
-    """A mail to Alice with two links."""
-    with writing(world.engine) as connection:
-        remember_links(connection, {"2" * 64: [ASSET, "https://www.lumenflow.example/privacy"]})
-        return send(connection, world, "alice")
-
-
-def click_path(touch: int, link: int = 0) -> str:
-    return f"/c/{tokens.sign_click(touch, link, SECRET)}"
-
-
-def opt_out_path(touch: int) -> str:
-    return f"/u/{tokens.sign(tokens.UNSUBSCRIBE, touch, SECRET)}"
-
-
-def signals(world: World) -> list[Any]:
-    with reading(world.engine) as connection:
-        return list(connection.execute(select(Signal.__table__).order_by(Signal.id)))
-
-
-def everything_that_counts(world: World) -> tuple[Any, ...]:
-    with reading(world.engine) as connection:
-        counts = [connection.scalar(select(func.count()).select_from(table)) for table in (Signal, Suppression)]
-        opted_out = connection.scalar(select(func.count()).where(Stakeholder.opted_out_at.is_not(None)))
-    return (*counts, opted_out)
-
+from tests.web.visitor import (
+    ASSET,
+    FIREFOX,
+    SECRET,
+    Browser,
+    Clock,
+    Serve,
+    click_path,
+    everything_that_counts,
+    opt_out_path,
+    signals,
+)
 
 # Clicks
 
@@ -194,7 +81,7 @@ def test_a_link_that_was_never_sent_leads_nowhere_and_counts_for_nothing(
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "//evil.example", "file:///etc/passwd", "/local"])
 def test_only_web_addresses_are_followed(web: Browser, world: World, url: str) -> None:
     with writing(world.engine) as connection:
-        remember_links(connection, {"3" * 64: [url]})
+        remember_links(connection, {"3" * 64: [Link(url)]})
         touch = send(connection, world, "bob", content_digest="3" * 64)
     assert web.get(click_path(touch)).status_code == 404
 

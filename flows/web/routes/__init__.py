@@ -1,0 +1,1 @@
+"""The addresses of the web app: one file for each thing a visitor may want."""

@@ -1,0 +1,83 @@
+"""The server in front of the app: how long a request may take to arrive, and how many connections there may be."""
+
+import asyncio
+import resource
+from typing import Any, cast
+
+import h11
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+#: Seconds from the first byte to the last of a request. A telephone in a tunnel needs ten; an attacker wants hours.
+PATIENCE = 15.0
+#: Seconds an idle connection is kept for the next request.
+KEEP_ALIVE = 5
+#: Bytes of request line and headers.
+MOST_HEADERS = 16_384
+#: Files we ask for where the system sets no limit.
+MOST_FILES = 65_536
+#: Files of the process that are not connections: the database's, the program's own.
+OTHER_FILES = 200
+
+
+class Punctual(H11Protocol):
+    """Closes a connection whose request does not arrive in time, and does not open more than there is room for.
+
+    uvicorn itself waits for ever for the rest of a request: five hundred slow senders would stay until the files of
+    the process are used up.
+    """
+
+    patience = PATIENCE
+    room = 10_000
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.room:
+            transport.abort()
+        else:
+            self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        """A deadline from the first byte on, until the request is whole."""
+        if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
+            self._forget()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(self.patience, self._too_late)
+
+    def _forget(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_late(self) -> None:
+        self._deadline = None
+        if self.conn.their_state in (h11.IDLE, h11.SEND_BODY):
+            self.transport.abort()
+
+
+def make_room() -> int:
+    """Lets this process have as many files as it may; how many connections that leaves room for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else hard
+    if soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return max(most - OTHER_FILES, most // 2)
+
+
+def config_of(app: ASGIApp, **more: Any) -> uvicorn.Config:
+    """How the app is served. Tokens stand in paths, so there is no access log; `more`: as uvicorn.Config has it."""
+    usual: dict[str, Any] = {
+        "http": Punctual, "ws": "none", "lifespan": "off", "access_log": False, "server_header": False,
+        "log_level": "warning", "timeout_keep_alive": KEEP_ALIVE, "h11_max_incomplete_event_size": MOST_HEADERS,
+    }  # fmt: skip
+    return uvicorn.Config(cast(Any, app), **{**usual, **more})
