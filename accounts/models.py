@@ -7,7 +7,7 @@ All times are UTC. A rule that the database can keep stands beside its column, n
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, Index, MetaData, Numeric, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, LargeBinary, MetaData, Numeric, String, UniqueConstraint
 from sqlalchemy import text as text_clause
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -17,6 +17,7 @@ from accounts.types import Key, json_value, line, mailbox, pk, refers, sha256, s
 ADDRESS_ONLY = text_clause("domain_hash IS NULL")
 DOMAIN_ONLY = text_clause("email_hash IS NULL")
 WAITING = text_clause("applied_at IS NULL")
+UNREAD = text_clause("state = 'waiting'")
 HARM = text_clause("kind IN ('bounced', 'complained')")
 PULLED = text_clause("released_at IS NULL")
 AT_HOME = text_clause("is_home")
@@ -295,9 +296,36 @@ class Signal(Base):
     received_at: Mapped[utc]
     is_machine: Mapped[bool] = mapped_column(default=False, server_default="0")
     machine_reason: Mapped[line | None]
+    #: From 0 to 1, and from `accounts.machines.ENOUGH` on a machine's; null: nothing speaks for one.
+    machine_confidence: Mapped[float | None]
     #: Null until its effects were applied; whoever applies them sets it in the same transaction.
     applied_at: Mapped[utc | None]
     data: Mapped[json_value | None]
+
+
+class Webhook(Base):
+    """What a provider posted and proved to be its own, as it came: it waits here until it is understood.
+
+    Then its body goes, and the row only remembers that it came.
+    """
+
+    __tablename__ = "webhook"
+    __table_args__ = (
+        UniqueConstraint("name", "provider", name="one_post_per_name"),
+        Index("ix_webhook_unread", "id", sqlite_where=UNREAD, postgresql_where=UNREAD),
+    )
+    id: Mapped[pk]
+    provider: Mapped[word]
+    #: What the provider proved the post with, or calls it: a token that is good once, an id; else the body's digest.
+    name: Mapped[slug]
+    digest: Mapped[sha256]
+    received_at: Mapped[utc] = mapped_column(index=True)
+    #: Of the body: JSON, or a form.
+    content_type: Mapped[line]
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    #: `waiting`, `read`, or `unreadable` (then it is in quarantine).
+    state: Mapped[word]
+    error: Mapped[line | None]
 
 
 class Score(Base):
@@ -459,6 +487,47 @@ class Feedback(Base):
     at: Mapped[utc]
 
 
+class SlaClock(Base):
+    """A promise between the teams: who owes what since when, by when, and how it ended. Either side can read it."""
+
+    __tablename__ = "sla_clock"
+    __table_args__ = (
+        UniqueConstraint("duty", "subject", name="one_clock_per_duty_and_cause"),
+        Index("ix_sla_clock_account_id_state", "account_id", "state"),
+        Index("ix_sla_clock_play_closed_at", "play", "closed_at"),
+        Index("ix_sla_clock_due_at", "due_at"),
+    )
+    id: Mapped[pk]
+    play: Mapped[slug]
+    side: Mapped[word]
+    duty: Mapped[word]
+    #: What started it: `signal:17`, `feedback:5`, `plan:8`, `account:3@…`, a content and its digest.
+    subject: Mapped[line]
+    account_id: Mapped[int | None] = refers("account.id", index=False)
+    #: Whom it is about; not a foreign key, since the clock outlives an erasure.
+    stakeholder_id: Mapped[int | None] = mapped_column(Key)
+    #: Sales: who owes, or stands in for who does. Marketing: whom it is owed to.
+    rep_id: Mapped[int | None] = refers("rep.id")
+    evidence: Mapped[json_value]
+    #: When the cause happened; the clock starts when we knew of it.
+    happened_at: Mapped[utc]
+    started_at: Mapped[utc]
+    #: Null while nobody can say, since a hold without an end pauses it.
+    due_at: Mapped[utc | None]
+    #: Spans in which holds paused it: [[from, until or null], …].
+    paused: Mapped[json_value]
+    #: [[percent, when it was told], …].
+    warned: Mapped[json_value]
+    state: Mapped[word]
+    escalated_at: Mapped[utc | None]
+    escalated_to: Mapped[mailbox | None]
+    #: When the breach was announced to automations.
+    announced_at: Mapped[utc | None]
+    #: When it was kept, in time or late, or when it lapsed; by what.
+    closed_at: Mapped[utc | None]
+    closed_by: Mapped[line | None]
+
+
 class Suppression(Base):
     """Addresses and domains nobody may write to. Hashes only: it survives erasure."""
 
@@ -554,6 +623,18 @@ class Quarantine(Base):
     first_seen: Mapped[utc]
     retried_at: Mapped[utc | None]
     resolved_at: Mapped[utc | None] = mapped_column(index=True)
+
+
+class MailboxState(Base):
+    """How far a folder of the reply mailbox was read: every mail up to `last_uid` is in the ledger, or in quarantine."""
+
+    __tablename__ = "mailbox_state"
+    #: ``replies@mail.example/INBOX``
+    folder: Mapped[line] = mapped_column(primary_key=True)
+    #: The server's word for "the UIDs are the same as before" (RFC 3501, 2.3.1.1).
+    uidvalidity: Mapped[int] = mapped_column(Key)
+    last_uid: Mapped[int] = mapped_column(Key)
+    read_at: Mapped[utc]
 
 
 class Audit(Base):

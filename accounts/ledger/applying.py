@@ -21,7 +21,7 @@ from accounts.ledger.driver import Form, rows
 from accounts.ledger.effects import Caused, perform
 from accounts.ledger.signals import record
 from accounts.ledger.whose import Incoming, Whose, find_owners
-from accounts.machines import TOO_FAST, Trace, machines
+from accounts.machines import JUDGED, WINDOW, Mailed, Trace, Verdict, judge
 from accounts.models import Signal
 from accounts.outcomes import ARRIVALS, READ_DATA, TABLE, Happening, SettleTouch, effects_of
 from accounts.playbook import Pauses, Play
@@ -30,18 +30,23 @@ from accounts.vocabulary import SignalKind
 #: One applier at a time: scores are read, added to and written. Any number nobody else uses.
 APPLYING = 0x7A4D01
 
-_NEEDED = ", ".join(f"'{kind.value}'" for kind in sorted({*READ_DATA, SignalKind.CLICKED}))
+_NEEDED = ", ".join(f"'{kind.value}'" for kind in sorted({*READ_DATA, *JUDGED}))
 _COLUMNS = f"""
     SELECT id, kind, account_id, stakeholder_id, touch_id, email_hash, occurred_at, is_machine,
-           CASE WHEN kind IN ({_NEEDED}) THEN CAST(data AS TEXT) END
+           machine_confidence, CASE WHEN kind IN ({_NEEDED}) THEN CAST(data AS TEXT) END
       FROM signal"""
 _WAITING = f"{_COLUMNS} WHERE applied_at IS NULL ORDER BY id LIMIT :most"
-_CLICKS_NEAR = f"""{_COLUMNS}
-     WHERE stakeholder_id {{among:people}} AND kind = 'clicked' AND occurred_at BETWEEN :first AND :last
+_JUDGED = ", ".join(f"'{kind.value}'" for kind in sorted(JUDGED))
+_THEIR_CLICKS = f"""{_COLUMNS}
+     WHERE stakeholder_id {{among:people}} AND kind IN ({_JUDGED}) AND occurred_at BETWEEN :first AND :last
        AND applied_at IS NOT NULL"""
 _SAME_TOUCHES = f"""{_COLUMNS}
-     WHERE touch_id {{among:touches}} AND kind IN ('clicked', 'delivered')
+     WHERE touch_id {{among:touches}} AND kind IN ({_JUDGED}, 'delivered')
        AND occurred_at BETWEEN :first AND :last AND applied_at IS NOT NULL"""
+_MAILED = """
+    SELECT id, COALESCE(sent_at, claimed_at),
+           (SELECT COUNT(DISTINCT url) FROM content_link WHERE content_link.content_digest = touch.content_digest)
+      FROM touch WHERE id {among:touches}"""
 
 
 class Said(NamedTuple):
@@ -55,6 +60,7 @@ class Said(NamedTuple):
     email_hash: str | None
     occurred_at: datetime
     is_machine: bool
+    machine_confidence: float | None
     data: Mapping[str, Any]
 
 
@@ -82,12 +88,13 @@ def apply_waiting(connection: Connection, play: Play, now: datetime, limit: int 
     verdicts, earlier = _judge(connection, waiting)
     performed = perform(connection, list(_effects(waiting, play)), now)
     _mark_applied(connection, waiting, now)
-    _mark_machines(connection, verdicts)
-    scores.add(connection, _weighing(waiting, verdicts, play), play.engagement)
-    turned = {said.account_id for said in earlier if said.id in verdicts and not said.is_machine and said.account_id}
+    _mark_machines(connection, {said.id: said.machine_confidence for said in (*waiting, *earlier)}, verdicts)
+    machines = {id for id, verdict in verdicts.items() if verdict.is_machine}
+    scores.add(connection, _weighing(waiting, machines, play), play.engagement)
+    turned = {said.account_id for said in earlier if said.id in machines and not said.is_machine and said.account_id}
     scores.recompute(connection, play.engagement, turned)
     replies = {said.account_id for said in waiting if said.kind == SignalKind.REPLIED and said.account_id}
-    machine = sum(said.is_machine or said.id in verdicts for said in waiting)
+    machine = sum(said.is_machine or said.id in machines for said in waiting)
     kinds = Counter(said.kind for said in waiting)
     return Applied(len(waiting), kinds, machine, performed.settled, frozenset(replies), performed.vacancies)
 
@@ -125,8 +132,8 @@ def _one_at_a_time(connection: Connection) -> None:
 def _read(connection: Connection, query: str, **values: Any) -> list[Said]:
     read = Form.of(connection).read
     return [
-        Said(id, kind, account, person, touch, hashed, read(at), bool(machine), _data(data))
-        for id, kind, account, person, touch, hashed, at, machine, data in rows(connection, query, **values)
+        Said(id, kind, account, person, touch, hashed, read(at), bool(machine), sure, _data(data))
+        for id, kind, account, person, touch, hashed, at, machine, sure, data in rows(connection, query, **values)
     ]
 
 
@@ -146,36 +153,48 @@ def _effects(waiting: Iterable[Said], play: Play) -> Iterator[Caused]:
                 yield Caused(effect, said.id, said.account_id, said.stakeholder_id, said.touch_id, said.email_hash)
 
 
-def _judge(connection: Connection, waiting: Sequence[Said]) -> tuple[dict[int, str], list[Said]]:
-    """Machine verdicts on clicks, by their timing; and the earlier signals that were looked at beside them.
+def _judge(connection: Connection, waiting: Sequence[Said]) -> tuple[dict[int, Verdict], list[Said]]:
+    """Verdicts on clicks and downloads, and the earlier ones that were judged anew beside them.
 
-    What a signal says of itself was judged when it was recorded.
+    Whoever is judged is judged with all of their neighbours, so that the order of arrival does not matter. What other
+    kinds say of themselves was judged when they were recorded.
     """
-    clicks = [said for said in waiting if said.kind == SignalKind.CLICKED]
-    deliveries = [said for said in waiting if said.kind == SignalKind.DELIVERED]
-    beside = _clicks_near(connection, clicks) + _same_touches(connection, clicks + deliveries)
-    earlier = {said.id: said for said in beside}
-    clicked = {said.touch_id for said in (*clicks, *earlier.values()) if said.kind == SignalKind.CLICKED}
-    judged = [*earlier.values(), *clicks, *(said for said in deliveries if said.touch_id in clicked)]
-    return machines([_trace(said) for said in judged]), list(earlier.values())
+    clicks = [said for said in waiting if said.kind in JUDGED]
+    about = clicks + [said for said in waiting if said.kind == SignalKind.DELIVERED]
+    beside = _neighbours(connection, about)
+    earlier = [said for said in beside.values() if said.kind in JUDGED]
+    if not (clicks or earlier):
+        return {}, []
+    beside |= _neighbours(connection, earlier)
+    touches = {said.touch_id for said in (*clicks, *beside.values())}
+    deliveries = [said for said in about if said.kind == SignalKind.DELIVERED and said.touch_id in touches]
+    traces = [_trace(said) for said in (*clicks, *deliveries, *beside.values())]
+    verdicts = judge(traces, _mails(connection, touches))
+    fully_seen = {said.id for said in (*clicks, *earlier)}
+    return {id: verdict for id, verdict in verdicts.items() if id in fully_seen}, earlier
 
 
-def _clicks_near(connection: Connection, clicks: Sequence[Said]) -> list[Said]:
-    """Applied clicks of the same people from the span of time in which these happened."""
-    people = sorted({said.stakeholder_id for said in clicks if said.stakeholder_id})
-    return _read(connection, _CLICKS_NEAR, people=people, **_span(clicks)) if people else []
-
-
-def _same_touches(connection: Connection, about: Sequence[Said]) -> list[Said]:
-    """Applied deliveries and clicks of the same messages, from that span."""
+def _neighbours(connection: Connection, about: Sequence[Said]) -> dict[int, Said]:
+    """Applied clicks and downloads of the same people, and those and deliveries of the same mails, around that time."""
+    people = sorted({said.stakeholder_id for said in about if said.stakeholder_id and said.kind in JUDGED})
     touches = sorted({said.touch_id for said in about if said.touch_id})
-    return _read(connection, _SAME_TOUCHES, touches=touches, **_span(about)) if touches else []
+    span = _span(about) if people or touches else {}
+    found = _read(connection, _THEIR_CLICKS, people=people, **span) if people else []
+    found += _read(connection, _SAME_TOUCHES, touches=touches, **span) if touches else []
+    return {said.id: said for said in found}
 
 
 def _span(about: Sequence[Said]) -> dict[str, datetime]:
-    """What lies outside of it can make none of these a machine's, so history costs nothing."""
+    """What lies outside of it says nothing of any of these, so history costs nothing."""
     times = [said.occurred_at for said in about]
-    return {"first": min(times) - TOO_FAST, "last": max(times) + TOO_FAST}
+    return {"first": min(times) - WINDOW, "last": max(times) + WINDOW}
+
+
+def _mails(connection: Connection, touches: Iterable[int | None]) -> dict[int, Mailed]:
+    """When these mails left, and how many links they have."""
+    ids, read = sorted(touch for touch in touches if touch), Form.of(connection).read
+    found = rows(connection, _MAILED, touches=ids) if ids else ()
+    return {id: Mailed(links, read(left_at) if left_at else None) for id, left_at, links in found}
 
 
 def _trace(said: Said) -> Trace:
@@ -187,11 +206,17 @@ def _mark_applied(connection: Connection, waiting: Sequence[Said], now: datetime
     connection.execute(applied.values(applied_at=now))
 
 
-def _mark_machines(connection: Connection, verdicts: Mapping[int, str]) -> None:
-    mark = update(Signal).where(Signal.id == bindparam("signal"), Signal.is_machine.is_(False))
-    marked = mark.values(is_machine=True, machine_reason=bindparam("why"))
-    if verdicts:
-        connection.execute(marked, [{"signal": id, "why": why} for id, why in sorted(verdicts.items())])
+def _mark_machines(connection: Connection, known: Mapping[int, float | None], verdicts: Mapping[int, Verdict]) -> None:
+    """Writes what is surer than it was before: verdicts only ever grow."""
+    values = [
+        {"signal": id, "machine": verdict.is_machine, "why": verdict.reason, "sure": verdict.confidence}
+        for id, verdict in sorted(verdicts.items())
+        if verdict.confidence > (known[id] or 0.0)
+    ]
+    if values:
+        mark = update(Signal).where(Signal.id == bindparam("signal"))
+        mark = mark.values(is_machine=bindparam("machine"), machine_reason=bindparam("why"))
+        connection.execute(mark.values(machine_confidence=bindparam("sure")), values)
 
 
 def _weighing(waiting: Iterable[Said], verdicts: Collection[int], play: Play) -> dict[int, list[Told]]:

@@ -15,7 +15,7 @@ from sqlalchemy import Row as ResultRow
 
 from accounts.ledger.driver import Form, Row, rows, write_many
 from accounts.ledger.whose import Incoming, Whose, find_owners
-from accounts.machines import SUSPECTS, own_reason
+from accounts.machines import own_verdict
 from accounts.models import Account, Signal, Stakeholder
 from accounts.outcomes import read_kind
 from accounts.vocabulary import SignalKind
@@ -27,8 +27,8 @@ _as_json = json.JSONEncoder(default=str).encode
 
 _INSERT = """
     INSERT INTO signal (source, source_id, kind, account_id, stakeholder_id, touch_id, email_hash, occurred_at,
-                        received_at, is_machine, machine_reason, data)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, source_id) DO NOTHING"""
+                        received_at, is_machine, machine_reason, machine_confidence, data)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, source_id) DO NOTHING"""
 
 _KNOWN = """
     SELECT source_id, kind, occurred_at, received_at FROM signal
@@ -125,11 +125,12 @@ def _values(signal: Incoming, whose: Whose, received_at: datetime, form: Form) -
         data["kind"] = signal.kind
     if signal.content:
         data["content"] = signal.content
-    reason = own_reason(data) if kind in SUSPECTS else None
+    verdict = own_verdict(kind, data)
     return (
         signal.source, _name(signal.source_id), kind.value, whose.account_id, whose.stakeholder_id, whose.touch_id,
         whose.email_hash, form.write(min(_utc(signal.occurred_at), received_at)), form.write(received_at),
-        reason is not None, reason, _as_json(data) if data else None,
+        verdict is not None and verdict.is_machine, verdict and verdict.reason, verdict and verdict.confidence,
+        _as_json(data) if data else None,
     )  # fmt: skip
 
 

@@ -1,18 +1,23 @@
-"""Which clicks no person made; the rules are simple and say why."""
+"""Which clicks no person made: each sign says why and how sure it is, and several add up."""
 
 import random
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.machines import Trace, machines
+from accounts.errors import InputRefused
+from accounts.machines import ENOUGH, Mailed, Trace, judge, own_verdict
+from accounts.machines.networks import find, read_networks
+from accounts.machines.programs import GMAIL_AHEAD
 from accounts.vocabulary import SignalKind
 from tests.cast import NOW
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
+BARRACUDA = "64.235.150.0/24"
 
 
 def trace(
@@ -21,78 +26,221 @@ def trace(
     return Trace(id, SignalKind(kind), who, NOW + timedelta(seconds=seconds), data, touch)
 
 
+def machines(*traces: Trace, **mails: Any) -> set[int]:
+    return {id for id, verdict in judge(traces, **mails).items() if verdict.is_machine}
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
         ({"machine": True}, "the provider says so"),
+        ({"machine": True, "honeypot": True}, "followed the link that people do not see"),
         ({"method": "HEAD"}, "asked for the headers only"),
-        ({"user_agent": "Slackbot-LinkExpanding 1.0"}, "the program calls itself bot"),
-        ({"user_agent": "Mozilla/5.0 (compatible; bingbot/2.0)"}, "the program calls itself bot"),
-        ({"user_agent": "python-requests/2.32"}, "the program calls itself python"),
+        ({"user_agent": "Slackbot-LinkExpanding 1.0"}, "the program calls itself slackbot"),
+        ({"user_agent": "Mozilla/5.0 (compatible; bingbot/2.0)"}, "the program calls itself bingbot"),
+        ({"user_agent": "python-requests/2.32"}, "the program calls itself python-requests"),
         ({"user_agent": "Barracuda Sentinel (EE)"}, "the program calls itself barracuda"),
-        ({"user_agent": FIREFOX}, None),
-        ({"user_agent": "Mozilla/5.0 (Linux; Android 13; CUBOT P80)"}, None),
-        ({}, None),
+        ({"user_agent": "Some gateway's newbot"}, "the program calls itself bot"),
+        ({"user_agent": "(via ggpht.com GoogleImageProxy)"}, "the program calls itself googleimageproxy"),
     ],
 )
-def test_a_click_may_give_itself_away(data: dict[str, Any], reason: str | None) -> None:
-    assert machines([trace(1, **data)]).get(1) == reason
+def test_a_click_may_give_itself_away(data: dict[str, Any], reason: str) -> None:
+    verdict = own_verdict(SignalKind.CLICKED, data)
+    assert verdict is not None
+    assert verdict.is_machine
+    assert verdict.reasons == (reason,)
 
 
-@pytest.mark.parametrize(("seconds", "is_machine"), [(-2.1, False), (-2, True), (0, True), (2, True), (2.1, False)])
-def test_a_click_within_two_seconds_of_the_delivery_of_its_message_is_a_scanners(
-    seconds: float, is_machine: bool
+@pytest.mark.parametrize(
+    "agent",
+    [
+        FIREFOX,
+        "Mozilla/5.0 (Linux; Android 13; CUBOT P80)",
+        "Mozilla/4.0 (compatible; ms-office; MSOffice 16)",
+        "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Thunderbird/140.0",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 [LinkedInApp]",
+    ],
+)
+def test_browsers_mail_programs_and_telephones_are_peoples(agent: str) -> None:
+    assert own_verdict(SignalKind.CLICKED, {"user_agent": agent, "method": "GET", "network": "203.0.113.0/24"}) is None
+
+
+@pytest.mark.parametrize(
+    ("agent", "is_machine", "word"),
+    [
+        ("Mozilla/5.0", True, "Apple's"),
+        (GMAIL_AHEAD, True, "Gmail loaded"),
+        ("Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)", False, "Gmail"),
+        ("YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html", False, "Yahoo"),
+    ],
+)
+def test_pictures_loaded_ahead_are_no_opens_and_those_a_proxy_loads_are_opens_at_an_unreliable_time(
+    agent: str, is_machine: bool, word: str
 ) -> None:
-    found = machines(
-        [trace(1, "delivered", 0, touch=5), trace(2, seconds=seconds, touch=5), trace(3, seconds=0, touch=6)]
-    )
-    assert (2 in found) is is_machine
-    assert 3 not in found
+    verdict = own_verdict(SignalKind.OPENED, {"user_agent": agent})
+    assert verdict is not None
+    assert (verdict.is_machine, word in verdict.reason) == (is_machine, True)
+
+
+def test_a_scanners_network_alone_is_not_enough_since_people_may_sit_behind_it_and_a_second_sign_is() -> None:
+    alone = own_verdict(SignalKind.CLICKED, {"network": BARRACUDA, "user_agent": FIREFOX})
+    assert alone is not None
+    assert (alone.is_machine, alone.confidence) == (False, pytest.approx(0.7))
+    judged = judge([trace(1, "delivered", 0, touch=5), trace(2, seconds=9, touch=5, network=BARRACUDA)])
+    assert judged[2].confidence == pytest.approx(1 - 0.3 * 0.5)
+    assert judged[2].reasons == ("from a network of Barracuda", "within 10 seconds of the delivery")
+    assert judged[2].is_machine
+
+
+def test_two_signs_of_one_family_count_once() -> None:
+    burst = [trace(n, seconds=n, touch=7, url=str(n)) for n in range(3)]
+    judged = judge(burst, {7: Mailed(links=3)})
+    assert judged[1].confidence == pytest.approx(0.9)
+    assert judged[1].reasons == ("3 or more links within 2 seconds",)
+
+
+@pytest.mark.parametrize(("seconds", "sure"), [(-2, 0.9), (0, 0.9), (2, 0.9), (2.1, 0.5), (10, 0.5), (10.1, None)])
+def test_the_sooner_a_click_comes_after_the_delivery_of_its_mail_the_surer_it_is_a_scanners(
+    seconds: float, sure: float | None
+) -> None:
+    judged = judge([trace(1, "delivered", 0, touch=5), trace(2, seconds=seconds, touch=5), trace(3, touch=6)])
+    assert (judged[2].confidence if 2 in judged else None) == (sure and pytest.approx(sure))
+    assert 3 not in judged
+
+
+def test_where_no_delivery_is_told_the_time_of_leaving_counts() -> None:
+    assert machines(trace(1, seconds=1, touch=5), mails={5: Mailed(left_at=NOW)}) == {1}
+    assert machines(trace(1, seconds=60, touch=5), mails={5: Mailed(left_at=NOW)}) == set()
 
 
 def test_three_links_within_two_seconds_are_a_scanners_and_two_are_a_persons() -> None:
     two = [trace(1, seconds=0, url="a"), trace(2, seconds=1, url="b")]
-    assert machines(two) == {}
-    assert set(machines([*two, trace(3, seconds=2, url="c")])) == {1, 2, 3}
+    assert machines(*two) == set()
+    assert machines(*two, trace(3, seconds=2, url="c")) == {1, 2, 3}
+
+
+def test_all_links_of_a_mail_within_seconds_speak_for_a_scanner_and_with_the_pace_they_are_enough() -> None:
+    both = [trace(1, seconds=5, touch=5, url="a"), trace(2, seconds=9, touch=5, url="b")]
+    judged = judge(both, {5: Mailed(links=2)})
+    assert judged[1].reasons == ("all 2 links of the mail within 10 seconds",)
+    assert not judged[1].is_machine
+    assert machines(*both, mails={5: Mailed(links=2, left_at=NOW)}) == {1, 2}
+    assert machines(*both, mails={5: Mailed(links=3, left_at=NOW)}) == set()
+    assert judge([trace(1, touch=5, url="a")], {5: Mailed(links=1)}) == {}
 
 
 def test_one_link_clicked_three_times_in_anger_is_a_persons() -> None:
-    assert machines([trace(n, seconds=n / 2, url="a") for n in range(4)]) == {}
+    assert machines(*(trace(n, seconds=n / 2, url="a") for n in range(4))) == set()
 
 
 def test_a_burst_ends_where_the_pace_ends() -> None:
     burst = [trace(n, seconds=n / 2, url=str(n)) for n in range(4)]
-    assert set(machines([*burst, trace(9, seconds=60, url="x")])) == {0, 1, 2, 3}
+    assert machines(*burst, trace(9, seconds=60, url="x")) == {0, 1, 2, 3}
 
 
 def test_three_people_clicking_at_once_are_three_people() -> None:
-    assert machines([trace(n, who=n, url=str(n)) for n in range(1, 4)]) == {}
+    assert machines(*(trace(n, who=n, url=str(n)) for n in range(1, 4))) == set()
+
+
+def test_who_follows_the_hidden_link_did_the_clicks_beside_it_and_the_person_who_comes_later_did_theirs() -> None:
+    hidden = trace(1, seconds=0, touch=5, honeypot=True, machine=True)
+    beside = trace(2, seconds=8, touch=5, url="a", user_agent=FIREFOX)
+    later = trace(3, seconds=3600, touch=5, url="a", user_agent=FIREFOX)
+    elsewhere = trace(4, seconds=8, touch=6, url="a")
+    assert machines(hidden, beside, later, elsewhere) == {1, 2}
+
+
+def test_a_program_that_gave_itself_away_on_a_mail_made_its_other_clicks_on_that_mail_too() -> None:
+    def scan(id: int, seconds: float, method: str = "GET", network: str = "198.51.100.0/24") -> Trace:
+        return trace(id, seconds=seconds, touch=5, url=str(id), method=method, user_agent=FIREFOX, network=network)
+
+    found = machines(scan(1, 0, "HEAD"), scan(2, 300), scan(3, 900), scan(4, 300, network="203.0.113.0/24"))
+    assert found == {1, 2}
 
 
 def test_what_a_person_asked_for_is_never_called_a_machines() -> None:
     assert (
-        machines([trace(1, "unsubscribed", method="HEAD", user_agent="curl/8"), trace(2, "replied", machine=True)])
-        == {}
+        judge([trace(1, "unsubscribed", method="HEAD", user_agent="curl/8"), trace(2, "replied", machine=True)]) == {}
     )
+    assert own_verdict(SignalKind.REPLIED, {"machine": True}) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"user_agent": ["curl"]}, {"network": 7}, {"ip": "not an address"}, {"machine": "yes"}, {"method": None},
+        {"user_agent": "x" * 100_000}, {"network": "0.0.0.0/0"}, {"ip": "::ffff:1.2.3.4%eth0"},
+    ],
+)  # fmt: skip
+def test_nonsense_speaks_for_nothing(data: dict[str, Any]) -> None:
+    assert own_verdict(SignalKind.CLICKED, data) is None
 
 
 def test_a_hundred_thousand_clicks_in_one_second_are_judged_in_one_walk() -> None:
-    storm = [trace(n, seconds=n / 1e6, url=str(n)) for n in range(100_000)]
-    assert len(machines(storm)) == 100_000
+    storm = [trace(n, seconds=n / 1e6, touch=5, url=str(n), honeypot=not n % 2) for n in range(100_000)]
+    assert len(machines(*storm)) == 100_000
 
 
-traces = st.builds(
-    lambda seconds, who, touch, kind, url: trace(0, kind, seconds, who, touch, url=url),
-    st.integers(0, 8), st.sampled_from([1, 2]), st.sampled_from([None, 7, 8]),
-    st.sampled_from(["clicked", "delivered", "opened"]), st.sampled_from("abcd"),
+def test_the_list_of_networks_is_data_with_its_sources_and_answers_for_parts_of_a_prefix() -> None:
+    known = find("64.235.150.17")
+    assert known is not None
+    assert (known.name, bool(known.source)) == ("Barracuda", True)
+    assert find(BARRACUDA) == known
+    assert find("64.235.0.0/16") is None
+    assert find("203.0.113.0/24") is find("2001:db8::/48") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('name = "A"\nsure = 0.7\nprefixes = ["192.0.2.0/25"]\nsource = "s"', "is too narrow to be met"),
+        ('name = "A"\nsure = 0.7\nprefixes = ["192.0.2.9/24"]\nsource = "s"', "is no prefix"),
+        ('name = "A"\nsure = 7\nprefixes = ["192.0.2.0/24"]\nsource = "s"', "is no share of certainty"),
+        ('name = "A"\nsure = 0.7\nprefixes = ["192.0.2.0/24"]', "has no source"),
+    ],
+)
+def test_a_mistake_in_the_list_of_networks_is_told_with_its_entry(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "networks.toml"
+    path.write_text(f"[acme]\n{text}\n")
+    with pytest.raises(InputRefused, match=said) as refused:
+        read_networks(path)
+    assert refused.value.where == f"{path}: [acme]"
+
+
+def test_six_bits_more_of_the_same_network_may_say_something_else(tmp_path: Path) -> None:
+    path = tmp_path / "networks.toml"
+    entry = 'name = "{0}"\nsure = 0.7\nprefixes = ["{1}"]\nsource = "s"\n'
+    path.write_text(f"[a]\n{entry.format('wide', '192.0.0.0/16')}[b]\n{entry.format('narrow', '192.0.2.0/24')}")
+    table = read_networks(path)
+    assert {network.name for by_prefix in table[4].values() for network in by_prefix.values()} == {"wide", "narrow"}
+    assert sorted(table[4]) == [16, 24]
+
+
+data = st.fixed_dictionaries(
+    {"url": st.sampled_from("abcd")},
+    optional={
+        "honeypot": st.booleans(), "machine": st.booleans(), "method": st.sampled_from(["GET", "HEAD"]),
+        "user_agent": st.sampled_from([FIREFOX, "curl/8", ""]),
+        "network": st.sampled_from([BARRACUDA, "203.0.113.0/24"]),
+    },
 )  # fmt: skip
+traces = st.builds(
+    lambda seconds, who, touch, kind, said: trace(0, kind, seconds, who, touch, **said),
+    st.integers(0, 15), st.sampled_from([1, 2]), st.sampled_from([None, 7, 8]),
+    st.sampled_from(["clicked", "delivered", "opened", "downloaded"]), data,
+)  # fmt: skip
+MAILS = {7: Mailed(links=2, left_at=NOW), 8: Mailed(links=3)}
 
 
 @given(st.lists(traces, max_size=14), st.randoms(), st.integers(0, 14))
-def test_order_does_not_matter_and_what_was_called_a_machines_stays_one(
+def test_order_does_not_matter_and_more_evidence_only_makes_it_surer(
     some: list[Trace], chance: random.Random, cut: int
 ) -> None:
     numbered = [Trace(n, t.kind, t.person, t.occurred_at, t.data, t.touch) for n, t in enumerate(some)]
     shuffled = chance.sample(numbered, len(numbered))
-    assert machines(numbered).keys() == machines(shuffled).keys()
-    assert machines(shuffled[:cut]).keys() <= machines(shuffled).keys()
+    whole = judge(numbered, MAILS)
+    assert whole == judge(shuffled, MAILS)
+    part = judge(shuffled[:cut], MAILS)
+    assert all(whole[id].confidence >= verdict.confidence for id, verdict in part.items())
+    assert all(0 < verdict.confidence < 1 for verdict in whole.values())
+    assert all(verdict.is_machine == (verdict.confidence >= ENOUGH) for verdict in whole.values())
