@@ -229,6 +229,7 @@ TABLE: Mapping[SignalKind, Rule] = {
     SignalKind.DELIVERED: _arrived,
     SignalKind.OPENED: _arrived,  # a machine that opens or clicks for the reader proves just as well that it arrived
     SignalKind.CLICKED: _arrived,
+    SignalKind.ACCEPTED: _taken,
     SignalKind.DEFERRED: _taken,  # the provider has it and goes on trying
     SignalKind.DROPPED: _dropped,  # the person's address is not at fault: the provider's own list or filter may be
     SignalKind.BOUNCED: _bounced,  # "sent" as well: it left us, and must not leave a second time
@@ -255,8 +256,8 @@ READ_DATA: frozenset[SignalKind] = frozenset(
 #: Kinds that prove that a message arrived, or at least left for good.
 SETTLING: frozenset[SignalKind] = frozenset(
     {
-        SignalKind.DELIVERED, SignalKind.DEFERRED, SignalKind.OPENED, SignalKind.CLICKED, SignalKind.BOUNCED,
-        SignalKind.COMPLAINED, SignalKind.UNSUBSCRIBED, SignalKind.REPLIED, SignalKind.OUT_OF_OFFICE,
+        SignalKind.ACCEPTED, SignalKind.DELIVERED, SignalKind.DEFERRED, SignalKind.OPENED, SignalKind.CLICKED,
+        SignalKind.BOUNCED, SignalKind.COMPLAINED, SignalKind.UNSUBSCRIBED, SignalKind.REPLIED, SignalKind.OUT_OF_OFFICE,
         SignalKind.LEFT_COMPANY, SignalKind.PREFERRED,
     }
 )  # fmt: skip

@@ -170,9 +170,43 @@ class Verdict(StrEnum):
     BAD_TIMING = "bad_timing"
 
 
+class Duty(StrEnum):
+    """What sales and marketing owe each other; see docs/sla.md."""
+
+    #: Sales: a person asked.
+    ANSWER = "answer"
+    #: Sales: the account turned hot.
+    CALL = "call"
+    #: Marketing: the first mail after the first contact.
+    FIRST_NURTURE = "first_nurture"
+    #: Marketing: content past its review or its last day, while people wait for it.
+    FRESH_CONTENT = "fresh_content"
+    #: Marketing: a hand-off came back as `not_yet` or `bad_timing`.
+    HANDOFF_ANSWER = "handoff_answer"
+    #: Marketing: somebody on the list should not be there: a rep's `wrong_person`, or a plan the gate stopped.
+    RIGHT_LIST = "right_list"
+
+
+class Side(StrEnum):
+    SALES = "sales"
+    MARKETING = "marketing"
+
+
+class ClockState(StrEnum):
+    """Of a promise between the teams. `breached` stays, also when it is kept later; `lapsed`: nothing is owed any more."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    MET = "met"
+    BREACHED = "breached"
+    LAPSED = "lapsed"
+
+
 class SignalKind(StrEnum):
     """What somebody, or some machine, did. Unknown kinds are kept, never dropped."""
 
+    #: A provider took the message; where it went from there is not known yet.
+    ACCEPTED = "accepted"
     DELIVERED = "delivered"
     DEFERRED = "deferred"
     #: A provider took the message and will not deliver it: its own list of dead addresses, or its spam filter.

@@ -1,0 +1,127 @@
+"""What providers posted: kept as it came, read once, then only remembered.
+
+A post is known by its name, so one that comes again is not kept again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, bindparam, delete, func, select, text, update
+
+from accounts.ledger.bulk import among
+from accounts.ledger.driver import Form, rows, write_many
+from accounts.models import Webhook
+
+#: One reader at a time: two would do the same work twice. Any number nobody else uses.
+READING = 0x7A4D04
+
+_INSERT = """
+    INSERT INTO webhook (provider, name, digest, received_at, content_type, body, state)
+    VALUES (?, ?, ?, ?, ?, ?, 'waiting') ON CONFLICT (name, provider) DO NOTHING"""
+_KNOWN = "SELECT provider, name, digest FROM webhook WHERE name {among:names}"
+
+
+class Kept(StrEnum):
+    """What became of a post at the door."""
+
+    NEW = "new"
+    #: The same bytes under the same name: a repetition.
+    AGAIN = "again"
+    #: Other bytes under a name that was used before.
+    FORGED = "forged"
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A post that proved to be the provider's own."""
+
+    provider: str
+    name: str
+    digest: str
+    received_at: datetime
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A post that was not read yet."""
+
+    id: int
+    post: Post
+
+
+def keep(connection: Connection, posts: Sequence[Post]) -> list[Kept]:
+    """Store posts, each once; what became of each, in order."""
+    names = sorted({post.name for post in posts})
+    known = {(provider, name): digest for provider, name, digest in rows(connection, _KNOWN, names=names)}
+    kept, fresh = [], []
+    for post in posts:
+        digest = known.get((post.provider, post.name))
+        if digest is None:
+            known[post.provider, post.name] = post.digest
+            fresh.append(post)
+            kept.append(Kept.NEW)
+        else:
+            kept.append(Kept.AGAIN if digest == post.digest else Kept.FORGED)
+    write = Form.of(connection).write
+    write_many(
+        connection,
+        _INSERT,
+        [
+            (post.provider, post.name, post.digest, write(post.received_at), post.content_type, post.body)
+            for post in fresh
+        ],
+    )
+    return kept
+
+
+def read_waiting(connection: Connection, most: int, octets: int) -> list[Waiting]:
+    """The oldest posts that wait: at most so many, and not much more than so many octets of bodies."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": READING})
+    sizes = connection.execute(
+        select(Webhook.id, func.length(Webhook.body)).where(_IS_WAITING).order_by(Webhook.id).limit(most)
+    )
+    ids, sum_ = [], 0
+    for id, size in sizes:
+        if ids and sum_ + size > octets:
+            break
+        ids.append(id)
+        sum_ += size
+    found = connection.execute(select(Webhook.__table__).where(among(connection, Webhook.id, ids)).order_by(Webhook.id))
+    return [
+        Waiting(row.id, Post(row.provider, row.name, row.digest, row.received_at, row.content_type, row.body))
+        for row in found
+    ]
+
+
+def mark_read(connection: Connection, ids: Sequence[int]) -> None:
+    """Their signals are in the ledger; the bodies, which hold addresses, go."""
+    done = update(Webhook).where(among(connection, Webhook.id, ids))
+    connection.execute(done.values(state="read", body=None))
+
+
+def mark_unreadable(connection: Connection, errors: Sequence[tuple[int, str]]) -> None:
+    """These could not be read at all, and are in quarantine: id and reason."""
+    mark = update(Webhook).where(Webhook.id == bindparam("post")).values(
+        state="unreadable", body=None, error=bindparam("why")
+    )  # fmt: skip
+    if errors:
+        connection.execute(mark, [{"post": id, "why": why[:300]} for id, why in errors])
+
+
+def forget_read(connection: Connection, before: datetime) -> int:
+    """Delete what was received before and has been read; returns how many."""
+    old = delete(Webhook).where(Webhook.state != "waiting", Webhook.received_at < before)
+    return connection.execute(old).rowcount
+
+
+def count_waiting(connection: Connection) -> int:
+    """Posts that were not read yet."""
+    return connection.scalar(select(func.count()).select_from(Webhook).where(_IS_WAITING)) or 0
+
+
+_IS_WAITING = text("state = 'waiting'")

@@ -1,0 +1,101 @@
+"""From bytes to elements, and from an element's fields to the clues of a signal. What is odd here is odd everywhere."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from accounts.ledger.whose import Incoming
+from accounts.outcomes import read_instant
+from accounts.vocabulary import SignalKind
+from flows.webhooks import Event, Unreadable
+
+#: What our name for a message is called in a provider's metadata; the channels write it, see channels/email/http.py.
+KEY = "tandem"
+#: Longer numbers are no ids of ours.
+_LONGEST_ID = 18
+
+
+def read_json(body: bytes) -> Any:
+    """Raises Unreadable. The strict reader first, since it is fast; then one that lets half characters pass."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError):
+            raise Unreadable("the post is no JSON") from None
+
+
+def as_list(said: Any) -> list[Event]:
+    """The elements of a post that is a list, or a single element."""
+    return said if isinstance(said, list) else [said]
+
+
+def signal(
+    source: str,
+    name: str,
+    kind: SignalKind | None,
+    at: datetime,
+    *,
+    said: object,
+    event: Event,
+    key: object = None,
+    message_id: object = None,
+    email: object = None,
+    data: Mapping[str, Any] | None = None,
+) -> Incoming:
+    """One signal. `kind` None: nobody knows the name `said`, so the whole event is kept.
+
+    Raises Unreadable for clues that are no text.
+    """
+    if isinstance(key, str) and key.startswith("brief-"):  # to a rep: no buyer did this
+        return Incoming(source, name, f"brief {said}", at, data={"event": dict(event)})
+    touch_id = touch_of(key)
+    if kind is None:
+        return Incoming(
+            source, name, str(said), at, touch_id, text_of(message_id), text_of(email), data={"event": dict(event)}
+        )
+    return Incoming(source, name, kind, at, touch_id, text_of(message_id), text_of(email), data=data or {})
+
+
+def touch_of(key: object) -> int | None:
+    """``touch-17`` -> 17; None for what is no name of ours."""
+    if not isinstance(key, str) or key[:6] != "touch-":
+        return None
+    number = key[6:]
+    return int(number) if number.isdecimal() and number.isascii() and len(number) <= _LONGEST_ID else None
+
+
+def text_of(value: object) -> str | None:
+    """A clue. None and "" are none. Raises Unreadable for one that no database can hold or that is no text."""
+    if not value:
+        return None
+    if not isinstance(value, str) or "\0" in value:
+        raise Unreadable("names somebody in a way that is no text")
+    return value
+
+
+def at_second(value: object) -> datetime:
+    """Seconds since 1970. Raises Unreadable."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise Unreadable("does not say when")
+    try:
+        return datetime.fromtimestamp(float(value), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise Unreadable("does not say when in seconds") from None
+
+
+def at_instant(value: object) -> datetime:
+    """ISO 8601. Raises Unreadable."""
+    at = read_instant(value)
+    if at is None:
+        raise Unreadable("does not say when")
+    return at
+
+
+def chosen(event: Mapping[str, Any], names: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Fields of an event that are kept: theirs -> ours."""
+    return {ours: event[theirs] for theirs, ours in names if event.get(theirs) not in (None, "")}

@@ -1,0 +1,68 @@
+"""HubSpot: lists of what changed in the CRM, signed over method, address, body and time (version 3).
+
+"Validating requests from HubSpot" and "Webhooks API". Its events name people by HubSpot's numbers only, and the import
+brings what changed; what must not wait for it is an opt-out, and that is put before a person.
+"""
+
+import hmac
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+from accounts.ledger.webhooks import Post
+from accounts.ledger.whose import Incoming
+from accounts.vocabulary import SignalKind as K
+from flows.webhooks import Call, Event, Forged, Plain, Reader, Unreadable
+from flows.webhooks.elements import as_list, at_second, read_json, signal
+
+SOURCE = "hubspot"
+SIGNATURE, TIMESTAMP = "x-hubspot-signature-v3", "x-hubspot-request-timestamp"
+#: Older ones are refused, and so are those that lie as far ahead.
+TOLERANCE = timedelta(minutes=5)
+
+EVENTS: Mapping[str, K] = {}
+"""None of HubSpot's events is a buyer's doing: contact.creation, company.propertyChange … They are kept as they are."""
+
+#: A contact is to be forgotten, or does not want mail: somebody must look who it is.
+FORGET = "contact.privacyDeletion"
+OPT_OUT = "hs_email_optout"
+
+
+class Door(Plain):
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+
+    def prove(self, call: Call, now: datetime) -> str | None:
+        timestamp = call.headers.get(TIMESTAMP, "")
+        if not timestamp.isdecimal() or not timestamp.isascii() or len(timestamp) > 14:
+            raise Forged
+        if abs(now - datetime.fromtimestamp(int(timestamp) / 1_000, UTC)) > TOLERANCE:
+            raise Forged
+        said = f"{call.method}{call.uri}".encode() + call.body + timestamp.encode()
+        right = b64encode(hmac.digest(self._secret, said, "sha256"))
+        if not hmac.compare_digest(right, call.headers.get(SIGNATURE, "").encode("utf-8", "replace")):
+            raise Forged
+        return None
+
+
+def split(post: Post) -> list[Event]:
+    return as_list(read_json(post.body))
+
+
+def name(event: Event) -> object:
+    return event.get("subscriptionType")
+
+
+def translate(event: Event, post: Post) -> Iterator[Incoming]:
+    said = name(event)
+    at = at_second(event["occurredAt"] / 1_000)
+    if said == FORGET:
+        raise Unreadable("asks for a contact to be forgotten, by HubSpot's number; find the address and forget it")
+    if event.get("propertyName") == OPT_OUT and str(event.get("propertyValue")).lower() == "true":
+        raise Unreadable("says that a contact wants no mail, by HubSpot's number; find the address and opt it out")
+    # the event's own id is used again now and then
+    parts = ("eventId", "subscriptionId", "objectId", "occurredAt")
+    yield signal(SOURCE, "/".join(str(event.get(part)) for part in parts), None, at, said=said, event=event)
+
+
+READER = Reader(split, name, translate, frozenset())

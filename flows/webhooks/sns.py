@@ -1,0 +1,154 @@
+"""Amazon SNS, which carries the events of SES: envelopes signed with a certificate that Amazon shows at its own address.
+
+"Verifying the signatures of Amazon SNS messages": version 1 is SHA1, version 2 SHA256, both RSA. Everybody with an
+account at Amazon can have a topic, so only those named in the settings are heard; the host that certificate and
+confirmation come from follows from the topic's region, and from nothing that the envelope says.
+"""
+
+import re
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from accounts.errors import SettingsRefused
+from flows.webhooks import Call, Forged, Later, Plain, Unreadable
+from flows.webhooks.elements import read_json
+
+#: What is signed, by type; fields that are not there are left out.
+SIGNED: Mapping[str, tuple[str, ...]] = {
+    "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
+    "SubscriptionConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
+    "UnsubscribeConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
+}
+HASHES: Mapping[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303  Amazon's choice
+#: SNS says text/plain of its JSON.
+CONTENT_TYPES = ("text/plain", "application/json")
+
+_TOPIC = re.compile(r"arn:(?P<part>aws|aws-cn|aws-us-gov):sns:(?P<region>[a-z0-9-]+):\d{12}:[\w.-]{1,256}")
+_CERTIFICATE = re.compile(r"/SimpleNotificationService-[0-9a-f]{8,64}\.pem")
+#: Seconds that Amazon may take to show a certificate; SNS itself waits fifteen for our answer.
+PATIENCE = 5
+MOST_OCTETS = 100_000
+#: Certificates that are remembered. Amazon changes them every few months.
+MOST_CERTIFICATES = 20
+
+Fetch = Callable[[str], bytes]
+
+
+def fetch(url: str) -> bytes:
+    """Over HTTPS, following nothing. Raises Later."""
+    import requests
+
+    try:
+        with requests.get(url, timeout=PATIENCE, allow_redirects=False, stream=True) as answer:
+            if answer.status_code != 200:
+                raise Later(f"Amazon answered {answer.status_code}")
+            return answer.raw.read(MOST_OCTETS, decode_content=True) or b""
+    except (requests.RequestException, OSError) as error:
+        raise Later(type(error).__name__) from None
+
+
+class Door(Plain):
+    """`topics`: their ARNs. Raises SettingsRefused for one that is none."""
+
+    content_types = CONTENT_TYPES
+    may_wait = True
+
+    def __init__(self, topics: list[str], fetch: Fetch = fetch) -> None:
+        self._hosts = {topic: host_of(topic) for topic in topics}
+        self._fetch = fetch
+        self._keys: dict[str, tuple[rsa.RSAPublicKey, datetime]] = {}
+
+    def prove(self, call: Call, now: datetime) -> str | None:
+        envelope = read_envelope(call.body)
+        host = self._hosts.get(str(envelope.get("TopicArn")))
+        if host is None:
+            raise Forged
+        key = self._key(_on_host(envelope.get("SigningCertURL"), host, _CERTIFICATE), now)
+        algorithm = HASHES.get(str(envelope.get("SignatureVersion")))
+        if algorithm is None:
+            raise Forged
+        try:
+            signature = b64decode(str(envelope.get("Signature")), validate=True)
+            key.verify(signature, signed_text(envelope), padding.PKCS1v15(), algorithm)
+        except (ValueError, InvalidSignature):
+            raise Forged from None
+        return str(envelope["MessageId"])
+
+    def confirm(self, call: Call) -> bool:
+        envelope = read_envelope(call.body)
+        if envelope["Type"] != "SubscriptionConfirmation":
+            return False
+        self._fetch(_on_host(envelope.get("SubscribeURL"), self._hosts[envelope["TopicArn"]]))
+        return True
+
+    def _key(self, url: str, now: datetime) -> rsa.RSAPublicKey:
+        known = self._keys.get(url)
+        if known is None or now > known[1]:
+            known = _read_certificate(self._fetch(url))
+            if len(self._keys) >= MOST_CERTIFICATES:
+                self._keys.clear()
+            self._keys[url] = known
+        if now > known[1]:
+            raise Forged
+        return known[0]
+
+
+def host_of(topic: str) -> str:
+    """``arn:aws:sns:eu-west-1:…`` -> ``sns.eu-west-1.amazonaws.com``. Raises SettingsRefused."""
+    found = _TOPIC.fullmatch(topic)
+    if not found:
+        cure = "write it as arn:aws:sns:REGION:ACCOUNT:NAME"
+        raise SettingsRefused(f"{topic!r} is no topic", where="webhooks.ses_topics", cure=cure)
+    return f"sns.{found['region']}.amazonaws.com" + (".cn" if found["part"] == "aws-cn" else "")
+
+
+def read_envelope(body: bytes) -> dict[str, Any]:
+    """Raises Forged for what is no envelope: nothing of it is signed."""
+    try:
+        envelope = read_json(body)
+    except Unreadable:
+        raise Forged from None
+    if not isinstance(envelope, dict) or envelope.get("Type") not in SIGNED:
+        raise Forged
+    if not all(isinstance(envelope.get(name), str) for name in ("Message", "MessageId", "Timestamp", "TopicArn")):
+        raise Forged
+    return envelope
+
+
+def signed_text(envelope: Mapping[str, Any]) -> bytes:
+    """Each field that is there as name, line feed, value, line feed. Raises ValueError for half characters."""
+    fields = [(name, envelope[name]) for name in SIGNED[envelope["Type"]] if envelope.get(name) is not None]
+    return "".join(f"{name}\n{value}\n" for name, value in fields).encode()
+
+
+def _on_host(url: object, host: str, path: re.Pattern[str] | None = None) -> str:
+    """Raises Forged for an address anywhere else."""
+    if not isinstance(url, str) or not url.isascii() or not url.isprintable() or "\\" in url:
+        raise Forged
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise Forged from None
+    if (parts.scheme, parts.netloc) != ("https", host) or (path and (not path.fullmatch(parts.path) or parts.query)):
+        raise Forged
+    return url
+
+
+def _read_certificate(pem: bytes) -> tuple[rsa.RSAPublicKey, datetime]:
+    """Its key and its last moment. Raises Later for what is none: it came from Amazon's own address, so it will mend."""
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+    except ValueError:
+        raise Later("what Amazon showed is no certificate") from None
+    key = certificate.public_key()
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise Later("Amazon's certificate has no RSA key")
+    return key, certificate.not_valid_after_utc
