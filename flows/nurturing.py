@@ -153,6 +153,7 @@ def carry_out(engine: Engine, verdict: Verdict, now: datetime, *, approved_by: s
     """
     try:
         with writing(engine) as connection:
+            plans.expect_undecided(connection, verdict.plan_id)
             _carry_out(connection, verdict, now, approved_by)
     except PlanRefused as refusal:
         return _refused(engine, verdict, refusal, now)
@@ -203,7 +204,7 @@ def _carry_out(connection: Connection, verdict: Verdict, now: datetime, approved
     elif verdict.word is Word.HOLD:
         plans.hold(connection, verdict.plan_id, verdict.checks())
     else:
-        touches.move(connection, verdict.failing, TouchState.CANCELLED, now=now)
+        touches.move(connection, verdict.failing, TouchState.CANCELLED, now=now, sources=(TouchState.PLANNED,))
         plans.reject(
             connection, verdict.plan_id, reason=Refusal.PLAN_REJECTED, now=now, checks=verdict.checks(), by=approved_by
         )

@@ -114,7 +114,7 @@ def certify(
     Raises PlanRefused when somebody else was faster, when a member was altered since the freezing, or nobody is left.
     """
     _advance(connection, plan_id, PlanState.CERTIFIED, SendPlan.digest == digest)
-    move(connection, failing, TouchState.CANCELLED, now=now)
+    move(connection, failing, TouchState.CANCELLED, now=now, sources=_NOT_YET_CLAIMED)
     members = _sealed(connection, plan_id, TouchState.PLANNED)
     if not members:
         raise PlanRefused("nobody is left in it", where=f"plan {plan_id}")
@@ -134,6 +134,15 @@ def certify(
         update(Touch).where(_planned(plan_id)).values(state=TouchState.CERTIFIED, reason=None, error=None)
     )
     return len(frozen)
+
+
+def expect_undecided(connection: Connection, plan_id: int) -> None:
+    """Locks the plan until the transaction ends. Raises PlanRefused when it is a draft or held no longer: a verdict
+    speaks of a plan nobody has decided about, and two runs may have judged it at once."""
+    row = select(SendPlan.state).where(SendPlan.id == plan_id).with_for_update()
+    state = connection.scalar(row)
+    if state not in (PlanState.DRAFT, PlanState.HELD):
+        raise PlanRefused(f"it is {state}: somebody has decided about it", where=f"plan {plan_id}")
 
 
 def hold(connection: Connection, plan_id: int, checks: Any) -> None:
@@ -161,7 +170,8 @@ def reject(
         .values(revoked_at=now)
     )
     leaving = select(Touch.id).where(Touch.plan_id == plan_id, Touch.state.in_(_NOT_YET_CLAIMED))
-    return len(move(connection, dict.fromkeys(connection.scalars(leaving), reason), TouchState.CANCELLED, now=now))
+    reasons = dict.fromkeys(connection.scalars(leaving), reason)
+    return len(move(connection, reasons, TouchState.CANCELLED, now=now, sources=_NOT_YET_CLAIMED))
 
 
 def live_seals(connection: Connection, plan_id: int, now: datetime) -> dict[int, str]:
@@ -211,7 +221,16 @@ def lapse(connection: Connection, now: datetime, *, drafts_before: datetime) -> 
     lapsed = list(connection.scalars(old.order_by(SendPlan.id)))
     for plan_id in lapsed:
         reject(connection, plan_id, reason=Refusal.PLAN_LAPSED, now=now)
+    _drop_leftovers(connection, now)
     return lapsed
+
+
+def _drop_leftovers(connection: Connection, now: datetime) -> None:
+    """What was on its way while its plan was rejected, and came back for "later", waits for nothing any more."""
+    rejected = select(SendPlan.id).where(SendPlan.state == PlanState.REJECTED)
+    left = select(Touch.id).where(Touch.state == TouchState.CERTIFIED, Touch.plan_id.in_(rejected))
+    reasons = dict.fromkeys(connection.scalars(left), str(Refusal.PLAN_LAPSED))
+    move(connection, reasons, TouchState.CANCELLED, now=now, sources=_NOT_YET_CLAIMED)
 
 
 def past_plans(connection: Connection, play: str, *, before: int, last: int = 10) -> list[Past]:

@@ -1,6 +1,6 @@
 """Touches as they stand: moved along their edges, given up, expired, listed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -8,7 +8,7 @@ from functools import cache
 from sqlalchemy import Connection, Update, bindparam, select, update
 
 from accounts.ledger.brakes import reason_now
-from accounts.ledger.bulk import chunks
+from accounts.ledger.bulk import as_list, chunks, listed
 from accounts.models import Account, Touch
 from accounts.touch_states import Refusal, sources_of
 from accounts.types import Utc
@@ -33,17 +33,20 @@ def expire(connection: Connection, now: datetime) -> list[int]:
 
 
 def move(
-    connection: Connection, reasons: Mapping[int, str | None], to: TouchState, *, now: datetime
+    connection: Connection, reasons: Mapping[int, str | None], to: TouchState, *, now: datetime,
+    sources: Collection[TouchState] | None = None,
 ) -> list[int]:  # fmt: skip
     """Take these touches to `to`, each with its reason, along the edges of touch_states.py only.
 
-    Returns the ids of those that moved; one that cannot get there from where it is stays, which is no error. Their
-    accounts are planned again.
+    sources: only from these states, for a caller who has looked at them without a lock: meanwhile somebody may have
+    claimed them. Returns the ids of those that moved; one that cannot get there from where it is stays, which is no
+    error. Their accounts are planned again.
     """
+    allowed = [state for state in sources_of(to) if sources is None or state in sources]
     moved: list[int] = []
     for reason in dict.fromkeys(reasons.values()):
         for ids in chunks([touch_id for touch_id, why in reasons.items() if why == reason]):
-            step = update(Touch).where(Touch.id.in_(ids), Touch.state.in_(sources_of(to)))
+            step = update(Touch).where(Touch.id.in_(ids), Touch.state.in_(allowed))
             moved += connection.scalars(step.values(state=to, reason=reason, retry_at=None).returning(Touch.id))
     replan_accounts_of(connection, moved, now)
     return moved
@@ -88,8 +91,9 @@ def list_touches(
 
 def replan_accounts_of(connection: Connection, touch_ids: Sequence[int], now: datetime) -> None:
     """Planning looks at the accounts of these touches at its next tick."""
-    for ids in chunks(touch_ids):
-        connection.execute(_replan(connection.dialect.name), {"ids": ids, "now": now})
+    dialect = connection.dialect.name
+    if touch_ids:
+        connection.execute(_replan(dialect), {"ids": as_list(dialect, touch_ids), "now": now})
 
 
 @cache
@@ -99,7 +103,7 @@ def _replan(dialect: str) -> Update:
     Colleagues stand in batches of different workers: PostgreSQL locks their accounts in one order, or two workers could
     wait for each other.
     """
-    accounts = select(Touch.account_id).where(Touch.id.in_(bindparam("ids", expanding=True)))
+    accounts = select(Touch.account_id).where(listed(dialect, Touch.id, "ids"))
     due = update(Account).where(Account.id.in_(accounts))
     if dialect == "postgresql":
         found = select(Account.id).where(Account.id.in_(accounts))

@@ -32,7 +32,6 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProces
     return chaos(tmp_path_factory.mktemp("chaos"), *orders)
 
 
-@pytest.mark.xfail(strict=False, reason="two runs at once: see test_two_runs.py")
 def test_no_letter_twice_none_lost_and_every_no_heard_whatever_is_killed(
     said: subprocess.CompletedProcess[str],
 ) -> None:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 from sqlalchemy import Engine, event
 
 from accounts.ledger import claims, plans
@@ -25,10 +24,7 @@ from tests.sending.desk import certified, claim, states, touch_of
 T = TouchState
 LATER = NOW + timedelta(hours=5)
 
-found = pytest.mark.xfail(strict=True, reason="found by the chaos suite")
 
-
-@found
 def test_a_verdict_changes_nothing_about_a_plan_that_was_decided_about_meanwhile(world: World) -> None:
     """Two runs judge one draft. The first certifies it and sends; the second found nobody planned in it any more, or
     has a clock by which nobody is due, and says: reject."""
@@ -44,7 +40,6 @@ def test_a_verdict_changes_nothing_about_a_plan_that_was_decided_about_meanwhile
     assert sorted(states(world).values()) == [T.CERTIFIED, T.CERTIFIED, T.SENDING]
 
 
-@found
 @on_postgresql
 def test_a_plan_that_ends_takes_nothing_back_that_was_claimed_in_the_same_moment(world: World) -> None:
     """The run that rejects has looked for what is still certified; before it writes, another one claims."""
@@ -57,7 +52,6 @@ def test_a_plan_that_ends_takes_nothing_back_that_was_claimed_in_the_same_moment
     assert sorted(states(world).values()) == [T.CANCELLED, T.CANCELLED, T.SENDING]
 
 
-@found
 def test_what_comes_back_to_a_plan_that_has_ended_is_planned_anew(world: World, tmp_path: Path) -> None:
     """It was on its way when its certificate ended, and the server said: later."""
     plan_id = certified(world, hours=4)
