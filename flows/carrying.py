@@ -249,7 +249,7 @@ class Crossing:
         if again is None:
             reason = error.reason or Refusal.REFUSED_BY_SERVER
             return Outcome(touch.id, T.FAILED, reason, error.what, self._route.channel.name)
-        return Outcome(touch.id, T.CERTIFIED, error=error.what, retry_at=again)
+        return Outcome(touch.id, T.CERTIFIED, error.reason, error.what, retry_at=again)
 
     def _unanswered(self, touch_id: int, why: str) -> Outcome:
         return Outcome(touch_id, T.UNKNOWN, Refusal.NO_ANSWER, why, self._route.channel.name)

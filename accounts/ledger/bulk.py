@@ -5,10 +5,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, TextClause, any_, bindparam, func, literal, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    String,
+    Table,
+    TextClause,
+    any_,
+    bindparam,
+    func,
+    literal,
+    select,
+    text,
+)  # fmt: skip
 from sqlalchemy.dialects import postgresql, sqlite
 
-from accounts.types import Utc
+from accounts.ledger.driver import SQLITE
 
 T = TypeVar("T")
 
@@ -32,6 +44,21 @@ def among(connection: Connection, column: Any, values: Sequence[Any]) -> ColumnE
     return listed
 
 
+def listed(dialect: str, column: Any, name: str) -> ColumnElement[bool]:
+    """`among` for a statement that is made once: the values come as the parameter `name`, by `as_list`."""
+    if dialect == "sqlite":
+        each = func.json_each(bindparam(name, type_=String)).table_valued("value")
+        found: ColumnElement[bool] = column.in_(select(each.c.value))
+        return found
+    among_them: ColumnElement[bool] = column == any_(bindparam(name, type_=postgresql.ARRAY(column.type)))
+    return among_them
+
+
+def as_list(dialect: str, values: Sequence[Any]) -> Any:
+    """The value of a parameter that `listed` asks for."""
+    return json.dumps(list(values)) if dialect == "sqlite" else list(values)
+
+
 def insert_into(connection: Connection, model: Any) -> "sqlite.Insert | postgresql.Insert":
     """An INSERT that can say ON CONFLICT, for the database at hand."""
     table: Table = model.__table__
@@ -51,17 +78,20 @@ class UpdateTouches:
         """PostgreSQL gets all values in one statement, SQLite one row after the other: what each does best."""
         if not rows:
             return
-        if connection.dialect.name == "sqlite":
-            connection.execute(self._one_row(), rows)
+        if connection.dialect.name == "sqlite":  # past SQLAlchemy's binding, which costs as much as the update itself
+            connection.exec_driver_sql(self._one_row(), [self._bound(row) for row in rows])
         else:
             arrays = {name: [row[name] for row in rows] for name in ("touch_id", *self.columns)}
             connection.execute(self._all_rows(), arrays)
 
-    def _one_row(self) -> TextClause:
-        named = {name: f":{name}" for name in self.columns}
-        times = [bindparam(name, type_=Utc()) for name, kind in self.columns.items() if kind == "timestamptz"]
-        update_ = f"UPDATE touch SET {self.sets.format(**named)}"
-        return text(f"{update_} WHERE touch.id = :touch_id AND {self.where.format(**named)}").bindparams(*times)
+    def _one_row(self) -> str:
+        named = {name: f"?{number}" for number, name in enumerate(self.columns, 2)}
+        return f"UPDATE touch SET {self.sets.format(**named)} WHERE touch.id = ?1 AND {self.where.format(**named)}"
+
+    def _bound(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
+        kinds = self.columns.items()
+        values = (SQLITE.write(row[name]) if kind == "timestamptz" else row[name] for name, kind in kinds)
+        return (row["touch_id"], *values)
 
     def _all_rows(self) -> TextClause:
         named = {name: f"v.{name}" for name in self.columns}

@@ -37,7 +37,7 @@ from sqlalchemy.exc import DBAPIError
 from accounts.calendar import Calendar, place_of
 from accounts.ledger import bounces
 from accounts.ledger.brakes import brakes_touch
-from accounts.ledger.bulk import UpdateTouches, chunks
+from accounts.ledger.bulk import UpdateTouches, as_list, chunks, listed
 from accounts.ledger.locks import SAID_BY_PEOPLE
 from accounts.ledger.pace import Meters
 from accounts.ledger.refusals import refusal_of, said
@@ -53,7 +53,7 @@ from accounts.vocabulary import TouchState
 Work = TypeVar("Work")
 
 #: Touches claimed at once: what a power cut can make unknown. 50 to 200 bound it at almost no cost.
-BATCH = 100
+BATCH = 200
 #: Touches a paced claim looks at in search of some that may go: one saturated domain must not hide the others.
 FURTHEST = 5_000
 #: How often a claim, or a record, is tried when another transaction gets into its way; a second time is rare already.
@@ -83,7 +83,7 @@ class Claimed:
     content: str
     content_digest: str
     not_after: datetime | None
-    #: Claims so far, this one included.
+    #: How often a server was asked to take it, this time included.
     attempts: int
 
     @property
@@ -111,7 +111,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a claimed touch: sent, failed, unknown; certified for "later", cancelled for "not this"."""
+    """What became of a claimed touch: sent, failed, unknown; certified for "later", cancelled for "not this".
+
+    Certified without a time to try again: nobody was asked to take it, and the claim counts as no attempt.
+    """
 
     touch_id: int
     state: TouchState
@@ -149,11 +152,13 @@ def _claim_once(
     while len(search.free) < limit and search.looked < FURTHEST and search.look(limit, meters):
         if meters is None:  # whoever may go is found at once, and the rest of the plan need not be looked at
             break
+    rows = _take(connection, {touch_id: names(touch_id) for touch_id in search.free}, now, by)
+    touches = tuple(sorted((Claimed(*row) for row in rows), key=lambda touch: touch.id))
+    taken = {touch.id for touch in touches}
+    search.ask_against([touch_id for touch_id in search.free if touch_id not in taken])
     move(connection, search.late, TouchState.EXPIRED, now=now)
     move(connection, search.refused, TouchState.CANCELLED, now=now)
     search.postpone()
-    rows = _take(connection, {touch_id: names(touch_id) for touch_id in search.free}, now, by)
-    touches = tuple(sorted((Claimed(*row) for row in rows), key=lambda touch: touch.id))
     return Claim(search.looked, touches, search.late | search.refused, len(search.closed), len(search.paced))
 
 
@@ -189,21 +194,33 @@ class _Search:
     paced: dict[int, datetime] = field(default_factory=dict)
 
     def look(self, limit: int, meters: Meters | None) -> bool:
-        """Sort out the next rows; whether there may be more of them."""
+        """Sort out the next rows; whether there may be more of them.
+
+        Whoever may be claimed at once is not asked here: the claim asks, and those it leaves are asked why. A turn is
+        not given to somebody who cannot take it.
+        """
         asked = {"plan": self.plan_id, "now": self.now, "most": limit, "after": self.last}
-        look = _look(self.connection.dialect.name, refusal_of, is_paced=meters is not None)
+        look = _look(self.connection.dialect.name, is_paced=meters is not None)
         rows = self.connection.execute(look, asked).all()
-        for row in rows:
-            if row.refusal is not None:
-                (self.late if row.refusal == Refusal.TOO_LATE else self.refused)[row.id] = row.refusal
-        allowed = [row for row in rows if row.refusal is None]
-        closed = _closed(allowed, self.window, self.now)
-        open_ = [row for row in allowed if row.id not in closed]
-        self.closed |= closed
+        closed = _closed(rows, self.window, self.now)
+        against = self.ask_against([row.id for row in rows if row.id in closed or meters])
+        self.closed |= {touch_id: opens for touch_id, opens in closed.items() if touch_id not in against}
+        open_ = [row for row in rows if row.id not in closed and row.id not in against]
         self.free += [row.id for row in open_] if meters is None else self._in_turn(open_, meters, limit)
         self.looked += len(rows)
         self.last = rows[-1].id if rows else self.last
         return len(rows) == limit
+
+    def ask_against(self, touch_ids: Sequence[int]) -> Mapping[int, str]:
+        """Those of them that must not leave, each with its reason; what becomes of them is noted."""
+        if not touch_ids:
+            return {}
+        dialect = self.connection.dialect.name
+        asked = {"ids": as_list(dialect, touch_ids), "now": self.now}
+        against = dict(self.connection.execute(_reasons(dialect, refusal_of), asked).tuples().all())
+        for touch_id, reason in against.items():
+            (self.late if reason == Refusal.TOO_LATE else self.refused)[touch_id] = reason
+        return against
 
     def _in_turn(self, rows: Sequence[Row[Any]], meters: Meters, limit: int) -> tuple[int, ...]:
         waiting = [(row.id, _counted_for(row)) for row in rows]
@@ -295,17 +312,17 @@ def _nameless(_touch_id: int) -> None:
 
 
 @lru_cache(maxsize=8)
-def _look(dialect: str, refusal: Callable[[Any], Any], *, is_paced: bool) -> Select[Any]:
-    """The next certified touches of a plan, each with the reason against it, the place of its reader, and where it is
-    paced, what its departure counts for. Of: plan, now, after (a touch id), most.
+def _look(dialect: str, *, is_paced: bool) -> Select[Any]:
+    """The next certified touches of a plan, each with the place of its reader, and where it is paced, what its
+    departure counts for. Of: plan, now, after (a touch id), most.
 
     Made once: making it costs thirty times what asking it costs.
     """
     member = and_(PlanMember.plan_id == Touch.plan_id, PlanMember.touch_id == Touch.id)
     rows = (
         select(
-            Touch.id, refusal(_NOW).label("refusal"), Touch.timezone, Stakeholder.country,
-            Account.country.label("account_country"), *([Touch.rep_id, PlanMember.domain_hash] if is_paced else []),
+            Touch.id, Touch.timezone, Stakeholder.country, Account.country.label("account_country"),
+            *([Touch.rep_id, PlanMember.domain_hash] if is_paced else []),
         )
         .outerjoin(Stakeholder, Stakeholder.id == Touch.stakeholder_id)
         .outerjoin(Account, Account.id == Touch.account_id)
@@ -320,6 +337,18 @@ def _look(dialect: str, refusal: Callable[[Any], Any], *, is_paced: bool) -> Sel
     if is_paced:
         rows = rows.outerjoin(PlanMember, member)
     return rows.with_for_update(of=Touch, skip_locked=True) if dialect == "postgresql" else rows
+
+
+@lru_cache(maxsize=8)
+def _reasons(dialect: str, refusal: Callable[[Any], Any]) -> Select[Any]:
+    """Certified touches that must not leave, each with the reason. Of: ids, now. Made once as `_look` is."""
+    reason = refusal(_NOW)
+    return (
+        select(Touch.id, reason)
+        .outerjoin(Stakeholder, Stakeholder.id == Touch.stakeholder_id)
+        .outerjoin(Account, Account.id == Touch.account_id)
+        .where(listed(dialect, Touch.id, "ids"), Touch.state == TouchState.CERTIFIED, reason.is_not(None))
+    )
 
 
 def _reconsidered(touch_ids: Sequence[int], now: datetime, by: str | None) -> Select[Any]:
@@ -403,7 +432,8 @@ _POSTPONE = UpdateTouches(
 )  # fmt: skip
 _RECORD = UpdateTouches(
     "state = {state}, reason = {reason}, error = {error}, provider = {provider}, provider_id = {provider_id}, "
-    "retry_at = {retry_at}, sent_at = {sent_at}",
+    "retry_at = {retry_at}, sent_at = {sent_at}, attempts = CASE WHEN {state} = 'certified' AND {retry_at} IS NULL "
+    "AND touch.attempts > 0 THEN touch.attempts - 1 ELSE touch.attempts END",
     {
         "state": "text", "reason": "text", "error": "text", "provider": "text", "provider_id": "text",
         "retry_at": "timestamptz", "sent_at": "timestamptz", "worker": "text",

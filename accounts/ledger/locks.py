@@ -114,7 +114,7 @@ TRIGGERS: tuple[Trigger, ...] = (
         LOCK, per_statement=True,
     ),
     Trigger(
-        "touch_keeps_its_seal", "touch", "BEFORE UPDATE",
+        "touch_keeps_its_seal", "touch", f"BEFORE UPDATE OF {', '.join(_SEALED)}",
         f"OLD.state = 'certified' AND NEW.state IN ('certified', 'sending') AND ({_ALTERED})",
         (("certified, so it cannot be altered", "TRUE"),),
     ),

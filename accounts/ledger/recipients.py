@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, literal, select
+from sqlalchemy import Connection, Select, and_, func, literal, select
 
 from accounts.identity import normalise_email
-from accounts.ledger.bulk import chunks
+from accounts.ledger.bulk import as_list, chunks, listed
 from accounts.models import Account, Rep, Stakeholder, Touch
 
 #: What stands for a touch that does not exist: a preview of something that is not planned.
@@ -44,24 +45,31 @@ _FACTS: tuple[Any, ...] = (
     Account.key, Account.name, Account.industry, Account.territory, Rep.name, Rep.email,
 )  # fmt: skip
 _WRITER = Rep.id == func.coalesce(Touch.rep_id, Account.owner_id)
-#: Made once: sending asks it for every batch, and making it costs more than the answer.
-_OF_TOUCHES = (
-    select(
-        Touch.id, Touch.stakeholder_id, Touch.account_id, Touch.content, Touch.content_digest, Touch.address, *_FACTS
-    )
-    .join(Stakeholder, Stakeholder.id == Touch.stakeholder_id)
-    .join(Account, Account.id == Touch.account_id)
-    .outerjoin(Rep, _WRITER)
-    .where(Touch.id.in_(bindparam("ids", expanding=True)))
-)  # fmt: skip
 
 
 def read_recipients(connection: Connection, touch_ids: Sequence[int]) -> dict[int, Recipient]:
     """Touch id -> recipient, with the address that was certified. Touches that do not exist are left out."""
     found: dict[int, Recipient] = {}
+    dialect = connection.dialect.name
     for ids in chunks(list(touch_ids)):
-        found.update((row[0], Recipient(*row)) for row in connection.execute(_OF_TOUCHES, {"ids": ids}))
+        rows = connection.execute(_of_touches(dialect), {"ids": as_list(dialect, ids)})
+        found.update((row[0], Recipient(*row)) for row in rows)
     return found
+
+
+@cache
+def _of_touches(dialect: str) -> Select[Any]:
+    """Of: ids. Made once: sending asks it for every batch, and making it costs more than the answer."""
+    return (
+        select(
+            Touch.id, Touch.stakeholder_id, Touch.account_id, Touch.content, Touch.content_digest, Touch.address,
+            *_FACTS,
+        )
+        .join(Stakeholder, Stakeholder.id == Touch.stakeholder_id)
+        .join(Account, Account.id == Touch.account_id)
+        .outerjoin(Rep, _WRITER)
+        .where(listed(dialect, Touch.id, "ids"))
+    )  # fmt: skip
 
 
 def read_readers(connection: Connection, email: str, content: str, *, account: str | None = None) -> list[Recipient]:

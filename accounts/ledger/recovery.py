@@ -75,12 +75,9 @@ def take_up(
 
 
 def give_back(connection: Connection, touch_ids: Sequence[int], now: datetime, *, by: str | None = None) -> None:
-    """Claimed touches that had not begun are certified again, as if they had never been claimed: attempts count how
-    often a server was asked."""
+    """Claimed touches that had not begun are certified again, as if they had never been claimed."""
     if touch_ids:
         claims.record(connection, [Outcome(touch_id, T.CERTIFIED) for touch_id in touch_ids], now, by=by)
-        back = update(Touch).where(among(connection, Touch.id, touch_ids), Touch.state == T.CERTIFIED)
-        connection.execute(back.where(Touch.attempts > 0).values(attempts=Touch.attempts - 1))
 
 
 def _is_sent(outcome: Outcome) -> bool:

@@ -115,9 +115,9 @@ def test_a_no_between_the_look_and_the_take_stops_its_own_row_only(world: World,
     plan_id = certified(world)
     say, reason = NOES[no]
     with _just_before(world.engine, TAKING, lambda: say(world, "alice")):
-        claim(world, plan_id)
-    assert states(world) == {"alice": T.CERTIFIED, "bob": T.SENDING, "ivan": T.SENDING}
-    assert claim(world, plan_id).refused == {touch_of(world, "alice"): reason}
+        refused = claim(world, plan_id).refused
+    assert states(world) == {"alice": T.CANCELLED, "bob": T.SENDING, "ivan": T.SENDING}
+    assert refused == {touch_of(world, "alice"): reason}
     assert rows(world)["alice"] == (T.CANCELLED, reason)
 
 
