@@ -626,7 +626,7 @@ class Quarantine(Base):
 
 
 class MailboxState(Base):
-    """How far a folder of the reply mailbox was read: every mail up to `last_uid` is in the ledger, or in quarantine."""
+    """How far a folder of the reply mailbox was read: mails up to `last_uid` are in the ledger, or in quarantine."""
 
     __tablename__ = "mailbox_state"
     #: ``replies@mail.example/INBOX``

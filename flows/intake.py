@@ -15,7 +15,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection, Engine
 
-from accounts.errors import InputRefused, NotFound
+from accounts.errors import ChannelError, InputRefused, NotFound, SettingsRefused
 from accounts.ledger import quarantine, scores
 from accounts.ledger.applying import Applied, apply_waiting
 from accounts.ledger.effects import replan
@@ -66,6 +66,7 @@ class Tally:
     retried: int = 0
     files: list[str] = field(default_factory=list)
     refused_files: list[tuple[str, str]] = field(default_factory=list)
+    closed_doors: list[str] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
 
     def add(self, recorded: Recorded) -> None:
@@ -99,6 +100,8 @@ class Collected:
     #: Files that were read; and files that could not be, with the reason.
     files: tuple[str, ...]
     refused_files: tuple[tuple[str, str], ...]
+    #: Why doors could not be opened this time; the next run tries again.
+    closed_doors: tuple[str, ...]
     #: Kinds nobody knows, as they were written.
     unknown_kinds: tuple[str, ...]
     #: People whose score was made anew since weights or half-life changed.
@@ -118,11 +121,14 @@ class Collected:
 
 
 def collect(
-    engine: Engine, settings: Settings, play: Play, now: datetime, sources: Sequence[SignalSource] = ()
+    engine: Engine, settings: Settings, play: Play, now: datetime, sources: Sequence[SignalSource] | None = None
 ) -> Collected:  # fmt: skip
-    """Everything that waits, taken in and applied. Running it again for the same facts changes nothing."""
+    """Everything that waits, taken in and applied. Running it again for the same facts changes nothing.
+
+    sources: the doors that keep signals; None: those that the settings name.
+    """
     tally = Tally()
-    take_sources(engine, sources, now, tally)
+    take_sources(engine, doors_of(engine, settings, play) if sources is None else sources, now, tally)
     take_inbox(engine, inbox_of(settings), now, tally)
     retry_quarantined(engine, now, tally)
     rescored = rescore(engine, play)
@@ -136,14 +142,30 @@ def inbox_of(settings: Settings) -> Path:
     return settings.home / "inbox" / "signals"
 
 
+def doors_of(engine: Engine, settings: Settings, play: Play) -> list[SignalSource]:
+    """The doors that the settings name."""
+    if settings.mailbox.host is None:
+        return []
+    from flows.mailbox.source import ReplyMailbox
+
+    return [ReplyMailbox(engine, settings, play)]
+
+
 def take_sources(engine: Engine, sources: Iterable[SignalSource], now: datetime, tally: Tally) -> None:
-    """What other doors have kept for us; they are told only after it is committed."""
+    """What other doors have kept for us; they are told only after it is committed. A closed one stops no other."""
     for source in sources:
-        waiting = source.waiting(now)
-        with writing(engine) as connection:
-            tally.add(record(connection, waiting, now))
-        tally.unknown |= unknown_kinds(waiting)
-        source.taken()
+        try:
+            _take_source(engine, source, now, tally)
+        except (ChannelError, SettingsRefused) as error:
+            tally.closed_doors.append(str(error))
+
+
+def _take_source(engine: Engine, source: SignalSource, now: datetime, tally: Tally) -> None:
+    waiting = source.waiting(now)
+    with writing(engine) as connection:
+        tally.add(record(connection, waiting, now))
+    tally.unknown |= unknown_kinds(waiting)
+    source.taken()
 
 
 def take_inbox(engine: Engine, inbox: Path, now: datetime, tally: Tally) -> None:
@@ -269,6 +291,7 @@ def summarise(engine: Engine, tally: Tally, applied: Sequence[Applied], rescored
         vacancies=tuple(sorted((keys[account], role) for account, role in vacancies)),
         files=tuple(tally.files),
         refused_files=tuple(tally.refused_files),
+        closed_doors=tuple(tally.closed_doors),
         unknown_kinds=tuple(sorted(tally.unknown)),
         rescored=rescored,
     )
