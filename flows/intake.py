@@ -38,6 +38,7 @@ from flows.signal_files import (
     sort_out,
     unknown_kinds,
 )
+from flows.webhooks.reading import read_posts
 
 #: Signals applied in one transaction: about a tenth of a second, so that an opt-out on the web never waits long.
 BATCH = 5_000
@@ -129,6 +130,7 @@ def collect(
     """
     tally = Tally()
     take_sources(engine, doors_of(engine, settings, play) if sources is None else sources, now, tally)
+    take_webhooks(engine, now, tally)
     take_inbox(engine, inbox_of(settings), now, tally)
     retry_quarantined(engine, now, tally)
     rescored = rescore(engine, play)
@@ -166,6 +168,15 @@ def _take_source(engine: Engine, source: SignalSource, now: datetime, tally: Tal
         tally.add(record(connection, waiting, now))
     tally.unknown |= unknown_kinds(waiting)
     source.taken()
+
+
+def take_webhooks(engine: Engine, now: datetime, tally: Tally) -> None:
+    """What providers posted and the web app kept."""
+    understood = read_posts(engine, now)
+    for recorded in understood.recorded:
+        tally.add(recorded)
+    tally.quarantined += understood.quarantined
+    tally.unknown |= understood.unknown
 
 
 def take_inbox(engine: Engine, inbox: Path, now: datetime, tally: Tally) -> None:

@@ -14,6 +14,7 @@ from accounts.errors import SettingsRefused
 from accounts.pace import Pace
 from accounts.reputation import Tolerance
 from flows.providers import Mailgun, Postmark, Resend, SendGrid, Ses
+from flows.webhooks.secrets import Webhooks
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 
@@ -141,6 +142,7 @@ class Settings(BaseSettings):
     resend: Resend = Resend()
     dkim: Dkim = Dkim()
     web: Web = Web()
+    webhooks: Webhooks = Webhooks()
     #: Where ad audiences go: CSV files to upload by hand, or nowhere but memory (rehearsals).
     ads: Literal["file", "memory"] = "file"
     #: Mail leaves from the owning rep's name at this domain; replies go to the rep's own address.

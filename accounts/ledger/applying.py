@@ -19,7 +19,7 @@ from accounts.ledger import scores
 from accounts.ledger.bulk import among
 from accounts.ledger.driver import Form, rows
 from accounts.ledger.effects import Caused, perform
-from accounts.ledger.signals import record
+from accounts.ledger.signals import record, stored_name
 from accounts.ledger.whose import Incoming, Whose, find_owners
 from accounts.machines import JUDGED, WINDOW, Mailed, Trace, Verdict, judge
 from accounts.models import Signal
@@ -43,6 +43,7 @@ _THEIR_CLICKS = f"""{_COLUMNS}
 _SAME_TOUCHES = f"""{_COLUMNS}
      WHERE touch_id {{among:touches}} AND kind IN ({_JUDGED}, 'delivered')
        AND occurred_at BETWEEN :first AND :last AND applied_at IS NOT NULL"""
+_THESE = f"{_COLUMNS} WHERE source = :source AND source_id {{among:names}} AND applied_at IS NULL"
 _MAILED = """
     SELECT id, COALESCE(sent_at, claimed_at),
            (SELECT COUNT(DISTINCT url) FROM content_link WHERE content_link.content_digest = touch.content_digest)
@@ -121,6 +122,25 @@ def act_at_once(connection: Connection, signal: Incoming, now: datetime) -> Whos
     ]
     perform(connection, caused, now)
     return whose
+
+
+def act_on_noes(connection: Connection, signals: Sequence[Incoming], now: datetime) -> int:
+    """The same for many that somebody else tells us of: opt-outs, complaints, bounces. Returns how many people it met.
+
+    One that was applied before does nothing; the hold of a complaint belongs to its signal, so it is made once.
+    """
+    record(connection, signals, now)
+    names: dict[str, list[str]] = {}
+    for signal in signals:
+        names.setdefault(signal.source, []).append(stored_name(signal.source_id))
+    told = [said for source, ids in names.items() for said in _read(connection, _THESE, source=source, names=ids)]
+    caused = [
+        Caused(effect, said.id, said.account_id, said.stakeholder_id, said.touch_id, said.email_hash)
+        for said in told
+        for effect in effects_of(Happening.read(said.kind, said.occurred_at, said.data), Pauses())
+    ]
+    perform(connection, caused, now)
+    return len(told)
 
 
 def _one_at_a_time(connection: Connection) -> None:

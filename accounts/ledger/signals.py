@@ -70,7 +70,7 @@ def record(
     owners = find_owners(connection, incoming) if owners is None else owners
     form = Form.of(connection)
     kept = [pair for pair in zip(incoming, owners, strict=True) if not pair[1].is_forgotten]
-    first = {(signal.source, _name(signal.source_id)): (signal, whose) for signal, whose in reversed(kept)}
+    first = {(signal.source, stored_name(signal.source_id)): (signal, whose) for signal, whose in reversed(kept)}
     known = {
         (source, name)
         for source in {source for source, _ in first}
@@ -84,7 +84,7 @@ def record(
 
 def read_known(connection: Connection, source: str, ids: Sequence[str]) -> dict[str, Known]:
     """Signals that this door told before, by its own names for them."""
-    names = {_name(id): id for id in ids}
+    names = {stored_name(id): id for id in ids}
     read = Form.of(connection).read
     told = rows(connection, _KNOWN, source=source, names=sorted(names))
     return {names[name]: Known(kind, read(at), read(got)) for name, kind, at, got in told}
@@ -127,14 +127,14 @@ def _values(signal: Incoming, whose: Whose, received_at: datetime, form: Form) -
         data["content"] = signal.content
     verdict = own_verdict(kind, data)
     return (
-        signal.source, _name(signal.source_id), kind.value, whose.account_id, whose.stakeholder_id, whose.touch_id,
+        signal.source, stored_name(signal.source_id), kind.value, whose.account_id, whose.stakeholder_id, whose.touch_id,
         whose.email_hash, form.write(min(_utc(signal.occurred_at), received_at)), form.write(received_at),
         verdict is not None and verdict.is_machine, verdict and verdict.reason, verdict and verdict.confidence,
         _as_json(data) if data else None,
     )  # fmt: skip
 
 
-def _name(source_id: str) -> str:
+def stored_name(source_id: str) -> str:
     """The door's name for it as it fits the column; an overlong one by its digest."""
     fits = len(source_id) <= 120 and "\0" not in source_id
     return source_id if fits else sha256(source_id.encode()).hexdigest()

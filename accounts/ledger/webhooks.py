@@ -85,12 +85,13 @@ def read_waiting(connection: Connection, most: int, octets: int) -> list[Waiting
     sizes = connection.execute(
         select(Webhook.id, func.length(Webhook.body)).where(_IS_WAITING).order_by(Webhook.id).limit(most)
     )
-    ids, sum_ = [], 0
+    ids: list[int] = []
+    room = octets
     for id, size in sizes:
-        if ids and sum_ + size > octets:
+        if ids and size > room:
             break
         ids.append(id)
-        sum_ += size
+        room -= size
     found = connection.execute(select(Webhook.__table__).where(among(connection, Webhook.id, ids)).order_by(Webhook.id))
     return [
         Waiting(row.id, Post(row.provider, row.name, row.digest, row.received_at, row.content_type, row.body))

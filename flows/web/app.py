@@ -3,6 +3,7 @@
     /c/{token}  a link of a mail                  /p/{token}  what mail to get; POST changes it
     /u/{token}  no more mail; POST opts out       /a/{token}  the page of a document
     /o/{token}.gif, /n/{token}  the pixel, and the link that no person sees
+    /hooks/{provider}  what providers tell of our mails
     /t.js, /collect  visits to our own sites      /healthz, /readyz, /metrics  for operators
 
 A token that is not ours, in whatever way, gets one and the same friendly page.
@@ -23,9 +24,11 @@ from accounts.playbook import Play
 from flows.settings import Settings
 from flows.web.desk import Desk, desk_of, utc_now
 from flows.web.pages import Pages, SafeHeaders
-from flows.web.routes import assets, clicks, health, opens, preferences, unsubscribe, visits
+from flows.web.routes import assets, clicks, health, opens, preferences, unsubscribe, visits, webhooks
 from flows.web.throttle import Buckets, Throttled
 from flows.web.watching import Watch, Watched
+from flows.webhooks.reception import Reception
+from flows.webhooks.registry import doors_of
 
 #: Asked by machines, which read no pages.
 PROBES = ("/healthz", "/readyz")
@@ -50,10 +53,11 @@ def create_app(engine: Engine, settings: Settings, play: Play, clock: Callable[[
 
 def open_desk(engine: Engine, settings: Settings, play: Play, clock: Callable[[], datetime] = utc_now) -> Desk:
     """What the requests of one app share."""
-    token = settings.web.metrics_token
+    token, watch = settings.web.metrics_token, Watch()
+    hooks = Reception(engine, doors_of(settings.webhooks), settings.base_url, watch.count_post)
     return Desk(
-        engine, Pages(settings.templates, play.vendor), play, settings.secret_key.get_secret_value(), clock, Watch(),
-        frozenset(settings.web.sites), token.get_secret_value() if token else None,
+        engine, Pages(settings.templates, play.vendor), play, settings.secret_key.get_secret_value(), clock, watch,
+        hooks, frozenset(settings.web.sites), token.get_secret_value() if token else None,
     )  # fmt: skip
 
 
@@ -61,7 +65,7 @@ def build(desk: Desk) -> FastAPI:
     """The addresses and what they answer, without what stands before them."""
     app = FastAPI(title="Tandem", openapi_url=None)
     app.state.desk = desk
-    for room in (clicks, unsubscribe, preferences, opens, assets, visits, health):
+    for room in (clicks, unsubscribe, preferences, opens, assets, visits, webhooks, health):
         app.include_router(room.routes)
     app.include_router(routes)
     app.add_exception_handler(SQLAlchemyError, ledger_is_away)

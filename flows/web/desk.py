@@ -16,6 +16,7 @@ from accounts.playbook import Play
 from accounts.vocabulary import SignalKind
 from flows.web.pages import Pages
 from flows.web.watching import Watch
+from flows.webhooks.reception import Reception
 
 SOURCE = "web"
 
@@ -34,6 +35,7 @@ class Desk:
     secret: str = field(repr=False)
     clock: Callable[[], datetime]
     watch: Watch
+    hooks: Reception
     sites: frozenset[str] = frozenset()
     metrics_token: str | None = field(default=None, repr=False)
 

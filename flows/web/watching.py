@@ -29,6 +29,14 @@ class Watch:
             "tandem_web_signals", "Signals the web app wrote down, by kind.", ["kind"], registry=self._registry
         )
 
+        self.posts = Counter(
+            "tandem_webhook_posts", "Posts of providers, by outcome.", ["provider", "outcome"], registry=self._registry
+        )
+
+    def count_post(self, provider: str, outcome: str) -> None:
+        """new, again, forged, confirmed, or the status it was refused with."""
+        self.posts.labels(provider, outcome).inc()
+
     def exposition(self) -> bytes:
         """Prometheus text format 0.0.4."""
         return generate_latest(self._registry)

@@ -1,8 +1,8 @@
 """What providers post to us: proved, kept as it came, answered; understood afterwards.
 
 One file a provider: how it proves that a post is its own, and the table of its event names. They stand here and not
-with the sending side, since the web app needs these and none of that; and HubSpot has no sending side. What they have in
-common is in this file; keeping is in `reception`, understanding in `reading`.
+with the sending side, since the web app needs these and none of that, and HubSpot has no sending side. What they have
+in common is in this file; keeping is in `reception`, understanding in `reading`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -10,6 +10,8 @@ import orjson
 from accounts.ledger.whose import Incoming
 from accounts.outcomes import read_instant
 from accounts.vocabulary import SignalKind
+from flows.mailbox.causes import cause_of, digits_in, enhanced_in
+from flows.mailbox.understood import Cause
 from flows.webhooks import Event, Unreadable
 
 #: What our name for a message is called in a provider's metadata; the channels write it, see channels/email/http.py.
@@ -94,6 +96,15 @@ def at_instant(value: object) -> datetime:
     if at is None:
         raise Unreadable("does not say when")
     return at
+
+
+def bounced(hard: bool, words: object, status: object = None) -> dict[str, Any]:
+    """What a bounce says of itself. The server's own words outrank the provider's hard or soft, where they are clear:
+    a filter that refuses us says nothing about the person."""
+    words = str(words or "")
+    cause = cause_of(enhanced_in(f"{status} {words}"), digits_in(words), words)
+    said = {"bounce": "hard" if hard else "soft", "diagnostic": words, "reason": cause.value}
+    return said if cause is Cause.UNKNOWN else {**said, "action": cause.action.value}
 
 
 def chosen(event: Mapping[str, Any], names: Iterable[tuple[str, str]]) -> dict[str, Any]:

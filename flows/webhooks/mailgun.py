@@ -14,7 +14,7 @@ from accounts.ledger.webhooks import Post
 from accounts.ledger.whose import Incoming
 from accounts.vocabulary import SignalKind as K
 from flows.webhooks import JSON, Call, Event, Forged, Plain, Reader, Unreadable, names_of_noes
-from flows.webhooks.elements import KEY, at_second, chosen, read_json, signal
+from flows.webhooks.elements import KEY, at_second, bounced, chosen, read_json, signal
 
 SOURCE = "mailgun"
 FORM, PARTS = "application/x-www-form-urlencoded", "multipart/form-data"
@@ -47,7 +47,7 @@ SUPPRESSED: Mapping[str, K | None] = {
 
 
 class Door(Plain):
-    content_types = (JSON, FORM, PARTS)
+    content_types: tuple[str, ...] = (JSON, FORM, PARTS)
     most = 30_000_000  # events may carry the message
 
     def __init__(self, key: str) -> None:
@@ -132,7 +132,7 @@ def _translate_json(event: Event, post: Post) -> Iterator[Incoming]:
     if data.get("bot"):
         data["machine"] = True
     if kind is K.BOUNCED:
-        data["bounce"] = "hard"
+        data |= bounced(True, data.pop("reason", ""), status.get("enhanced-code"))
     message = (event.get("message") or {}).get("headers") or {}
     about: dict[str, Any] = {"said": said, "event": event, "data": data}
     email, key = event.get("recipient"), (event.get("user-variables") or {}).get(KEY)
@@ -146,7 +146,8 @@ def _translate_form(event: Event, post: Post) -> Iterator[Incoming]:
     kind = _kind(said, None, event.get("reason"))
     data = chosen(event, (("url", "url"), ("user-agent", "user_agent"), ("code", "status"), ("error", "reason")))
     if kind is K.BOUNCED:
-        data["bounce"] = "soft" if str(event.get("code", "")).startswith("4") else "hard"
+        code = str(data.pop("status", ""))
+        data |= bounced(not code.startswith("4"), data.pop("reason", ""), code)
     message_id = event.get("Message-Id") or event.get("message-id")
     yield signal(
         SOURCE, post.name, kind, at, said=said, event=event, key=event.get(KEY), message_id=message_id,

@@ -12,7 +12,7 @@ from accounts.ledger.webhooks import Post
 from accounts.ledger.whose import Incoming
 from accounts.vocabulary import SignalKind as K
 from flows.webhooks import Call, Event, Forged, Plain, Reader, Unreadable
-from flows.webhooks.elements import KEY, at_instant, chosen, read_json, signal
+from flows.webhooks.elements import KEY, at_instant, bounced, chosen, read_json, signal
 
 SOURCE = "postmark"
 TOKEN = "x-tandem-token"  # noqa: S105  the name of a header
@@ -72,7 +72,8 @@ class Door(Plain):
 
     def prove(self, call: Call, now: datetime) -> str | None:
         said = [(call.headers.get(header, "").encode("utf-8", "replace"), right) for header, right in self._proofs]
-        if not any([hmac.compare_digest(one, right) for one, right in said]):
+        matches = [hmac.compare_digest(one, right) for one, right in said]
+        if not any(matches):
             raise Forged
         return None
 
@@ -93,7 +94,7 @@ def translate(event: Event, post: Post) -> Iterator[Incoming]:
     kind, bounce = kind_of(event)
     data = chosen(event, KEPT)
     if bounce:
-        data["bounce"] = bounce
+        data |= bounced(bounce == "hard", data.pop("reason", ""))
     when = next((event[field] for field in WHEN if event.get(field)), None)
     at = at_instant(when) if when else post.received_at
     email = event.get("Email") or event.get("Recipient")

@@ -14,7 +14,7 @@ from accounts.ledger.webhooks import Post
 from accounts.ledger.whose import Incoming
 from accounts.vocabulary import SignalKind as K
 from flows.webhooks import Call, Event, Forged, Plain, Reader, Unreadable, names_of_noes
-from flows.webhooks.elements import KEY, at_instant, chosen, read_json, signal
+from flows.webhooks.elements import KEY, at_instant, bounced, chosen, read_json, signal
 
 SOURCE = "resend"
 PREFIX = "whsec_"
@@ -82,7 +82,7 @@ def translate(event: Event, post: Post) -> Iterator[Incoming]:
         **chosen(bounce, (("message", "reason"), ("type", "type"), ("subType", "cause"))),
     }
     if kind is K.BOUNCED:
-        data["bounce"] = "hard" if bounce.get("type", PERMANENT) == PERMANENT else "soft"
+        data |= bounced(bounce.get("type", PERMANENT) == PERMANENT, data.pop("reason", ""))
     to = about.get("to")
     email = about.get("email") or (to[0] if isinstance(to, list) and to else to)
     yield signal(

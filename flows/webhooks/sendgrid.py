@@ -8,6 +8,7 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 import orjson
 from cryptography.exceptions import InvalidSignature
@@ -19,7 +20,7 @@ from accounts.ledger.webhooks import Post
 from accounts.ledger.whose import Incoming
 from accounts.vocabulary import SignalKind as K
 from flows.webhooks import Call, Event, Forged, Plain, Reader, names_of_noes
-from flows.webhooks.elements import KEY, as_list, at_second, chosen, read_json, signal
+from flows.webhooks.elements import KEY, as_list, at_second, bounced, chosen, read_json, signal
 
 SOURCE = "sendgrid"
 
@@ -90,8 +91,8 @@ def translate(event: Event, post: Post) -> Iterator[Incoming]:
     if event.get("sg_machine_open") is True:
         data["machine"] = True
     if kind is K.BOUNCED:
-        data["bounce"] = "soft" if event.get("type") == BLOCKED else "hard"
-    about = {"said": said, "event": event, "data": data}
+        data |= bounced(event.get("type") != BLOCKED, data.pop("reason", ""), data.pop("status", ""))
+    about: dict[str, Any] = {"said": said, "event": event, "data": data}
     yield signal(SOURCE, name, kind, at, key=event.get(KEY), message_id=event.get("smtp-id"), email=email, **about)
     if kind is K.DROPPED and (earlier := SAID_BEFORE.get(event.get("reason") or "")):
         # without the key: that this mail was dropped says that it did not leave, and a no says that it did

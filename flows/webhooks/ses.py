@@ -1,7 +1,7 @@
 """Amazon SES: events inside SNS envelopes (sns.py); one event may speak of several recipients.
 
-"Contents of event data that Amazon SES publishes to Amazon SNS", and the older "notification contents": nearly the same.
-Our key is a message tag.
+"Contents of event data that Amazon SES publishes to Amazon SNS", and the older "notification contents", nearly the
+same. Our key is a message tag.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from accounts.ledger.webhooks import Post
 from accounts.ledger.whose import Incoming
 from accounts.vocabulary import SignalKind as K
 from flows.webhooks import Event, Forged, Reader, Unreadable
-from flows.webhooks.elements import KEY, at_instant, chosen, read_json, signal
+from flows.webhooks.elements import KEY, at_instant, bounced, chosen, read_json, signal
 from flows.webhooks.sns import read_envelope
 
 SOURCE = "ses"
@@ -75,7 +75,8 @@ def translate(element: Event, post: Post) -> Iterator[Incoming]:
         **chosen(recipient, (("status", "status"), ("diagnosticCode", "reason"))),
     }  # fmt: skip
     if kind is K.BOUNCED:
-        data["bounce"] = "hard" if part.get("bounceType") == PERMANENT else "soft"
+        hard = part.get("bounceType") == PERMANENT
+        data |= bounced(hard, data.pop("reason", ""), data.pop("status", ""))
     if kind is K.UNSUBSCRIBED and not _wants_less(part):
         kind = None
     email = recipient.get("emailAddress")

@@ -1,4 +1,4 @@
-"""Amazon SNS, which carries the events of SES: envelopes signed with a certificate that Amazon shows at its own address.
+"""Amazon SNS, which carries the events of SES: envelopes, signed with a certificate that Amazon itself shows.
 
 "Verifying the signatures of Amazon SNS messages": version 1 is SHA1, version 2 SHA256, both RSA. Everybody with an
 account at Amazon can have a topic, so only those named in the settings are heard; the host that certificate and
@@ -58,7 +58,7 @@ def fetch(url: str) -> bytes:
 class Door(Plain):
     """`topics`: their ARNs. Raises SettingsRefused for one that is none."""
 
-    content_types = CONTENT_TYPES
+    content_types: tuple[str, ...] = CONTENT_TYPES
     may_wait = True
 
     def __init__(self, topics: list[str], fetch: Fetch = fetch) -> None:
@@ -143,7 +143,7 @@ def _on_host(url: object, host: str, path: re.Pattern[str] | None = None) -> str
 
 
 def _read_certificate(pem: bytes) -> tuple[rsa.RSAPublicKey, datetime]:
-    """Its key and its last moment. Raises Later for what is none: it came from Amazon's own address, so it will mend."""
+    """Its key and its last moment. Raises Later for what is none: it came from Amazon, so it will mend."""
     try:
         certificate = x509.load_pem_x509_certificate(pem)
     except ValueError:

@@ -1,0 +1,152 @@
+"""From stored posts to signals: in batches, each a transaction, nothing lost on the way.
+
+What makes no sense goes into quarantine with a reason and as it came; the elements around it are taken.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Engine
+
+from accounts.ledger import quarantine
+from accounts.ledger.engine import writing
+from accounts.ledger.quarantine import Reason
+from accounts.ledger.signals import Incoming, Recorded, record
+from accounts.ledger.webhooks import Post, forget_read, mark_read, mark_unreadable, read_waiting
+from flows.webhooks import NOES, Event, Reader, Unreadable
+from flows.webhooks.registry import READERS
+
+DATASET = "webhooks"
+#: Posts and octets of one transaction: some 10,000 events, a fraction of a second.
+POSTS, OCTETS = 200, 4_000_000
+#: How long it is remembered that a post came; longer than anybody tries again, and than a token of Mailgun's is good.
+REMEMBERED = timedelta(days=7)
+
+#: What a value that is none makes Python say; anything else is our own mistake.
+NO_SENSE = (Unreadable, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+
+
+@dataclass(slots=True)
+class Understood:
+    """What became of the posts that waited."""
+
+    posts: int = 0
+    recorded: list[Recorded] = field(default_factory=list)
+    quarantined: int = 0
+    #: Kinds nobody knows, as they were written.
+    unknown: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An element, or a whole post, that makes no sense."""
+
+    post: Post
+    #: As it came, as text.
+    written: str
+    reason: Reason
+    whole: bool = False
+
+
+def read_posts(engine: Engine, now: datetime) -> Understood:
+    """Everything that waits, as signals. Running it again records nothing twice."""
+    understood = Understood()
+    while _read_some(engine, now, understood):
+        pass
+    with writing(engine) as connection:
+        forget_read(connection, now - REMEMBERED)
+    return understood
+
+
+def _read_some(engine: Engine, now: datetime, understood: Understood) -> bool:
+    with writing(engine) as connection:
+        waiting = read_waiting(connection, POSTS, OCTETS)
+        if not waiting:
+            return False
+        signals: list[Incoming] = []
+        refused: list[Refused] = []
+        broken: list[tuple[int, str]] = []
+        for one in waiting:
+            wrong = understand(one.post, signals)
+            refused.extend(wrong)
+            broken.extend((one.id, each.reason.sentence) for each in wrong if each.whole)
+        understood.recorded.append(record(connection, signals, now))
+        quarantine.put_aside(connection, [_aside(one, now) for one in refused])
+        mark_read(connection, [one.id for one in waiting])
+        mark_unreadable(connection, broken)
+    understood.posts += len(waiting)
+    understood.quarantined += len(refused)
+    understood.unknown |= {signal.kind for signal in signals if "event" in signal.data}
+    return True
+
+
+def understand(post: Post, signals: list[Incoming]) -> list[Refused]:
+    """Appends the post's signals to `signals`; what made no sense is returned."""
+    reader = READERS[post.provider]
+    try:
+        elements = reader.split(post)
+    except NO_SENSE as error:
+        return [Refused(post, post.body.decode("utf-8", "backslashreplace"), _reason(error), whole=True)]
+    refused = []
+    translate, append = reader.translate, signals.append
+    for element in elements:
+        before = len(signals)
+        try:
+            for signal in translate(element, post):
+                append(signal)
+        except NO_SENSE as error:
+            del signals[before:]  # all of an element, or nothing
+            refused.append(Refused(post, _written(element), _reason(error)))
+    return refused
+
+
+def noes_in(post: Post) -> Iterator[Incoming]:
+    """Only what must act at once: opt-outs, complaints, bounces."""
+    reader = READERS[post.provider]
+    if not _mentions(post.provider).search(post.body):
+        return
+    for element in _elements_of_noes(reader, post):
+        try:
+            yield from [signal for signal in reader.translate(element, post) if signal.kind in NOES]
+        except NO_SENSE:  # it will be put aside when the post is read
+            continue
+
+
+@cache
+def _mentions(provider: str) -> re.Pattern[bytes]:
+    """A look at the bytes is cheaper than one at the elements."""
+    noes = READERS[provider].noes
+    return re.compile(b"|".join(re.escape(name.encode()) for name in sorted(noes)) if noes else b"(?!)")
+
+
+def _elements_of_noes(reader: Reader, post: Post) -> Sequence[Event]:
+    try:
+        return [element for element in reader.split(post) if reader.name(element) in reader.noes]
+    except NO_SENSE:
+        return []
+
+
+def _reason(error: Exception) -> Reason:
+    sentence = str(error) if isinstance(error, Unreadable) else f"has not the form of an event ({type(error).__name__})"
+    return Reason("event_unreadable", sentence, None, None)
+
+
+def _written(element: Event) -> str:
+    """In plain letters, so that half characters and nulls are kept as well."""
+    return json.dumps(element, default=str)
+
+
+def _aside(refused: Refused, now: datetime) -> dict[str, Any]:
+    """As a row of `quarantine`."""
+    digest = sha256(refused.written.encode("utf-8", "backslashreplace")).hexdigest()
+    return {
+        "source": refused.post.provider, "dataset": DATASET, "row_number": None, "row": {"": refused.written},
+        "row_hash": digest, "fields": None, "key": None, "account": None, "reasons": [refused.reason.as_json()],
+        "first_seen": now, "retried_at": None, "resolved_at": None,
+    }  # fmt: skip
