@@ -22,7 +22,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 from accounts.errors import PlanRefused
-from accounts.ledger import claims, plans
+from accounts.ledger import claims, members, plans
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.links import remember_links
 from accounts.ledger.recipients import read_recipients
@@ -76,13 +76,13 @@ def despatch(
     tally = _Tally(plan_id)
     try:
         with reading(engine) as connection:
-            seals = plans.live_seals(connection, plan_id, now)
+            members.prove(connection, plan_id, now)
         with writing(engine) as connection:  # before anything leaves: a click must arrive, whatever becomes of the text
             remember_links(connection, room.compiled.links_by_digest())
         by = journal.worker if journal else f"pid {os.getpid()}"
         route = Route(engine, room, channel, clock or standing(now), by, journal, pace)
         limit = batch or max(claims.BATCH, channel.most * channel.lanes)
-        with _Van(route, plan_id, seals, limit, tally) as van:
+        with _Van(route, plan_id, limit, tally) as van:
             van.carry_all()
             while tally.stopped is None and van.has_a_turn_within(patience):
                 van.carry_all()
@@ -150,8 +150,8 @@ class _Van:
     """Brings batches of one plan from the ledger to the lanes and their outcomes back. While one is on its way, the
     outcomes of the last are recorded and the next is claimed."""
 
-    def __init__(self, route: Route, plan_id: int, seals: Mapping[int, str], limit: int, tally: _Tally) -> None:
-        self._route, self._plan_id, self._seals, self._limit, self._tally = route, plan_id, seals, limit, tally
+    def __init__(self, route: Route, plan_id: int, limit: int, tally: _Tally) -> None:
+        self._route, self._plan_id, self._limit, self._tally = route, plan_id, limit, tally
         #: Claimed and not recorded yet: at most the one that arrived, the one on its way, and the one after it.
         self._open: list[Crossing] = []
 
@@ -206,10 +206,12 @@ class _Van:
                 connection, self._plan_id, at, by=route.by, window=_play(route.room).window, limit=self._limit,
                 names=self._message_id, pace=route.pace,
             )  # fmt: skip
+            claimed = [touch.id for touch in claim.touches]
+            seals = members.seals_of(connection, self._plan_id, claimed)
             for touch in claim.touches:
-                if self._seals.get(touch.id) != touch.seal:
+                if seals.get(touch.id) != touch.seal:
                     raise PlanRefused("a touch was altered after it was certified", where=f"plan {self._plan_id}")
-            recipients = read_recipients(connection, [touch.id for touch in claim.touches])
+            recipients = read_recipients(connection, claimed)
         self._tally.refuse(claim)
         self._tally.stages.claim += perf_counter() - begun
         crossing = Crossing(route, Batch(claim, recipients, at, asked_at), self._tally.stages)

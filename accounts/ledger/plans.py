@@ -25,11 +25,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 
 from accounts.errors import NotFound, PlanRefused
-from accounts.identity import domain_hash, domain_of, email_hash
+from accounts.ledger import members
 from accounts.ledger.touches import move
-from accounts.models import Account, Certificate, Decision, PlanMember, SendPlan, Stakeholder, Touch
+from accounts.models import Account, Certificate, Decision, SendPlan, Stakeholder, Touch
 from accounts.playbook import Play
-from accounts.seals import Sealed, digest_of
 from accounts.touch_states import OPEN, Refusal, plan_sources_of
 from accounts.vocabulary import Answer, Channel, PlanState, TouchState
 
@@ -94,13 +93,11 @@ def freeze(connection: Connection, play: Play, now: datetime, flow_run: str | No
     draft = insert(SendPlan).values(flow_run=flow_run, created_at=now, play=play.key, state=PlanState.DRAFT)
     plan_id: int = connection.execute(draft.returning(SendPlan.id)).scalar_one()
     connection.execute(_insert_touches(connection.dialect.name, _due(play, now, plan_id)))
-    members = _sealed(connection, plan_id, TouchState.PLANNED)
-    if not members:
+    roll = members.enrol(connection, plan_id)
+    if not roll.size:
         connection.execute(delete(SendPlan).where(SendPlan.id == plan_id))
         return None
-    connection.execute(insert(PlanMember), [_member(plan_id, member) for member in members])
-    digest = digest_of((member.touch_id, member.seal) for member in members)
-    connection.execute(update(SendPlan).where(SendPlan.id == plan_id).values(digest=digest, size=len(members)))
+    connection.execute(update(SendPlan).where(SendPlan.id == plan_id).values(digest=roll.digest, size=roll.size))
     return plan_id
 
 
@@ -115,25 +112,22 @@ def certify(
     """
     _advance(connection, plan_id, PlanState.CERTIFIED, SendPlan.digest == digest)
     move(connection, failing, TouchState.CANCELLED, now=now, sources=_NOT_YET_CLAIMED)
-    members = _sealed(connection, plan_id, TouchState.PLANNED)
-    if not members:
+    members.leave_out_all_but_planned(connection, plan_id)
+    roll = members.call_roll(connection, plan_id)
+    if not roll.size:
         raise PlanRefused("nobody is left in it", where=f"plan {plan_id}")
-    _drop_members_except(connection, plan_id, TouchState.PLANNED)
-    frozen = _seals(connection, plan_id)
-    if frozen != {member.touch_id: member.seal for member in members}:
-        raise PlanRefused("it was altered since it was frozen", where=f"plan {plan_id}")
     values = {
-        "digest": digest_of(frozen.items()), "members": len(frozen), "suite_version": suite_version,
+        "digest": roll.digest, "members": roll.size, "suite_version": suite_version,
         "certified_at": now, "expires_at": expires_at, "revoked_at": None,
     }  # fmt: skip
     connection.execute(insert(Certificate).values(plan_id=plan_id, **values))
     approval = {"approved_by": approved_by, "approved_at": now} if approved_by else {}
-    whole = {"digest": values["digest"], "size": len(frozen), "checks": checks, **approval}
+    whole = {"digest": roll.digest, "size": roll.size, "checks": checks, **approval}
     connection.execute(update(SendPlan).where(SendPlan.id == plan_id).values(**whole))
     connection.execute(
         update(Touch).where(_planned(plan_id)).values(state=TouchState.CERTIFIED, reason=None, error=None)
     )
-    return len(frozen)
+    return roll.size
 
 
 def expect_undecided(connection: Connection, plan_id: int) -> None:
@@ -172,30 +166,6 @@ def reject(
     leaving = select(Touch.id).where(Touch.plan_id == plan_id, Touch.state.in_(_NOT_YET_CLAIMED))
     reasons = dict.fromkeys(connection.scalars(leaving), reason)
     return len(move(connection, reasons, TouchState.CANCELLED, now=now, sources=_NOT_YET_CLAIMED))
-
-
-def live_seals(connection: Connection, plan_id: int, now: datetime) -> dict[int, str]:
-    """Touch id -> seal of the members that were certified, after proving that they are the ones the certificate names.
-
-    Raises PlanRefused: no certificate, ended, revoked, for another digest, or for other members.
-    """
-    where = f"plan {plan_id}"
-    row = connection.execute(select(Certificate).where(Certificate.plan_id == plan_id)).one_or_none()
-    if row is None:
-        raise PlanRefused("it has no certificate", where=where)
-    if row.revoked_at is not None:
-        raise PlanRefused("its certificate was revoked", where=where)
-    if row.expires_at <= now:
-        raise PlanRefused("its certificate has ended", where=where)
-    seals = _seals(connection, plan_id)
-    if len(seals) != row.members or digest_of(seals.items()) != row.digest:
-        raise PlanRefused("its members are not the certified ones", where=where)
-    stranger = select(Touch.id).where(
-        Touch.plan_id == plan_id, Touch.state.in_(_NOT_YET_CLAIMED), _is_no_member()
-    )  # fmt: skip
-    if connection.scalar(stranger.limit(1)) is not None:
-        raise PlanRefused("somebody was added after it was certified", where=where)
-    return seals
 
 
 def finish(connection: Connection, plan_id: int) -> bool:
@@ -298,37 +268,6 @@ _NOT_YET_CLAIMED = (TouchState.PLANNED, TouchState.CERTIFIED)
 
 def _planned(plan_id: int) -> ColumnElement[bool]:
     return (Touch.plan_id == plan_id) & (Touch.state == TouchState.PLANNED)
-
-
-def _is_no_member() -> ColumnElement[bool]:
-    return ~exists(
-        select(PlanMember.touch_id).where(PlanMember.plan_id == Touch.plan_id, PlanMember.touch_id == Touch.id)
-    )
-
-
-def _sealed(connection: Connection, plan_id: int, state: TouchState) -> list[Sealed]:
-    rows = select(
-        Touch.id, Touch.stakeholder_id, Touch.address, Touch.content, Touch.content_digest, Touch.stage,
-        Touch.play_version,
-    ).where(Touch.plan_id == plan_id, Touch.state == state)  # fmt: skip
-    return [Sealed(*row) for row in connection.execute(rows)]
-
-
-def _member(plan_id: int, member: Sealed) -> dict[str, Any]:
-    return {
-        "plan_id": plan_id, "touch_id": member.touch_id, "seal": member.seal,
-        "email_hash": email_hash(member.address), "domain_hash": domain_hash(domain_of(member.address)),
-    }  # fmt: skip
-
-
-def _seals(connection: Connection, plan_id: int) -> dict[int, str]:
-    rows = select(PlanMember.touch_id, PlanMember.seal).where(PlanMember.plan_id == plan_id)
-    return dict(connection.execute(rows).tuples().all())
-
-
-def _drop_members_except(connection: Connection, plan_id: int, state: TouchState) -> None:
-    stays = select(Touch.id).where(Touch.plan_id == plan_id, Touch.state == state)
-    connection.execute(delete(PlanMember).where(PlanMember.plan_id == plan_id, PlanMember.touch_id.not_in(stays)))
 
 
 def _advance(connection: Connection, plan_id: int, to: PlanState, *conditions: ColumnElement[bool]) -> None:

@@ -161,11 +161,11 @@ def test_a_claim_is_written_before_anything_leaves(world: World) -> None:
 
 
 def test_what_is_claimed_is_worth_what_was_certified(world: World) -> None:
-    from accounts.ledger.plans import live_seals
+    from accounts.ledger.members import seals_of
 
     plan_id = certified(world)
     with reading(world.engine) as connection:
-        seals = live_seals(connection, plan_id, NOW)
+        seals = seals_of(connection, plan_id, [touch_of(world, name) for name in DUE])
     assert {touch.id: touch.seal for touch in claim(world, plan_id).touches} == seals
 
 

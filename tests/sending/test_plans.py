@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import delete, select, text, update
 
 from accounts.errors import NotFound, PlanRefused
-from accounts.ledger import claims, plans, touches
+from accounts.ledger import claims, members, plans, touches
 from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Certificate, Decision, PlanMember, SendPlan, Touch
-from accounts.seals import Sealed, digest_of
+from accounts.seals import Roll, Sealed, digest_of
 from accounts.vocabulary import PlanState, TouchState
 from tests.cast import NOW, World
 from tests.sending.desk import (
@@ -89,13 +89,33 @@ def test_a_cancelled_touch_is_used_again_and_keeps_its_number(world: World) -> N
         assert second is not None
         assert second != first
         row = connection.execute(select(Touch).where(Touch.id == alice)).one()
-        assert plans.live_seals(connection, first, NOW).keys() >= {alice}, "the first plan still proves what it held"
+        members.prove(connection, first, NOW)
+        assert members.seals_of(connection, first, [alice]).keys() == {alice}, "the first plan still says what it held"
     assert (row.state, row.reason, row.plan_id) == (T.PLANNED, None, second)
 
 
 def test_the_digest_does_not_depend_on_the_order_rows_come_in() -> None:
     seals = [(3, "c"), (1, "a"), (2, "b")]
     assert digest_of(seals) == digest_of(reversed(seals)) != digest_of(seals[:2])
+
+
+def test_a_roll_is_called_in_order_or_not_at_all() -> None:
+    roll = Roll()
+    roll.add(2, "b")
+    with pytest.raises(ValueError, match="touch 2 is called after touch 2"):
+        roll.add(2, "b")
+
+
+def test_a_plan_of_many_pages_is_sealed_certified_and_proven_like_a_small_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(members, "PAGE", 2)
+    plan_id = certified(world)
+    everybody = [touch_of(world, name) for name in DUE]
+    with reading(world.engine) as connection:
+        members.prove(connection, plan_id, NOW)
+        plan, seals = plans.read_plan(connection, plan_id), members.seals_of(connection, plan_id, everybody)
+    assert (plan.size, plan.digest) == (3, digest_of(seals.items()))
 
 
 def test_a_seal_changes_with_each_fact_it_covers() -> None:
@@ -117,7 +137,10 @@ def test_failing_rows_are_cancelled_and_the_rest_is_certified_under_a_new_digest
     with reading(world.engine) as connection:
         plan = plans.read_plan(connection, plan_id)
         certificate = connection.execute(select(Certificate)).one()
-        assert plans.live_seals(connection, plan_id, NOW).keys() == {touch_of(world, "alice"), touch_of(world, "ivan")}
+        members.prove(connection, plan_id, NOW)
+        names = {touch_of(world, name): name for name in DUE}
+        sealed = {names[touch_id] for touch_id in members.seals_of(connection, plan_id, list(names))}
+    assert sealed == {"alice", "ivan"}
     assert rows(world)["bob"] == (T.CANCELLED, "no_consent")
     assert (plan.digest, plan.size) == (certificate.digest, certificate.members) == (plan.digest, 2)
     assert plan.digest != frozen
@@ -166,7 +189,7 @@ def test_a_rejected_plan_cancels_its_touches_and_planning_looks_again(world: Wor
     with reading(world.engine) as connection:
         replanned = set(connection.scalars(select(Account.key).where(Account.replan_at == later)))
         with pytest.raises(PlanRefused, match="revoked"):
-            plans.live_seals(connection, plan_id, NOW)
+            members.prove(connection, plan_id, NOW)
     assert set(rows(world).values()) == {(T.CANCELLED, "plan_rejected")}
     assert replanned == {"acme", "initech-north"}
 
@@ -231,7 +254,7 @@ def test_a_certificate_that_does_not_fit_its_plan_opens_nothing(unlocked: World,
         with subtests.test(how), tried(unlocked.engine) as connection:
             connection.execute(text(how))
             with pytest.raises(PlanRefused, match=says):
-                plans.live_seals(connection, plan_id, NOW)
+                members.prove(connection, plan_id, NOW)
 
 
 def test_a_stranger_smuggled_into_a_certified_plan_stops_it(unlocked: World) -> None:
@@ -241,4 +264,4 @@ def test_a_stranger_smuggled_into_a_certified_plan_stops_it(unlocked: World) -> 
     with writing(unlocked.engine) as connection:
         connection.execute(update(Touch).values(plan_id=plan_id, state=T.CERTIFIED))
         with pytest.raises(PlanRefused, match="somebody was added"):
-            plans.live_seals(connection, plan_id, NOW)
+            members.prove(connection, plan_id, NOW)

@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import Engine, delete, select, text
 
 from accounts.errors import PlanRefused, Refused
-from accounts.ledger import claims, plans, settling, touches, vetoes
+from accounts.ledger import claims, members, plans, settling, touches, vetoes
 from accounts.ledger.claims import Claimed, Outcome
 from accounts.ledger.engine import open_ledger, reading, writing
 from accounts.models import Decision, SendPlan, Stakeholder, Touch
@@ -133,7 +133,7 @@ class Ledger(RuleBasedStateMachine):
     def claim(self, plan: int, most: int) -> Sequence[Claimed]:
         try:
             with reading(self.engine) as connection:
-                plans.live_seals(connection, plan, self.now)
+                members.prove(connection, plan, self.now)
         except PlanRefused:
             return ()
         worker = f"worker {len(self.workers)}"

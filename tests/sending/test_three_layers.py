@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import ColumnElement, null, text, update
 
-from accounts.ledger import claims, plans
+from accounts.ledger import claims, members, plans
 from accounts.ledger.engine import reading, writing
 from accounts.models import Account
 from accounts.playbook import load_play
@@ -62,7 +62,8 @@ def break_the_certificate(patched: pytest.MonkeyPatch) -> None:
         def get(self, touch_id: int, default: Any = None) -> Any:
             return _Whatever()
 
-    patched.setattr(plans, "live_seals", lambda *_: AnySeal())
+    patched.setattr(members, "prove", lambda *_: None)
+    patched.setattr(members, "seals_of", lambda *_: AnySeal())
 
 
 class _Whatever:
