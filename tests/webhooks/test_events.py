@@ -1,0 +1,174 @@
+"""What an event of a provider is to us: by its name, and where names are not enough by its fields."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from accounts.ledger.webhooks import Post
+from accounts.ledger.whose import Incoming
+from accounts.outcomes import read_kind
+from accounts.vocabulary import SignalKind as K
+from flows.webhooks.reading import noes_in, understand
+from flows.webhooks.registry import READERS
+from tests.cast import NOW
+from tests.webhooks import samples, senders
+from tests.webhooks.samples import ALICE, OURS, SAMPLES, SECONDS, URL, USER_AGENT
+
+
+def post(provider: str, *events: Any) -> Post:
+    """As it is stored: SendGrid posts lists, the others one event."""
+    event = list(events) if provider == "sendgrid" else events[0]
+    made = getattr(senders, provider)(event)
+    return Post(provider, "the-name", "d" * 64, NOW, made.headers["content-type"], made.body)
+
+
+def signals_of(provider: str, *events: Any) -> list[Incoming]:
+    found: list[Incoming] = []
+    assert understand(post(provider, *events), found) == []
+    return found
+
+
+def every_sample() -> Iterator[Any]:
+    for provider, theirs in SAMPLES.items():
+        for number, sample in enumerate(theirs):
+            yield pytest.param(provider, *sample, id=f"{provider}-{number}-{sample[1] or 'unknown'}")
+
+
+@pytest.mark.parametrize(("provider", "event", "kind", "bounce"), list(every_sample()))
+def test_every_event_of_every_provider_has_its_kind(
+    provider: str, event: dict[str, Any], kind: K | None, bounce: str | None
+) -> None:
+    (signal,) = signals_of(provider, event)
+    assert read_kind(signal.kind) is (kind or K.UNKNOWN)
+    assert signal.data.get("bounce") == bounce
+    assert (signal.source, signal.occurred_at.replace(microsecond=0)) == (provider, NOW)
+    assert signal.touch_id == 1, "our own key came back with it"
+    assert signal.email == ALICE
+    if kind is None:
+        assert signal.data["event"], "what nobody knows is kept as it came"
+    if kind is K.CLICKED:
+        assert (signal.data["url"], signal.data["user_agent"]) == (URL, USER_AGENT)
+
+
+@pytest.mark.parametrize("provider", ["sendgrid", "mailgun", "ses", "resend"])
+def test_our_message_id_comes_back_where_the_provider_keeps_it(provider: str) -> None:
+    (signal,) = signals_of(provider, SAMPLES[provider][1][0])
+    assert (signal.message_id or "").strip("<>") == OURS.strip("<>")
+
+
+@pytest.mark.parametrize(("provider", "event", "kind", "bounce"), list(every_sample()))
+def test_the_door_hears_exactly_the_noes(
+    provider: str, event: dict[str, Any], kind: K | None, bounce: str | None
+) -> None:
+    heard = [signal.kind for signal in noes_in(post(provider, event))]
+    assert heard == ([kind] if kind in (K.UNSUBSCRIBED, K.COMPLAINED, K.BOUNCED) else [])
+
+
+def test_a_mail_that_is_dropped_for_an_earlier_no_tells_of_that_no() -> None:
+    """The person said it at another door of the same provider; nobody else would tell us."""
+    event = samples.sendgrid("dropped", reason="Unsubscribed Address")
+    dropped, no = signals_of("sendgrid", event)
+    assert (dropped.kind, no.kind, no.touch_id) == (K.DROPPED, K.UNSUBSCRIBED, None)
+    event = samples.mailgun("failed", severity="permanent", reason="suppress-complaint")
+    assert [one.kind for one in signals_of("mailgun", event)] == [K.DROPPED, K.COMPLAINED]
+
+
+def test_a_filter_that_refuses_us_says_nothing_about_the_person() -> None:
+    words = "550 5.7.1 Message rejected due to spam content"
+    (signal,) = signals_of("sendgrid", samples.sendgrid("bounce", reason=words, status="5.7.1", type="bounce"))
+    assert signal.data["action"] == "our_fault"
+
+
+def test_what_becomes_of_a_brief_is_no_buyers_doing() -> None:
+    """A rep's bounce must not close a rep's address; the briefs' own states know about it."""
+    (signal,) = signals_of("sendgrid", samples.sendgrid("bounce", tandem="brief-3", email="ravi@lumenflow.example"))
+    assert (read_kind(signal.kind), signal.email, signal.touch_id) == (K.UNKNOWN, None, None)
+
+
+def test_a_provider_says_itself_that_a_machine_opened_it() -> None:
+    (opened,) = signals_of("sendgrid", samples.sendgrid("open", sg_machine_open=True))
+    (clicked,) = signals_of("mailgun", samples.mailgun("clicked", **{"client-info": {"bot": "apple"}}))
+    assert opened.data["machine"] is clicked.data["machine"] is True
+
+
+def test_one_notification_of_amazon_speaks_of_each_recipient() -> None:
+    dead = [{"emailAddress": "bob@acme.example"}, {"emailAddress": ALICE}]
+    event = samples.ses("Bounce", "bounce", bounceType="Permanent", bouncedRecipients=dead)
+    found = signals_of("ses", event)
+    assert [one.email for one in found] == ["bob@acme.example", ALICE]
+    assert len({one.source_id for one in found}) == 2
+
+
+def test_the_older_notifications_of_amazon_are_understood_as_well() -> None:
+    event = samples.ses("Complaint", "complaint", complainedRecipients=[{"emailAddress": ALICE}])
+    event["notificationType"] = event.pop("eventType")
+    (signal,) = signals_of("ses", event)
+    assert (signal.kind, signal.email) == (K.COMPLAINED, ALICE)
+
+
+def test_amazons_trial_of_a_new_topic_is_no_event() -> None:
+    assert signals_of("ses", "Successfully validated SNS topic for Amazon SES event publishing.") == []
+
+
+@pytest.mark.parametrize("parts", [False, True], ids=["form", "multipart"])
+def test_mailguns_older_forms_are_understood(parts: bool) -> None:
+    fields = {
+        "event": "bounced", "recipient": ALICE, "code": "550", "error": samples.NO_MAILBOX, "Message-Id": OURS,
+        "tandem": "touch-1", **senders.mailgun_proof(),
+    }  # fmt: skip
+    content_type, body = form(fields, parts)
+    found: list[Incoming] = []
+    assert understand(Post("mailgun", "t", "d" * 64, NOW, content_type, body), found) == []
+    (signal,) = found
+    assert (signal.kind, signal.data["bounce"], signal.touch_id, signal.message_id) == (K.BOUNCED, "hard", 1, OURS)
+
+
+def form(fields: dict[str, str], parts: bool) -> tuple[str, bytes]:
+    from urllib3.filepost import encode_multipart_formdata
+
+    if parts:
+        body, content_type = encode_multipart_formdata(
+            {**fields, "attachment-1": ("a.txt", b"not a field", "text/plain")}
+        )
+        return content_type, body
+    from urllib.parse import urlencode
+
+    return "application/x-www-form-urlencoded", urlencode(fields).encode()
+
+
+def test_hubspot_events_are_kept_and_told_apart_though_their_ids_are_not_unique() -> None:
+    events = [samples.hubspot("contact.creation", objectId=n) for n in (1, 2)]
+    made = senders.hubspot(events)
+    found: list[Incoming] = []
+    assert understand(Post("hubspot", "n", "d" * 64, NOW, "application/json", made.body), found) == []
+    assert [(one.kind, one.occurred_at) for one in found] == [("contact.creation", NOW)] * 2
+    assert len({one.source_id for one in found}) == 2
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        samples.hubspot("contact.privacyDeletion"),
+        samples.hubspot("contact.propertyChange", propertyName="hs_email_optout", propertyValue="true"),
+    ],
+)
+def test_a_no_that_names_nobody_is_put_before_a_person(event: dict[str, Any]) -> None:
+    """HubSpot says it by its own number, which leads to no address here: silence would be a missed no."""
+    made = senders.hubspot([event])
+    (refused,) = understand(Post("hubspot", "n", "d" * 64, NOW, "application/json", made.body), [])
+    assert "HubSpot's number" in refused.reason.sentence
+    assert json.loads(refused.written) == event
+
+
+def test_every_provider_that_may_post_can_be_understood() -> None:
+    from flows.webhooks.registry import doors_of
+
+    assert set(doors_of(senders.secrets())) == set(READERS)
+
+
+def test_times_are_the_events_own() -> None:
+    (signal,) = signals_of("resend", SAMPLES["resend"][2][0])
+    assert signal.occurred_at == NOW, "and not that of the mail, an hour before"
+    assert signals_of("sendgrid", samples.sendgrid("open", timestamp=str(SECONDS)))[0].occurred_at == NOW
