@@ -75,7 +75,11 @@ class Imap:
         self._folder: tuple[str, bool] | None = None
 
     def __enter__(self) -> Self:
-        self._connect()
+        try:
+            self._connect()
+        except BaseException:
+            self._drop()
+            raise
         return self
 
     def __exit__(
