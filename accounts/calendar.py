@@ -129,6 +129,19 @@ def _first_zones() -> Mapping[str, str]:
 
 
 @cache
+def country_of_zone(name: str | None) -> str | None:
+    """The country a zone lies in, by IANA's zone.tab. None for a zone of no country, such as UTC."""
+    return _countries_of_zones().get(name or "")
+
+
+@cache
+def _countries_of_zones() -> Mapping[str, str]:
+    lines = resources.files("tzdata.zoneinfo").joinpath("zone.tab").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if not line.startswith("#")]
+    return {row[2]: row[0] for row in rows}
+
+
+@cache
 def calendar_at(window: Window, place: Place) -> "Calendar":
     """The one calendar of a place in this process: it remembers the days it was asked for."""
     return Calendar(window, place)

@@ -124,6 +124,30 @@ class Stakeholder(Base):
     row_hash: Mapped[sha256 | None]
 
 
+class Proposal(Base):
+    """Somebody who may belong to a buying group: a question to the rep. Nobody writes to them before it is answered."""
+
+    __tablename__ = "proposal"
+    __table_args__ = (UniqueConstraint("account_id", "person_key", name="one_proposal_per_account_and_person"),)
+    id: Mapped[pk]
+    account_id: Mapped[int] = refers("account.id", index=False)
+    #: Hash of the address; of the name, where no address is known. It stays when a rejected proposal is blanked.
+    person_key: Mapped[sha256] = mapped_column(index=True)
+    email: Mapped[mailbox | None]
+    first_name: Mapped[line | None]
+    last_name: Mapped[line | None]
+    title: Mapped[line | None]
+    #: Where they were seen: the list, or the mailbox.
+    source: Mapped[word]
+    why: Mapped[line]
+    #: Whose seat they were named for.
+    replaces_id: Mapped[int | None] = refers("stakeholder.id")
+    proposed_at: Mapped[utc]
+    state: Mapped[word] = mapped_column(default="open", server_default="open")
+    decided_by: Mapped[line | None]
+    decided_at: Mapped[utc | None]
+
+
 class Opportunity(Base):
     __tablename__ = "opportunity"
     id: Mapped[pk]

@@ -124,9 +124,32 @@ class Engagement(_Frozen):
     person_ceiling: float = Field(30.0, gt=0)
 
 
+class WorkingHours(_Frozen):
+    """When the clocks between the teams run: on the rep's own clock for sales, on the play's for marketing."""
+
+    days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
+    opens: time = time(9)
+    closes: time = time(17)
+
+
 class Sla(_Frozen):
-    sales_answer: Duration = timedelta(hours=24)
-    marketing_first_nurture: Duration = timedelta(hours=48)
+    """What sales and marketing promise each other, in working hours: 8h is a day's work, not a third of a day."""
+
+    hours: WorkingHours = WorkingHours()
+    #: Sales answers who asked, and calls a hot account.
+    sales_answer: Duration = timedelta(hours=8)
+    #: Marketing writes first after sales' first contact.
+    marketing_first_nurture: Duration = timedelta(hours=16)
+    #: Marketing replaces content past its review or last day, while people wait for it.
+    marketing_content: Duration = timedelta(hours=40)
+    #: Marketing answers a hand-off that came back.
+    marketing_handoff: Duration = timedelta(hours=16)
+    #: Marketing puts a wrong list right.
+    marketing_list: Duration = timedelta(hours=8)
+    #: Percent of the time at which the one who owes is warned.
+    warn_at: tuple[int, ...] = (50, 80)
+    #: Who answers for marketing's promises and is told when one is broken.
+    marketing_owner: str | None = None
 
 
 class AdPlatform(_Frozen):

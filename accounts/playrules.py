@@ -11,6 +11,7 @@ from accounts.errors import ContentRefused
 from accounts.playbook import AdCreative, Play, StageRule, Step
 from accounts.textfiles import Marked, nearest
 
+PROMISES = ("sales_answer", "marketing_first_nurture", "marketing_content", "marketing_handoff", "marketing_list")
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
@@ -106,6 +107,34 @@ def the_vendor_is_named(play: Play, head: Marked) -> None:
     _https(head, play.vendor.privacy_url, "vendor", "privacy_url")
 
 
+def promises_take_time(play: Play, head: Marked) -> None:
+    for name in PROMISES:
+        if not getattr(play.sla, name):
+            head.refuse(f"{name} is no time at all", "sla", name, cure="working hours, such as 8h or 16h")
+
+
+def clocks_run_on_some_days(play: Play, head: Marked) -> None:
+    hours = play.sla.hours
+    if not hours.days:
+        head.refuse("the clocks never run: days is empty", "sla", "hours", "days", cure="[mon, tue, wed, thu, fri]")
+    if hours.opens >= hours.closes:
+        head.refuse("work ends before it begins", "sla", "hours", "closes", cure='for example "09:00" and "17:00"')
+
+
+def warnings_come_in_order(play: Play, head: Marked) -> None:
+    percents = play.sla.warn_at
+    if any(not 0 < percent < 100 for percent in percents) or list(percents) != sorted(set(percents)):
+        cure = "percents between 1 and 99, the smaller first: [50, 80]"
+        head.refuse(f"cannot warn at {list(percents)}", "sla", "warn_at", cure=cure)
+
+
+def somebody_answers_for_marketing(play: Play, head: Marked) -> None:
+    owner = play.sla.marketing_owner
+    if owner is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", owner):
+        cure = "who is told when marketing breaks a promise?"
+        head.refuse(f"marketing_owner: {owner!r} is not an e-mail address", "sla", "marketing_owner", cure=cure)
+
+
 PLAY_RULES: tuple[Callable[[Play, Marked], None], ...] = (
     stage_keys_are_slugs,
     stage_keys_are_unique,
@@ -119,6 +148,10 @@ PLAY_RULES: tuple[Callable[[Play, Marked], None], ...] = (
     the_time_zone_exists,
     the_country_is_a_code,
     the_vendor_is_named,
+    promises_take_time,
+    clocks_run_on_some_days,
+    warnings_come_in_order,
+    somebody_answers_for_marketing,
 )
 
 

@@ -226,11 +226,36 @@ class SignalKind(StrEnum):
     FORM_FILLED = "form_filled"
     WEBINAR_REGISTERED = "webinar_registered"
     WEBINAR_ATTENDED = "webinar_attended"
+    #: Came to a fair or a dinner of ours: a scanned badge, a list at the door.
+    EVENT_ATTENDED = "event_attended"
     MEETING_BOOKED = "meeting_booked"
     MEETING_HELD = "meeting_held"
     AD_SHOWN = "ad_shown"
     AD_CLICKED = "ad_clicked"
     UNKNOWN = "unknown"
+
+
+class BounceAction(StrEnum):
+    """What follows from a mail that came back."""
+
+    #: The address is dead for good.
+    NEVER_AGAIN = "never_again"
+    #: The person has left or has another address: the seat wants somebody.
+    ASK_REPLACEMENT = "ask_replacement"
+    #: Their server has a bad day.
+    RETRY_LATER = "retry_later"
+    #: They refuse us or this message: nothing is wrong with the address.
+    OUR_FAULT = "our_fault"
+    MAILBOX_FULL = "mailbox_full"
+    UNKNOWN = "unknown"
+
+
+class ProposalState(StrEnum):
+    """Of somebody who may belong to a buying group."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
 
 
 class Heat(StrEnum):

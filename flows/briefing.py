@@ -38,6 +38,7 @@ from flows.channels.email.registry import open_channel
 from flows.mailing import composer_of
 from flows.masking import mask
 from flows.settings import Settings
+from flows.sla import keep_clocks
 
 #: Briefs written to the ledger in one transaction.
 BRIEFS_AT_ONCE = 100
@@ -94,6 +95,7 @@ def brief_reps(
     rep_id = _rep_id(engine, rep)
     doubted = _settle(engine, now)
     decide(engine, play, now)
+    keep_clocks(engine, play, now)
     looked_at, quiet = write_briefs(engine, play, now, rep_id)
     told = deliver_briefs(engine, settings, play, now, rep_id, channel)
     states = [one.state for one in told]

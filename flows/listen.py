@@ -5,7 +5,7 @@ from datetime import datetime
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import braking
+from flows import braking, sla
 from flows.braking import Watched
 from flows.clock import clock
 from flows.house import open_house
@@ -30,6 +30,7 @@ def collect_signals(play: str = "new-business", as_of: datetime | None = None) -
         announce("tandem.signal.reply", f"tandem.account.{account}", account)
         announce("tandem.account.held", f"tandem.account.{account}", account, cause="reply")
     braking.tell(watched, now)
+    look_at_the_clocks(play, now)
     rename_run(f"collect signals · {collected.applied} applied · {len(collected.replies)} replies")
     return counts_of(collected)
 
@@ -44,3 +45,9 @@ def take_in(play: str, now: datetime) -> Collected:
 def watch_the_reputation(play: str, now: datetime) -> Watched:
     with open_house(play) as house:
         return braking.watch(house.engine, house.settings.reputation, now)
+
+
+@task(name="look at the clocks", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
+def look_at_the_clocks(play: str, now: datetime) -> None:
+    with open_house(play) as house:
+        sla.tell(house.engine, house.play, sla.keep_clocks(house.engine, house.play, now), now)

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from accounts.ledger.delivery import Delivery
 from accounts.ledger.touches import Listed
+from accounts.sla.saying import DUTIES
 from accounts.touch_states import explain
 from accounts.vocabulary import Answer, Reason
 from flows.audience_sync import AudiencesSynced
@@ -23,6 +24,7 @@ from flows.intake import Collected
 from flows.masking import mask, mask_within
 from flows.nurturing import Nurtured
 from flows.settings import TEMPLATES
+from flows.sla import Kept
 from flows.tracking import Tracked
 
 
@@ -54,6 +56,11 @@ def nurtured_report(nurtured: Nurtured, standing: Mapping[tuple[Answer, Reason |
 def brakes_report(watched: Watched, now: datetime) -> str:
     """What is stopped, since when, by whom and why; what was stopped just now; what comes close to it."""
     return _write("brakes.md", watched=watched, now=now)
+
+
+def clocks_report(kept: Kept, now: datetime) -> str:
+    """What sales and marketing owe each other, what is due first."""
+    return _write("sla.md", kept=kept, says=DUTIES, now=now)
 
 
 def delivered_report(delivery: Delivery) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+from flows import sla
 from flows.clock import clock
 from flows.house import open_house
 from flows.publishing import announce, publish, rename_run
@@ -24,6 +25,7 @@ def track_accounts(play: str = "new-business", as_of: datetime | None = None) ->
     tracked = follow_sales(play, now)
     publish(f"track-{play}", tracked_report(tracked, now), "What sales did, and where accounts stand")
     tell_the_others(tracked)
+    look_at_the_clocks(play, now)
     rename_run(f"track {play} · {tracked.looked_at} looked at · {len(tracked.moves)} moved")
     return counts_of(tracked)
 
@@ -32,6 +34,12 @@ def track_accounts(play: str = "new-business", as_of: datetime | None = None) ->
 def follow_sales(play: str, now: datetime) -> Tracked:
     with open_house(play) as house:
         return track(house.engine, house.play, now)
+
+
+@task(name="look at the clocks", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
+def look_at_the_clocks(play: str, now: datetime) -> None:
+    with open_house(play) as house:
+        sla.tell(house.engine, house.play, sla.keep_clocks(house.engine, house.play, now), now)
 
 
 def tell_the_others(tracked: Tracked) -> None:

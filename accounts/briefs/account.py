@@ -13,7 +13,7 @@ from accounts.briefs.saying import Local, counted, listed, title_of
 from accounts.briefs.seats import Seat, SeatState, question_of, seats, warm_for
 from accounts.engagement import BASELINE_WEEKS, WEEK, weight_of
 from accounts.playbook import Play, Step
-from accounts.sla import Clock
+from accounts.sla import Owing
 from accounts.vocabulary import Heat, Role
 
 #: The words before the parts of an account, in the order of reading; they count as well.
@@ -174,7 +174,7 @@ def _heat(case: Case) -> Statement | None:
     return Statement(f"interest {reading.heat.value} {measure}", proof)
 
 
-def _clock(clock: Clock | None, local: Local) -> Statement | None:
+def _clock(clock: Owing | None, local: Local) -> Statement | None:
     if clock is None:
         return None
     duty = "answer" if clock.is_asked else "call"

@@ -7,7 +7,7 @@ from accounts.briefs.material import AccountMaterial
 from accounts.briefs.saying import DID_SHORT, Local
 from accounts.engagement import NOBODY, HeatReading, Told, heat_of
 from accounts.playbook import Play
-from accounts.sla import ASKS, Clock, owed_answer, owed_call
+from accounts.sla import ASKS, Owing, owed_answer, owed_call
 from accounts.vocabulary import Heat, SignalKind
 
 MEETINGS = frozenset({SignalKind.MEETING_BOOKED, SignalKind.MEETING_HELD})
@@ -25,7 +25,7 @@ class Case:
     local: Local
     heat: HeatReading
     #: What sales owes this account.
-    clock: Clock | None
+    clock: Owing | None
 
     @property
     def now(self) -> datetime:
@@ -38,7 +38,7 @@ class Case:
 
 def open_case(account: AccountMaterial, play: Play, since: datetime, local: Local) -> Case:
     heat = heat_reading(account, play, local.now)
-    return Case(account, play, since, local, heat, _clock(account, play, local.now, heat))
+    return Case(account, play, since, local, heat, _clock(account, play, local, heat))
 
 
 def heat_reading(account: AccountMaterial, play: Play, now: datetime) -> HeatReading:
@@ -47,13 +47,19 @@ def heat_reading(account: AccountMaterial, play: Play, now: datetime) -> HeatRea
     return heat_of(told, {person.id: person.role for person in account.people}, play.engagement, now)
 
 
-def _clock(account: AccountMaterial, play: Play, now: datetime, heat: HeatReading) -> Clock | None:
-    """The answer that was asked for, or a call since interest rises; nobody is called who just agreed to meet."""
+def _clock(account: AccountMaterial, play: Play, local: Local, heat: HeatReading) -> Owing | None:
+    """What the ledger says is owed; else the answer that was asked for, or a call since interest rises.
+
+    Nobody is called who just agreed to meet.
+    """
+    if account.owing:
+        return account.owing
+    now, zone = local.now, str(local.zone)
     contacted_at = account.sales_touch.at if account.sales_touch else None
     asks = [sign for sign in account.signs if sign.kind in ASKS]
-    if asked := owed_answer(asks, contacted_at, play.sla, now):
+    if asked := owed_answer(asks, contacted_at, play, zone, now):
         return asked
     acts = [sign for sign in account.new_signs if sign.kind in DID_SHORT]
     if heat.heat != Heat.RISING or any(sign.kind in MEETINGS for sign in acts):
         return None
-    return owed_call(acts, contacted_at, play.sla, now)
+    return owed_call(acts, contacted_at, play, zone, now)

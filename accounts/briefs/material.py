@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
+from accounts.sla.owed import Owing
 from accounts.vocabulary import Answer, EmailStatus, HoldCause, HoldScope, Reason, Role, SignalKind
 
 #: Ids of the rows a statement rests on: ``("signal:12", "touch:7")``.
@@ -199,6 +200,8 @@ class AccountMaterial:
     #: Holds that stand, and those that began or ended since the last brief.
     holds: tuple[Held, ...] = ()
     sales_touch: SalesTouch | None = None
+    #: Sales' clock, where the ledger keeps one.
+    owing: Owing | None = None
 
     @property
     def new_signs(self) -> tuple[Sign, ...]:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, String, cast, func, literal, select, union_all
+from sqlalchemy import Connection, Row, Select, String, cast, func, or_, select, union_all
 
 from accounts.briefs.material import (
     AccountMaterial,
@@ -29,9 +29,9 @@ from accounts.briefs.saying import DID, DID_SHORT
 from accounts.engagement import BASELINE_WEEKS, WEEK
 from accounts.ledger.briefs import Look
 from accounts.ledger.bulk import chunks
-from accounts.models import Account, Activity, Decision, Hold, Signal, StageChange, Stakeholder, Touch, Veto
+from accounts.ledger.sla import sales_owes
+from accounts.models import Account, Activity, Decision, Hold, Signal, SlaClock, StageChange, Stakeholder, Touch, Veto
 from accounts.playbook import Play
-from accounts.sla import ASKS
 from accounts.vocabulary import (
     ActivityKind,
     Answer,
@@ -41,6 +41,7 @@ from accounts.vocabulary import (
     HoldScope,
     Reason,
     Role,
+    Side,
     SignalKind,
 )
 
@@ -100,7 +101,7 @@ def _changed(
     """Account -> rep of every account with something that may be news; ordered by rep."""
     since = min(look.since for look in looks.values())
     theirs = select(Account.id).where(Account.owner_id.in_(list(looks)))
-    happened = _happened(theirs, since, as_of, play.sla.sales_answer).subquery()
+    happened = _happened(theirs, since, as_of).subquery()
     query = (
         select(Account.owner_id, Account.id, func.max(happened.c.at))
         .join(happened, happened.c.account_id == Account.id)
@@ -113,7 +114,7 @@ def _changed(
     }  # fmt: skip
 
 
-def _happened(theirs: Select[Any], since: datetime, as_of: datetime, sales_answer: timedelta) -> Any:
+def _happened(theirs: Select[Any], since: datetime, as_of: datetime) -> Any:
     """(account, when) of all that may be news; a question becomes news again when its answer falls due.
 
     Signals are found by the time they came in, whoever's they are; the rest account by account: each by its index.
@@ -121,12 +122,10 @@ def _happened(theirs: Select[Any], since: datetime, as_of: datetime, sales_answe
     came_in = _signals(Signal.account_id, Signal.received_at.label("at")).where(
         Signal.received_at > since - LATE, Signal.received_at <= as_of
     )
-    fell_due = _signals(Signal.account_id, literal(as_of, Signal.occurred_at.type).label("at")).where(
-        Signal.received_at > since - sales_answer - LATE,
-        Signal.occurred_at > since - sales_answer,
-        Signal.occurred_at <= as_of - sales_answer,
-        Signal.kind.in_(ASKS),
-    )
+    fell_due = select(SlaClock.account_id, SlaClock.due_at.label("at")).where(
+        SlaClock.side == Side.SALES, SlaClock.due_at > since, SlaClock.due_at <= as_of,
+        or_(SlaClock.closed_at.is_(None), SlaClock.closed_at > as_of),
+    )  # fmt: skip
     others = [
         select(account_id, at).where(account_id.in_(theirs), at > since, at <= as_of)
         for account_id, at in (
@@ -156,6 +155,7 @@ def _accounts(
     signs = _signs(connection, looks, play, since, as_of)
     mails, moves = _mails(connection, ids, since, as_of), _moves(connection, ids, since, as_of)
     holds, touches = _holds(connection, ids, since, as_of), _sales_touches(connection, ids, as_of)
+    owing = sales_owes(connection, ids, as_of)
     query = select(Account.id, Account.key, Account.name, Account.division, Account.stage).where(Account.id.in_(ids))
     return {
         row.id: AccountMaterial(
@@ -169,6 +169,7 @@ def _accounts(
             moves=tuple(move for move in moves[row.id] if move.at > looks[row.id].since),
             holds=tuple(holds[row.id]),
             sales_touch=touches.get(row.id),
+            owing=owing.get(row.id),
         )
         for row in connection.execute(query).all()
     }

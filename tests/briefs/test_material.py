@@ -13,6 +13,7 @@ from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Activity, Brief, Hold, Rep, Signal, StageChange, Stakeholder, Veto
 from accounts.playbook import Play
 from accounts.vocabulary import Answer, BriefState, EmailStatus, HoldCause, Role, SignalKind
+from flows.sla import keep_clocks
 from tests.briefs.conftest import Add
 from tests.cast import NOW, World
 
@@ -216,7 +217,9 @@ class TestAccounts:
         briefed(world, "ravi", BriefState.DELIVERED)
         signal("alice", "acme", "replied", 1.5)
         signal("gina", "globex", "visited", 1.5)
+        keep_clocks(world.engine, play, NOW)
         assert [account.key for account in read(world, play)["ravi"].accounts] == ["acme"]
+        assert acme(world, play).owing is not None
 
     def test_a_division_that_stands_in_the_name_is_not_said_twice(self, world: World, play: Play, signal: Add) -> None:
         with writing(world.engine) as connection:

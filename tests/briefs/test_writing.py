@@ -100,7 +100,7 @@ class TestWhetherThereIsABrief:
         brief = brief_of(group_of_four(signs=(asked,)))
         assert brief.why == "an answer is overdue"
         assert brief.is_late
-        assert brief.news[0].text == "Alice Winter has no answer yet, due Mon 23:00"
+        assert brief.news[0].text == "Alice Winter has no answer yet, due Mon 17:00"
 
 
 class TestOrder:
@@ -262,7 +262,7 @@ class TestClock:
     def test_a_reply_starts_the_clock_that_the_play_sets(self) -> None:
         brief = brief_of(group_of_four(signs=(sign(SignalKind.REPLIED, 1, 0.5),)))
         assert brief.clock is not None
-        assert brief.clock.text == "Your answer is due by Tue 23:00"
+        assert brief.clock.text == "Your answer is due by Tue 17:00"
         assert not brief.is_late
 
     def test_a_touch_by_sales_stops_it(self) -> None:
@@ -274,7 +274,7 @@ class TestClock:
         asks = (sign(SignalKind.REPLIED, 1, 3, is_new=False), sign(SignalKind.FORM_FILLED, 2, 0.1))
         brief = brief_of(group_of_four(signs=asks))
         assert brief.clock is not None
-        assert brief.clock.text == "Your answer was due Sun 11:00"
+        assert brief.clock.text == "Your answer was due Mon 17:00"
         assert brief.step.text == "Answer Alice Winter today, before anything else."
 
     def test_a_hot_account_wants_a_call_and_its_clock_starts_when_the_rep_is_told(self) -> None:

@@ -131,6 +131,14 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_decision_account_id"), ["account_id"], unique=False)
 
     op.create_table(
+        "mailbox_state",
+        sa.Column("folder", sa.String(length=300), nullable=False),
+        sa.Column("uidvalidity", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("last_uid", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("folder", name=op.f("pk_mailbox_state")),
+    )
+    op.create_table(
         "plan_member",
         sa.Column("plan_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column(
@@ -249,6 +257,30 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "webhook",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("provider", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("content_type", sa.String(length=300), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("state", sa.String(length=40), nullable=False),
+        sa.Column("error", sa.String(length=300), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook")),
+        sa.UniqueConstraint("name", "provider", name="one_post_per_name"),
+    )
+    with op.batch_alter_table("webhook", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_webhook_received_at"), ["received_at"], unique=False)
+        batch_op.create_index(
+            "ix_webhook_unread",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        )
+
+    op.create_table(
         "account",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("key", sa.String(length=120), nullable=False),
@@ -345,6 +377,39 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("score", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_score_rules"), ["rules"], unique=False)
+
+    op.create_table(
+        "sla_clock",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("play", sa.String(length=120), nullable=False),
+        sa.Column("side", sa.String(length=40), nullable=False),
+        sa.Column("duty", sa.String(length=40), nullable=False),
+        sa.Column("subject", sa.String(length=300), nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("stakeholder_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("rep_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("evidence", sa.JSON(), nullable=False),
+        sa.Column("happened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("paused", sa.JSON(), nullable=False),
+        sa.Column("warned", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(length=40), nullable=False),
+        sa.Column("escalated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("escalated_to", sa.String(length=320), nullable=True),
+        sa.Column("announced_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_by", sa.String(length=300), nullable=True),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_sla_clock_account_id_account")),
+        sa.ForeignKeyConstraint(["rep_id"], ["rep.id"], name=op.f("fk_sla_clock_rep_id_rep")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sla_clock")),
+        sa.UniqueConstraint("duty", "subject", name="one_clock_per_duty_and_cause"),
+    )
+    with op.batch_alter_table("sla_clock", schema=None) as batch_op:
+        batch_op.create_index("ix_sla_clock_account_id_state", ["account_id", "state"], unique=False)
+        batch_op.create_index("ix_sla_clock_due_at", ["due_at"], unique=False)
+        batch_op.create_index("ix_sla_clock_play_closed_at", ["play", "closed_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_sla_clock_rep_id"), ["rep_id"], unique=False)
 
     op.create_table(
         "stage_change",
@@ -484,6 +549,31 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_hold_stakeholder_id"), ["stakeholder_id"], unique=False)
 
     op.create_table(
+        "proposal",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("person_key", sa.String(length=64), nullable=False),
+        sa.Column("email", sa.String(length=320), nullable=True),
+        sa.Column("first_name", sa.String(length=300), nullable=True),
+        sa.Column("last_name", sa.String(length=300), nullable=True),
+        sa.Column("title", sa.String(length=300), nullable=True),
+        sa.Column("source", sa.String(length=40), nullable=False),
+        sa.Column("why", sa.String(length=300), nullable=False),
+        sa.Column("replaces_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("proposed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.String(length=40), server_default="open", nullable=False),
+        sa.Column("decided_by", sa.String(length=300), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_proposal_account_id_account")),
+        sa.ForeignKeyConstraint(["replaces_id"], ["stakeholder.id"], name=op.f("fk_proposal_replaces_id_stakeholder")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_proposal")),
+        sa.UniqueConstraint("account_id", "person_key", name="one_proposal_per_account_and_person"),
+    )
+    with op.batch_alter_table("proposal", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_proposal_person_key"), ["person_key"], unique=False)
+        batch_op.create_index(batch_op.f("ix_proposal_replaces_id"), ["replaces_id"], unique=False)
+
+    op.create_table(
         "role_change",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -582,6 +672,7 @@ def upgrade() -> None:
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("is_machine", sa.Boolean(), server_default="0", nullable=False),
         sa.Column("machine_reason", sa.String(length=300), nullable=True),
+        sa.Column("machine_confidence", sa.Float(), nullable=True),
         sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("data", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_signal_account_id_account")),
@@ -666,6 +757,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_role_change_account_id"))
 
     op.drop_table("role_change")
+    with op.batch_alter_table("proposal", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_proposal_replaces_id"))
+        batch_op.drop_index(batch_op.f("ix_proposal_person_key"))
+
+    op.drop_table("proposal")
     with op.batch_alter_table("hold", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_hold_stakeholder_id"))
         batch_op.drop_index(batch_op.f("ix_hold_account_id"))
@@ -693,6 +789,13 @@ def downgrade() -> None:
         batch_op.drop_index("ix_stage_change_account_id_at")
 
     op.drop_table("stage_change")
+    with op.batch_alter_table("sla_clock", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_sla_clock_rep_id"))
+        batch_op.drop_index("ix_sla_clock_play_closed_at")
+        batch_op.drop_index("ix_sla_clock_due_at")
+        batch_op.drop_index("ix_sla_clock_account_id_state")
+
+    op.drop_table("sla_clock")
     with op.batch_alter_table("score", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_score_rules"))
 
@@ -710,6 +813,15 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_account_domain"))
 
     op.drop_table("account")
+    with op.batch_alter_table("webhook", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_webhook_unread",
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        )
+        batch_op.drop_index(batch_op.f("ix_webhook_received_at"))
+
+    op.drop_table("webhook")
     with op.batch_alter_table("suppression", schema=None) as batch_op:
         batch_op.drop_index(
             "one_suppression_per_domain",
@@ -741,6 +853,7 @@ def downgrade() -> None:
     op.drop_table("quarantine")
     op.drop_table("play_seen")
     op.drop_table("plan_member")
+    op.drop_table("mailbox_state")
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_decision_account_id"))
 

@@ -1,0 +1,232 @@
+"""Clocks in the ledger: kept from one look to the next, and read by either side."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, or_, select, text, update
+
+from accounts.errors import NotFound, Refused
+from accounts.ledger.bulk import among
+from accounts.models import (
+    Account,
+    Rep,
+    SlaClock,
+    Stakeholder,
+)
+from accounts.sla.causes import HISTORY, SIDE_OF, Cause, End
+from accounts.sla.clocks import Clock
+from accounts.sla.hours import Span
+from accounts.sla.keeping import WORD
+from accounts.sla.owed import Owing
+from accounts.vocabulary import (
+    ClockState,
+    Duty,
+    Side,
+)
+
+#: Key of PostgreSQL's advisory lock: any number nobody else uses. Two looks at once would tell the same twice.
+LOOKING = 0x7A4D51
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of `tandem sla`: who owes what to whom, why, and where it stands."""
+
+    id: int
+    side: Side
+    duty: Duty
+    state: ClockState
+    account: str | None
+    person: str | None
+    #: The rep who owes (sales), or to whom it is owed (marketing); None: nobody owns the account, or all reps.
+    rep: str | None
+    subject: str
+    evidence: tuple[str, ...]
+    started_at: datetime
+    due_at: datetime | None
+    paused: tuple[Span, ...]
+    warned: tuple[tuple[int, datetime], ...]
+    escalated_at: datetime | None
+    escalated_to: str | None
+    announced_at: datetime | None
+    closed_at: datetime | None
+    closed_by: str | None
+
+
+def one_look_at_a_time(connection: Connection) -> None:
+    """SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOOKING})
+
+
+# ---- the clocks
+
+
+def read_clocks(connection: Connection, play: str, now: datetime) -> dict[tuple[Duty, str], Clock]:
+    """Clocks that may still change: open ones, and those that ended lately, since facts come out of order."""
+    lately = or_(SlaClock.closed_at.is_(None), SlaClock.closed_at > now - HISTORY)
+    rows = connection.execute(
+        select(SlaClock.__table__).where(SlaClock.play == play, lately, SlaClock.started_at <= now)
+    )
+    clocks = (_clock(row) for row in rows)
+    return {(clock.cause.duty, clock.cause.subject): clock for clock in clocks}
+
+
+def write_clocks(connection: Connection, play: str, clocks: Sequence[Clock]) -> None:
+    """New clocks are inserted, known ones brought up to date."""
+    known = {
+        (Duty(row.duty), row.subject): row.id
+        for row in connection.execute(
+            select(SlaClock.id, SlaClock.duty, SlaClock.subject).where(
+                among(connection, SlaClock.subject, sorted({clock.cause.subject for clock in clocks}))
+            )
+        )
+    }
+    for clock in clocks:
+        row_id = known.get((clock.cause.duty, clock.cause.subject))
+        values = {"play": play, **_values(clock)}
+        statement: Any = (
+            insert(SlaClock).values(**values)
+            if row_id is None
+            else update(SlaClock).where(SlaClock.id == row_id).values(**values)
+        )
+        connection.execute(statement)
+
+
+def answer(connection: Connection, clock_id: int, *, by: str, at: datetime) -> Listed:
+    """A person's word that a promise was kept. Raises NotFound; Refused for a clock that has stopped."""
+    found = list_clocks(connection, clock_id=clock_id, closed=True)
+    if not found:
+        raise NotFound(f"no clock {clock_id}", cure="tandem sla lists them")
+    (clock,) = found
+    if clock.closed_at is not None:
+        raise Refused(f"clock {clock_id} has stopped: {clock.closed_by}", cure="nothing is owed any more")
+    if at < clock.started_at:
+        raise Refused(f"clock {clock_id} has not started at that time")
+    late = clock.due_at is not None and clock.due_at <= at
+    state = ClockState.BREACHED if late else ClockState.MET
+    word = f"{WORD}{by}"[:300]
+    stop = update(SlaClock).where(SlaClock.id == clock_id, SlaClock.closed_at.is_(None))
+    connection.execute(stop.values(closed_at=at, closed_by=word, state=state))
+    return replace(clock, closed_at=at, closed_by=word, state=state)
+
+
+def unannounced(connection: Connection, play: str) -> list[Listed]:
+    """Broken promises that were escalated and of which automations do not know yet."""
+    return [
+        clock
+        for clock in list_clocks(connection, play=play, closed=True)
+        if clock.escalated_at and clock.announced_at is None
+    ]
+
+
+def mark_announced(connection: Connection, ids: Collection[int], at: datetime) -> None:
+    connection.execute(update(SlaClock).where(SlaClock.id.in_(list(ids))).values(announced_at=at))
+
+
+def list_clocks(
+    connection: Connection, *, play: str | None = None, account: str | None = None, rep: int | None = None,
+    side: Side | None = None, clock_id: int | None = None, closed: bool = False,
+) -> list[Listed]:  # fmt: skip
+    """Clocks as either side reads them, what is due first; `closed`: those that have stopped as well."""
+    query = (
+        select(SlaClock.__table__, Account.key.label("account"), Stakeholder.email.label("person"),
+               Rep.email.label("rep"))
+        .outerjoin(Account, Account.id == SlaClock.account_id)
+        .outerjoin(Stakeholder, Stakeholder.id == SlaClock.stakeholder_id)
+        .outerjoin(Rep, Rep.id == SlaClock.rep_id)
+        .order_by(SlaClock.closed_at.is_not(None), SlaClock.due_at.is_(None), SlaClock.due_at, SlaClock.id)
+    )  # fmt: skip
+    wanted = {
+        SlaClock.play: play, Account.key: account, SlaClock.rep_id: rep, SlaClock.side: side, SlaClock.id: clock_id
+    }  # fmt: skip
+    query = query.where(*(column == value for column, value in wanted.items() if value is not None))
+    rows = connection.execute(query if closed else query.where(SlaClock.closed_at.is_(None)))
+    return [_listed(row) for row in rows]
+
+
+def sales_owes(connection: Connection, accounts: Sequence[int], as_of: datetime) -> dict[int, Owing]:
+    """Account -> what sales owes there as of a time, for the brief: what is due first, where it is known when."""
+    query = (
+        select(SlaClock)
+        .where(among(connection, SlaClock.account_id, accounts), SlaClock.side == Side.SALES)
+        .where(SlaClock.started_at <= as_of, or_(SlaClock.closed_at.is_(None), SlaClock.closed_at > as_of))
+        .where(SlaClock.due_at.is_not(None))
+        .order_by(SlaClock.due_at.desc(), SlaClock.id.desc())
+    )
+    return {
+        row.account_id: Owing(
+            row.started_at, row.due_at, row.stakeholder_id, row.duty == Duty.ANSWER, tuple(row.evidence)
+        )
+        for row in connection.execute(query.with_only_columns(*SlaClock.__table__.columns))
+    }
+
+
+# ---- rows and values
+
+
+def _values(clock: Clock) -> dict[str, Any]:
+    cause, end = clock.cause, clock.end
+    return {
+        "side": SIDE_OF[cause.duty], "duty": cause.duty, "subject": cause.subject, "account_id": cause.account,
+        "stakeholder_id": cause.person, "rep_id": clock.rep, "evidence": list(cause.evidence),
+        "happened_at": cause.happened_at, "started_at": cause.started_at, "due_at": clock.due_at,
+        "paused": [[_text(starts), _text(ends)] for starts, ends in clock.paused],
+        "warned": [[percent, _text(at)] for percent, at in clock.warned], "state": clock.state,
+        "escalated_at": clock.escalated_at, "escalated_to": clock.escalated_to,
+        "closed_at": end and end.at, "closed_by": end and end.by[:300],
+    }  # fmt: skip
+
+
+def _clock(row: Row[Any]) -> Clock:
+    evidence = tuple(row.evidence)
+    cause = Cause(
+        Duty(row.duty), row.subject, row.happened_at, row.started_at, evidence, row.account_id, row.stakeholder_id
+    )  # fmt: skip
+    state = ClockState(row.state)
+    end = End(row.closed_at, row.closed_by, state is not ClockState.LAPSED) if row.closed_at else None
+    return Clock(
+        cause, row.rep_id, row.due_at, _spans(row.paused), state, _told(row.warned), row.escalated_at,
+        row.escalated_to, end,
+    )  # fmt: skip
+
+
+def _listed(row: Row[Any]) -> Listed:
+    return Listed(
+        id=row.id,
+        side=Side(row.side),
+        duty=Duty(row.duty),
+        state=ClockState(row.state),
+        account=row.account,
+        person=row.person,
+        rep=row.rep,
+        subject=row.subject,
+        evidence=tuple(row.evidence),
+        started_at=row.started_at,
+        due_at=row.due_at,
+        paused=_spans(row.paused),
+        warned=_told(row.warned),
+        escalated_at=row.escalated_at,
+        escalated_to=row.escalated_to,
+        announced_at=row.announced_at,
+        closed_at=row.closed_at,
+        closed_by=row.closed_by,
+    )
+
+
+def _spans(values: Iterable[Sequence[str | None]]) -> tuple[Span, ...]:
+    return tuple((datetime.fromisoformat(str(starts)), _time(ends)) for starts, ends in values)
+
+
+def _told(values: Iterable[Sequence[Any]]) -> tuple[tuple[int, datetime], ...]:
+    return tuple((int(percent), datetime.fromisoformat(at)) for percent, at in values)
+
+
+def _text(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _time(value: str | None) -> datetime | None:
+    return datetime.fromisoformat(value) if value else None

@@ -1,0 +1,169 @@
+"""The facts that start and stop clocks, read set by set: a fixed number of queries, whatever the number of accounts."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, or_, select
+
+from accounts.ledger.bulk import among
+from accounts.models import (
+    Account,
+    Activity,
+    Decision,
+    Feedback,
+    Hold,
+    Rep,
+    RoleChange,
+    SendPlan,
+    Signal,
+    StageChange,
+    Stakeholder,
+    Touch,
+)
+from accounts.sla.causes import HISTORY, SALES_HAS_THE_WORD, Fact, Told
+from accounts.sla.facts import PlanFact, Stood, Waiting
+from accounts.sla.hours import Desk, Span
+from accounts.vocabulary import ActivityKind, Answer, Direction, HoldScope, Reason, Role, Side, SignalKind, Verdict
+
+
+def read_desks(connection: Connection) -> dict[int, Desk]:
+    query = select(
+        Rep.id, Rep.email, Rep.timezone, Rep.manager_email, Rep.away_from, Rep.away_until, Rep.backup_id
+    )  # fmt: skip
+    return {row.id: Desk(*row) for row in connection.execute(query)}
+
+
+def read_accounts(connection: Connection, play: str, ids: Collection[int]) -> dict[int, Stood]:
+    query = select(Account.id, Account.key, Account.stage, Account.owner_id)
+    theirs = query.where(Account.play == play, among(connection, Account.id, sorted(ids)))
+    return {row.id: Stood(*row) for row in connection.execute(theirs)}
+
+
+def newly_contacted(connection: Connection, play: str, now: datetime) -> dict[int, Fact]:
+    """Account -> its first contact, if that was lately; known since tracking moved the account, where it did."""
+    moved = (
+        select(StageChange.account_id, func.min(StageChange.at).label("at"))
+        .where(StageChange.refused_reason.is_(None), StageChange.from_stage == "target", StageChange.at <= now)
+        .group_by(StageChange.account_id)
+        .subquery()
+    )
+    query = (
+        select(Account.id, Account.first_contacted_at, moved.c.at)
+        .outerjoin(moved, moved.c.account_id == Account.id)
+        .where(Account.play == play, Account.first_contacted_at > now - HISTORY, Account.first_contacted_at <= now)
+    )
+    return {
+        id: Fact(f"account:{id}@{at:%Y-%m-%dT%H:%M}", at, max(at, moved_at) if moved_at else at)
+        for id, at, moved_at in connection.execute(query)
+        if at is not None
+    }
+
+
+def read_asks(connection: Connection, play: str, kinds: Collection[SignalKind], now: datetime) -> dict[int, list[Fact]]:
+    """Account -> what people did of these kinds lately, machines left out; what we do not know yet is left out too."""
+    query = (
+        select(Signal.account_id, Signal.id, Signal.occurred_at, Signal.received_at, Signal.stakeholder_id)
+        .join(Account, Account.id == Signal.account_id)
+        .where(Account.play == play, Signal.kind.in_(sorted(kinds)), Signal.is_machine.is_(False))
+        .where(Signal.received_at > now - HISTORY, Signal.received_at <= now)
+        .where(Signal.occurred_at > now - HISTORY, Signal.occurred_at <= now)
+        .order_by(Signal.id)
+    )
+    found: dict[int, list[Fact]] = defaultdict(list)
+    for account, id, at, received, person in connection.execute(query):
+        found[account].append(Fact(f"signal:{id}", at, max(at, received), person))
+    return found
+
+
+def read_verdicts(connection: Connection, play: str, now: datetime) -> dict[int, list[Told]]:
+    """Account -> what reps said of it lately."""
+    query = (
+        select(Feedback.account_id, Feedback.id, Feedback.at, Feedback.stakeholder_id, Feedback.verdict)
+        .join(Account, Account.id == Feedback.account_id)
+        .where(Account.play == play, Feedback.at > now - HISTORY, Feedback.at <= now)
+        .order_by(Feedback.at, Feedback.id)
+    )
+    found: dict[int, list[Told]] = defaultdict(list)
+    for account, id, at, person, verdict in connection.execute(query):
+        found[account].append(Told(Fact(f"feedback:{id}", at, at, person), Verdict(verdict)))
+    return found
+
+
+def sales_touches(connection: Connection, accounts: Collection[int], now: datetime) -> dict[int, list[Fact]]:
+    """Account -> what sales itself did lately: not their mail to us, and no note."""
+    ours = or_(Activity.direction.is_(None), Activity.direction != Direction.INBOUND)
+    query = (
+        select(Activity.account_id, Activity.id, Activity.occurred_at, Activity.stakeholder_id)
+        .where(among(connection, Activity.account_id, sorted(accounts)), Activity.kind != ActivityKind.NOTE, ours)
+        .where(Activity.occurred_at <= now, Activity.occurred_at > now - 4 * HISTORY)
+    )
+    return _facts("activity", connection.execute(query))
+
+
+def mails_sent(connection: Connection, accounts: Collection[int], now: datetime) -> dict[int, list[Fact]]:
+    """Account -> what marketing sent lately."""
+    query = select(Touch.account_id, Touch.id, Touch.sent_at, Touch.stakeholder_id).where(
+        among(connection, Touch.account_id, sorted(accounts)), Touch.sent_at <= now, Touch.sent_at > now - 4 * HISTORY
+    )
+    return _facts("touch", connection.execute(query))
+
+
+def seats_given(connection: Connection, accounts: Collection[int], now: datetime) -> dict[int, list[Fact]]:
+    """Account -> changes in who has which seat of the buying group."""
+    query = select(RoleChange.account_id, RoleChange.id, RoleChange.at, RoleChange.stakeholder_id).where(
+        among(connection, RoleChange.account_id, sorted(accounts)), RoleChange.at <= now
+    )
+    return _facts("role_change", connection.execute(query))
+
+
+def read_pauses(connection: Connection, accounts: Collection[int], now: datetime) -> dict[tuple[int, Side], list[Span]]:
+    """(account, side) -> the spans in which a hold on the whole account pauses that side's clocks.
+
+    Holds that mean "sales has the word" pause marketing only.
+    """
+    query = select(Hold.account_id, Hold.cause, Hold.starts_at, Hold.ends_at, Hold.released_at).where(
+        among(connection, Hold.account_id, sorted(accounts)),
+        Hold.scope == HoldScope.ACCOUNT,
+        Hold.starts_at <= now,
+    )
+    found: dict[tuple[int, Side], list[Span]] = defaultdict(list)
+    for account, cause, starts, ends, released in connection.execute(query):
+        over = min((at for at in (ends, released if released and released <= now else None) if at), default=None)
+        for side in Side:
+            if side is Side.MARKETING or cause not in SALES_HAS_THE_WORD:
+                found[account, side].append((starts, over))
+    return found
+
+
+def read_plans(connection: Connection, play: str, now: datetime) -> list[PlanFact]:
+    """The send plans of the play lately, oldest first."""
+    query = (
+        select(SendPlan.id, SendPlan.state, SendPlan.created_at, SendPlan.approved_at, SendPlan.checks)
+        .where(SendPlan.play == play, SendPlan.created_at <= now, SendPlan.created_at > now - HISTORY)
+        .order_by(SendPlan.id)
+    )
+    return [
+        PlanFact(id, state, made, approved, checks or {})
+        for id, state, made, approved, checks in connection.execute(query)
+    ]
+
+
+def people_waiting(connection: Connection, play: str) -> list[Waiting]:
+    """People whom planning told to wait for a content, or that theirs has expired; counted by stage and role."""
+    for_something = and_(Decision.answer.in_([Answer.TOUCH, Answer.WAIT]), Decision.content.is_not(None))
+    query = (
+        select(Decision.stage, Stakeholder.role, Decision.content, Decision.reason, func.count())
+        .join(Stakeholder, Stakeholder.id == Decision.stakeholder_id)
+        .where(Decision.play == play, or_(for_something, Decision.reason == Reason.CONTENT_EXPIRED))
+        .group_by(Decision.stage, Stakeholder.role, Decision.content, Decision.reason)
+    )
+    return [Waiting(stage or "", Role(role), *rest) for stage, role, *rest in connection.execute(query)]
+
+
+def _facts(noun: str, rows: Iterable[Any]) -> dict[int, list[Fact]]:
+    found: dict[int, list[Fact]] = defaultdict(list)
+    for account, id, at, person in rows:
+        found[account].append(Fact(f"{noun}:{id}", at, at, person))
+    return found

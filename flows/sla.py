@@ -1,0 +1,155 @@
+"""The clocks between sales and marketing, looked at: started, stopped, warned, escalated; and told to whom it concerns.
+
+Every flow that may have changed a fact looks (track, listen, brief). Looking is one transaction; looking again tells
+nothing twice, and what a killed run did not tell, the next one does.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine
+
+from accounts.engagement import WEEK
+from accounts.ledger import audit, scores, sla
+from accounts.ledger import sla_facts as read
+from accounts.ledger.bulk import chunks
+from accounts.ledger.engine import reading, writing
+from accounts.ledger.sla import Listed
+from accounts.playbook import Play
+from accounts.sla.causes import ASKS, MEETINGS, Fact
+from accounts.sla.clocks import Clock
+from accounts.sla.facts import ByAccount, Facts, Stood
+from accounts.sla.keeping import Known, keep
+from accounts.vocabulary import ClockState, Heat, Side, SignalKind
+from flows.masking import mask
+
+#: Accounts whose engagement is read at once.
+ACCOUNTS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a look at the clocks came to."""
+
+    #: Clocks that started, and that were kept in time, by this look.
+    started: int = 0
+    met: int = 0
+    warned: int = 0
+    #: Promises found broken by this look.
+    breached: int = 0
+    #: All that is still owed, what is due first.
+    standing: tuple[Listed, ...] = ()
+
+
+def keep_clocks(engine: Engine, play: Play, now: datetime) -> Kept:
+    """Bring every clock of the play up to `now` (aware UTC)."""
+    with writing(engine) as connection:
+        sla.one_look_at_a_time(connection)
+        known = sla.read_clocks(connection, play.key, now)
+        changed = keep(gather(connection, play, known, now), known, play, now)
+        sla.write_clocks(connection, play.key, changed)
+        standing = sla.list_clocks(connection, play=play.key)
+    return _summary(changed, known, standing)
+
+
+def gather(connection: Connection, play: Play, known: Known, now: datetime) -> Facts:
+    """All facts that start or stop a clock of the play."""
+    asks = read.read_asks(connection, play.key, ASKS, now)
+    acts = read.read_asks(connection, play.key, _warm(play), now)
+    meetings = read.read_asks(connection, play.key, MEETINGS, now)
+    contacted = read.newly_contacted(connection, play.key, now)
+    verdicts = read.read_verdicts(connection, play.key, now)
+    ids = {clock.cause.account for clock in known.values() if clock.cause.account}
+    ids.update(asks, acts, contacted, verdicts)
+    accounts = read.read_accounts(connection, play.key, ids)
+    facts = Facts(
+        desks=read.read_desks(connection),
+        accounts=accounts,
+        asks=asks,
+        meetings=meetings,
+        contacted=contacted,
+        verdicts=verdicts,
+        sales=read.sales_touches(connection, ids, now),
+        mails=read.mails_sent(connection, ids, now),
+        seats=read.seats_given(connection, ids, now),
+        pauses=read.read_pauses(connection, ids, now),
+        plans=read.read_plans(connection, play.key, now),
+        waiting=read.people_waiting(connection, play.key),
+    )
+    return _with_hot(connection, facts, acts, play, now)
+
+
+def answer(engine: Engine, clock_id: int, *, by: str, now: datetime) -> Listed:
+    """A person's word that a promise was kept, written to the audit. Raises NotFound; Refused for one that stopped."""
+    with writing(engine) as connection:
+        clock = sla.answer(connection, clock_id, by=by, at=now)
+        after = {"duty": clock.duty, "state": clock.state}
+        audit.append(connection, actor=by, action="sla-answer", subject=f"clock:{clock_id}", at=now, after=after)
+    return clock
+
+
+def tell(engine: Engine, play: Play, kept: Kept, now: datetime) -> int:
+    """Announce broken promises to automations, each once, and publish what is owed; how many were announced.
+
+    A run that dies in between announces them again: told twice is better than not at all.
+    """
+    from flows.publishing import announce, publish
+    from flows.reports import clocks_report
+
+    with reading(engine) as connection:
+        broken = sla.unannounced(connection, play.key)
+    for clock in broken:
+        subject = f"tandem.account.{clock.account}" if clock.account else f"tandem.play.{play.key}"
+        announce("tandem.sla.breached", subject, clock.account or play.key, **_said(clock))
+    if broken:
+        with writing(engine) as connection:
+            sla.mark_announced(connection, [clock.id for clock in broken], now)
+    if kept.standing or kept.breached:
+        publish(f"sla-{play.key}", clocks_report(kept, now), "Who owes what to whom, and by when")
+    return len(broken)
+
+
+def _with_hot(connection: Connection, facts: Facts, acts: ByAccount, play: Play, now: datetime) -> Facts:
+    """The facts with the accounts whose interest rises and to whom sales has not spoken since."""
+    nurtured = {stage.key for stage in play.stages if stage.nurtured}
+    standing = (account for account in facts.accounts.values() if account.stage in nurtured)
+    fresh = {account.id: left for account in standing if (left := _since_last_word(account, facts, acts, now))}
+    hot: dict[int, Sequence[Fact]] = {}
+    for some in chunks(sorted(fresh), ACCOUNTS_AT_ONCE):
+        readings = scores.read_engagement(connection, some, play.engagement, now)
+        hot.update({id: fresh[id] for id, found in readings.items() if found.heat.heat is Heat.RISING})
+    return Facts(**{name: getattr(facts, name) for name in Facts.__slots__} | {"hot": hot})
+
+
+def _since_last_word(account: Stood, facts: Facts, acts: ByAccount, now: datetime) -> list[Fact]:
+    """What people did this week, after the last touch, verdict or agreed meeting."""
+    words = [told.fact for told in facts.verdicts.get(account.id, ())]
+    done = [*facts.sales.get(account.id, ()), *words, *facts.meetings.get(account.id, ())]
+    last = max((fact.at for fact in done), default=now - WEEK)
+    return [act for act in acts.get(account.id, ()) if act.at > max(last, now - WEEK)]
+
+
+def _warm(play: Play) -> set[SignalKind]:
+    return {kind for kind, weight in play.engagement.weights.items() if weight > 0} - MEETINGS
+
+
+def _summary(changed: Iterable[Clock], known: Known, standing: Iterable[Listed]) -> Kept:
+    started = met = warned = breached = 0
+    for clock in changed:
+        before = known.get((clock.cause.duty, clock.cause.subject))
+        started += before is None
+        warned += len(clock.warned) > (len(before.warned) if before else 0)
+        met += clock.state is ClockState.MET
+        breached += clock.is_late and not (before and before.is_late)
+    return Kept(started, met, warned, breached, tuple(standing))
+
+
+def _said(clock: Listed) -> dict[str, str]:
+    """What an automation gets to know; no address unmasked."""
+    owes = clock.rep if clock.side is Side.SALES else None
+    return {
+        "side": clock.side.value, "duty": clock.duty.value, "cause": clock.subject,
+        "due": clock.due_at.isoformat() if clock.due_at else "", "owes": mask(owes) if owes else clock.side.value,
+        "told": mask(clock.escalated_to) if clock.escalated_to else "",
+    }  # fmt: skip
