@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import re
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -15,11 +16,20 @@ from accounts.ledger.engine import reading, writing
 from accounts.ledger.links import Link, destination, remember_links
 from accounts.ledger.recipients import NO_TOUCH, Recipient, read_readers, read_recipients
 from accounts.models import Account, Rep, Stakeholder, Touch
-from accounts.playbook import load_play
-from flows.mailing import Mail, Mailroom, compose_touch, letter_touch, next_quarter, open_mailroom, read_touch
+from accounts.playbook import Tracking, load_play
+from flows.mailing import (
+    PAGES_LAST,
+    Mail,
+    Mailroom,
+    compose_touch,
+    letter_touch,
+    next_quarter,
+    open_mailroom,
+    read_touch,
+)
 from flows.preview import preview
 from flows.settings import Settings
-from flows.tokens import Clicked, Returned, returned, touch_of, verify, verify_click
+from flows.tokens import ASSET, PREFERENCES, Clicked, Returned, returned, touch_of, verify, verify_click, verify_until
 from tests.cast import NOW, PLAY, World
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -322,6 +332,41 @@ def test_a_click_arrives_where_the_link_led_when_it_was_sent(world: World, room:
         assert destination(connection, id, 1) is None
         assert destination(connection, id + 10_000, 0) is None
         remember_links(connection, {})
+
+
+def test_a_document_has_a_page_and_a_plain_link_has_none(world: World, room: Mailroom) -> None:
+    document, plain = touch(world, "charlie", "acme", SECURITY, room), touch(world, "gina", "globex", WHY_NOW, room)
+    html = said(compose_touch(room, recipient(world, document), NOW), "html")
+    (token,) = re.findall(r"https://t\.example/a/([\w-]+)", html)
+    assert verify_until(ASSET, token, (NOW + PAGES_LAST).date(), SECRET) == (document, 0)
+    assert verify_until(ASSET, token, (NOW + PAGES_LAST).date() + timedelta(days=1), SECRET) is None
+    assert "/c/" not in html
+    assert "/a/" not in said(compose_touch(room, recipient(world, plain), NOW), "html")
+    (link,) = room.compiled.links_by_digest()[room.compiled.content(SECURITY).step.digest]
+    assert link.title == "The security pack: ports, threat model, software list"
+
+
+def test_both_parts_lead_to_the_preferences(world: World, room: Mailroom) -> None:
+    id = touch(world, "gina", "globex", WHY_NOW, room)
+    mail = compose_touch(room, recipient(world, id), NOW)
+    for part in ("html", "plain"):
+        (token,) = set(re.findall(r"https://t\.example/p/([\w-]+)", said(mail, part)))
+        assert verify_until(PREFERENCES, token, NOW.date(), SECRET) == (id,)
+
+
+@pytest.mark.parametrize("opens", [False, True])
+@pytest.mark.parametrize("honeypot", [False, True])
+def test_the_play_says_what_a_mail_carries_besides_its_words(
+    world: World, settings: Settings, opens: bool, honeypot: bool
+) -> None:
+    play = load_play(TEMPLATES / "plays" / PLAY)
+    tracking = Tracking(opens=opens, honeypot=honeypot)
+    room = open_mailroom(settings, play.model_copy(update={"tracking": tracking}), only=WHY_NOW)
+    mail = compose_touch(room, recipient(world, touch(world, "gina", "globex", WHY_NOW, room)), NOW)
+    html = said(mail, "html")
+    assert (html.count("https://t.example/o/"), html.count("https://t.example/n/")) == (opens, honeypot)
+    assert "/o/" not in said(mail, "plain")
+    assert "/n/" not in said(mail, "plain")
 
 
 # --- preview ----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Tokens: whoever has one can do the one thing it was made for, and nobody can make one."""
 
 from base64 import urlsafe_b64decode
+from datetime import date, timedelta
 from typing import Any
 
 from hypothesis import given
@@ -14,9 +15,11 @@ from flows.tokens import (
     returned,
     sign,
     sign_click,
+    sign_until,
     touch_of,
     verify,
     verify_click,
+    verify_until,
 )  # fmt: skip
 
 SECRET = "a secret of the house"
@@ -51,6 +54,21 @@ def test_a_changed_token_is_not_taken(id: int, at: int, letter: str) -> None:
     changed = token[:at] + letter + token[at + 1 :]
     assert verify("unsubscribe", changed, SECRET) == (id if changed == token else None)
     assert verify("unsubscribe", token + letter, SECRET) is None
+
+
+@given(ids, st.integers(0, 99), st.dates(date(2020, 1, 1), date(2100, 1, 1)), st.integers(-400, 400))
+def test_a_token_with_a_last_day_opens_until_then_and_no_longer(id: int, link: int, day: date, later: int) -> None:
+    token = sign_until("asset", day, SECRET, id, link)
+    today = day + timedelta(days=later)
+    assert verify_until("asset", token, today, SECRET) == ((id, link) if later <= 0 else None)
+    assert verify_until("preferences", token, day, SECRET) is None
+    assert verify_until("asset", token, day, SECRET + "!") is None
+    assert verify("asset", token, SECRET) is None, "nor does it pass for one without a last day"
+
+
+@given(st.text(max_size=60))
+def test_what_was_never_signed_has_no_last_day(text: str) -> None:
+    assert verify_until("asset", text, date(2026, 11, 24), SECRET) is None
 
 
 def test_a_token_is_short_and_good_in_a_url() -> None:

@@ -1,7 +1,10 @@
 """A nurture run from facts to mail: planned, frozen, judged, sent, and the same again changes nothing."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from sqlalchemy import func, insert, select, text, update
 from accounts.errors import NotSent, OutcomeUnknown, Unreachable
 from accounts.ledger import brakes, plans
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.links import destination
 from accounts.models import Hold, SendPlan, Stakeholder, Touch
 from accounts.playbook import Play, load_play
 from accounts.touch_states import Refusal
@@ -21,7 +25,7 @@ from flows.channels.email import Outgoing
 from flows.channels.email.memory import Memory
 from flows.nurturing import Nurtured
 from flows.settings import TEMPLATES, Settings
-from flows.tokens import Returned, returned
+from flows.tokens import Returned, returned, verify_click
 from tests.cast import NOW, World
 from tests.sending.desk import DAY, change, rows, states, touch_of
 
@@ -64,6 +68,21 @@ def test_who_is_due_gets_their_mail_from_the_rep_through_the_sending_domain(worl
         plan = plans.read_plan(connection, done.plan_id)
     assert (row.state, row.sent_at, row.provider, row.message_id) == (T.SENT, NOW, "memory", alice.message_id)
     assert (plan.state, plan.flow_run, plan.checks["word"]) == (PlanState.DONE, "run-1", "certify")
+
+
+def test_where_the_links_of_a_mail_lead_is_known_before_it_leaves(world: World, nurture) -> None:
+    _, memory = nurture()
+    secret = Settings().secret_key.get_secret_value()
+    for letter in memory.sent:
+        message = message_from_bytes(letter.content, policy=default)
+        text = message.get_body(("plain",)).get_content()
+        for token in re.findall(r"/c/([\w-]+)", text):
+            clicked = verify_click(token, secret)
+            assert clicked is not None
+            with reading(world.engine) as connection:
+                link = destination(connection, *clicked)
+            assert link is not None
+            assert link.url.startswith("https://www.lumenflow.example/")
 
 
 def test_running_twice_changes_nothing(world: World, nurture) -> None:

@@ -16,7 +16,8 @@ from flows.web.routes.clicks import is_web_address
 routes = APIRouter()
 
 
-@routes.api_route("/a/{token}", methods=["GET", "HEAD"])
+@routes.head("/a/{token}")
+@routes.get("/a/{token}")
 def page(token: str, request: Request) -> Response:
     """The title of the document, and where to get it."""
     link = _follow(token, request, SignalKind.CLICKED)
@@ -24,7 +25,8 @@ def page(token: str, request: Request) -> Response:
     return desk.pages.show("asset", title=link.title, token=token) if link else desk.pages.show("unknown", 404)
 
 
-@routes.api_route("/a/{token}/document", methods=["GET", "HEAD"])
+@routes.head("/a/{token}/document")
+@routes.get("/a/{token}/document")
 def document(token: str, request: Request) -> Response:
     """The document itself. Who asks for headers only has not downloaded anything."""
     link = _follow(token, request, SignalKind.DOWNLOADED if request.method == "GET" else None)

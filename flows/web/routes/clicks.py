@@ -16,7 +16,8 @@ from flows.web.desk import Desk, desk_of, incoming, minds
 routes = APIRouter()
 
 
-@routes.api_route("/c/{token}", methods=["GET", "HEAD"])
+@routes.head("/c/{token}")
+@routes.get("/c/{token}")
 def click(token: str, request: Request) -> Response:
     """A link of a mail."""
     desk = desk_of(request)

@@ -53,7 +53,7 @@ def metrics(request: Request) -> Response:
 def _may_read(desk: Desk, request: Request) -> bool:
     if desk.metrics_token is not None:
         told = request.headers.get("authorization", "")
-        return hmac.compare_digest(told.encode(), f"Bearer {desk.metrics_token}".encode())
+        return hmac.compare_digest(told.encode("latin-1"), f"Bearer {desk.metrics_token}".encode())
     return _is_here(request) and not any(name in request.headers for name in FORWARDED)
 
 

@@ -16,7 +16,8 @@ GIF = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 routes = APIRouter()
 
 
-@routes.api_route("/o/{token}.gif", methods=["GET", "HEAD"])
+@routes.head("/o/{token}.gif")
+@routes.get("/o/{token}.gif")
 def opened(token: str, request: Request) -> Response:
     """The pixel. It looks the same whether it was counted or not, also for a play that has ceased to count."""
     desk = desk_of(request)
@@ -25,7 +26,8 @@ def opened(token: str, request: Request) -> Response:
     return Response(GIF, media_type="image/gif")
 
 
-@routes.api_route("/n/{token}", methods=["GET", "HEAD"])
+@routes.head("/n/{token}")
+@routes.get("/n/{token}")
 def followed_by_a_program(token: str, request: Request) -> Response:
     """The link that is hidden from people."""
     desk = desk_of(request)

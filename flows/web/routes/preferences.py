@@ -42,7 +42,8 @@ class _Wish:
     topic: str | None = None
 
 
-@routes.api_route("/p/{token}", methods=["GET", "HEAD"])
+@routes.head("/p/{token}")
+@routes.get("/p/{token}")
 def show(token: str, request: Request) -> Response:
     """Shows what can be chosen."""
     desk = desk_of(request)

@@ -11,7 +11,8 @@ from flows.web.desk import desk_of, incoming
 routes = APIRouter()
 
 
-@routes.api_route("/u/{token}", methods=["GET", "HEAD"])
+@routes.head("/u/{token}")
+@routes.get("/u/{token}")
 def ask(token: str, request: Request) -> Response:
     """Asks whether to opt out."""
     desk = desk_of(request)

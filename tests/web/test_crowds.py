@@ -1,0 +1,111 @@
+"""Many at once, slow ones and large ones: others are served meanwhile, and nobody stays for ever."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+
+import pytest
+import requests
+import uvicorn
+
+from flows.settings import Settings
+from flows.web.app import create_app
+from flows.web.serving import Punctual, config_of, make_room
+from tests.cast import World
+from tests.signals.post import play
+
+#: Instead of the product's fifteen seconds.
+PATIENCE = 0.6
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+class Impatient(Punctual):
+    patience = PATIENCE
+
+
+class Small(Impatient):
+    room = 20
+
+
+@contextmanager
+def served(world: World, settings: Settings, protocol: type[Punctual]) -> Iterator[int]:
+    """The app behind a server of its own; its port."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = config_of(create_app(world.engine, settings, play()), http=protocol, log_level="critical")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.005)
+        yield listener.getsockname()[1]
+        server.should_exit = True
+        thread.join()
+
+
+def answer_time(port: int) -> float:
+    begun = time.perf_counter()
+    assert requests.get(f"http://127.0.0.1:{port}/healthz", timeout=5).status_code == 200
+    return time.perf_counter() - begun
+
+
+def crowd(port: int, number: int, first: bytes, drip: bytes, seconds: float) -> int:
+    """So many connections that send `first` and then a drip at a time; how many are closed on them in time."""
+    with ExitStack() as stack:
+        lines = {stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(number)}
+        for line in lines:
+            line.sendall(first)
+            line.setblocking(False)
+        end = time.monotonic() + seconds
+        while lines and time.monotonic() < end:
+            time.sleep(0.1)
+            lines = {line for line in lines if not is_closed(line, drip)}
+        return number - len(lines)
+
+
+def is_closed(line: socket.socket, drip: bytes) -> bool:
+    try:
+        line.send(drip)
+        return line.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("first", "drip"),
+    [
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\n", b"X-a: b\r\n"),
+        (b"POST /p/x HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\n", b"a"),
+        (b"", b""),
+    ],
+    ids=["slow headers", "slow body", "silence"],
+)
+def test_five_hundred_slow_senders_are_let_go_and_others_served_meanwhile(
+    world: World, settings: Settings, first: bytes, drip: bytes
+) -> None:
+    closed: list[int] = []
+    with served(world, settings, Impatient) as port:
+        slow = threading.Thread(target=lambda: closed.append(crowd(port, 500, first, drip, 10 * PATIENCE)))
+        slow.start()
+        time.sleep(0.3 * PATIENCE)
+        assert answer_time(port) < 2
+        slow.join()
+        assert closed == [500]
+
+
+def test_more_connections_than_there_is_room_for_are_not_opened(world: World, settings: Settings) -> None:
+    with served(world, settings, Small) as port:
+        lines = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(60)]
+        time.sleep(2 * PATIENCE)
+        for line in lines:
+            with closing(line):
+                assert line.recv(1) == b""
+        assert answer_time(port) < 2
+
+
+def test_there_is_room_for_as_many_as_the_system_has_files(world: World) -> None:
+    assert make_room() >= 500
