@@ -18,6 +18,7 @@ from flows.webhooks.elements import KEY, at_second, bounced, chosen, read_json, 
 
 SOURCE = "mailgun"
 FORM, PARTS = "application/x-www-form-urlencoded", "multipart/form-data"
+PROOF = ("timestamp", "token", "signature")
 #: Mailgun tries again for eight hours; a token is remembered for longer than that.
 WINDOW = timedelta(hours=9)
 #: Clocks differ by minutes.
@@ -58,7 +59,7 @@ class Door(Plain):
             proof = _proof(call.headers.get("content-type", ""), call.body)
         except Unreadable:
             raise Forged from None
-        timestamp, token, signature = (str(proof.get(name, "")) for name in ("timestamp", "token", "signature"))
+        timestamp, token, signature = (str(proof.get(name, "")) for name in PROOF)
         right = hmac.digest(self._key, f"{timestamp}{token}".encode("utf-8", "replace"), "sha256").hex()
         if not hmac.compare_digest(right.encode(), signature.encode("utf-8", "replace")) or not token:
             raise Forged
@@ -87,23 +88,34 @@ def media_type(content_type: str) -> str:
 
 
 def fields_of(content_type: str, body: bytes) -> dict[str, str]:
-    """A form's texts; of several with one name the last, which is Mailgun's own. Raises Unreadable."""
+    """A form's texts. Variables of the sender stand among Mailgun's own fields, and may have their names: those of the
+    proof it adds last, all others first. Raises Unreadable."""
+    fields: dict[str, str] = {}
+    for name, value in _pairs(content_type, body):
+        if name in PROOF:
+            fields[name] = value
+        else:
+            fields.setdefault(name, value)
+    return fields
+
+
+def _pairs(content_type: str, body: bytes) -> list[tuple[str, str]]:
     if media_type(content_type) == FORM:
         try:
-            return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=1_000))
+            return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=1_000)
         except ValueError:
             raise Unreadable("the post is no form") from None
     head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1", "replace")
     form = message_from_bytes(head + body, policy=policy.HTTP)
     if not form.is_multipart():
         raise Unreadable("the post is no form")
-    fields = {}
+    pairs = []
     for part in form.iter_parts():
         name, is_file = part.get_param("name", header="content-disposition"), part.get_filename() is not None
         if isinstance(name, str) and not is_file:
             content = part.get_payload(decode=True)
-            fields[name] = content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
-    return fields
+            pairs.append((name, content.decode("utf-8", "replace") if isinstance(content, bytes) else ""))
+    return pairs
 
 
 def split(post: Post) -> list[Event]:

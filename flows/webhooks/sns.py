@@ -21,7 +21,7 @@ from accounts.errors import SettingsRefused
 from flows.webhooks import Call, Forged, Later, Plain, Unreadable
 from flows.webhooks.elements import read_json
 
-#: What is signed, by type; fields that are not there are left out.
+#: What is signed, by type.
 SIGNED: Mapping[str, tuple[str, ...]] = {
     "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
     "SubscriptionConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
@@ -124,9 +124,14 @@ def read_envelope(body: bytes) -> dict[str, Any]:
 
 
 def signed_text(envelope: Mapping[str, Any]) -> bytes:
-    """Each field that is there as name, line feed, value, line feed. Raises ValueError for half characters."""
-    fields = [(name, envelope[name]) for name in SIGNED[envelope["Type"]] if envelope.get(name) is not None]
-    return "".join(f"{name}\n{value}\n" for name, value in fields).encode()
+    """Each field as name, line feed, value, line feed; a subject only where there is one.
+
+    Raises ValueError where a field is missing or is no text.
+    """
+    names = [name for name in SIGNED[envelope["Type"]] if name != "Subject" or envelope.get(name)]
+    if not all(isinstance(envelope.get(name), str) for name in names):
+        raise ValueError("a signed field is missing")
+    return "".join(f"{name}\n{envelope[name]}\n" for name in names).encode()
 
 
 def _on_host(url: object, host: str, path: re.Pattern[str] | None = None) -> str:

@@ -20,7 +20,8 @@ Sample = tuple[dict[str, Any], K | None, str | None]
 def sendgrid(event: str, **more: Any) -> dict[str, Any]:
     return {
         "email": ALICE, "timestamp": SECONDS, "smtp-id": OURS, "event": event, "category": ["nurture"],
-        "sg_event_id": f"id-of-{event}", "sg_message_id": "14c5d75ce93.dfd.64b469.filter0001", "tandem": "touch-1", **more,
+        "sg_event_id": f"id-of-{event}", "sg_message_id": "14c5d75ce93.dfd.64b469.filter0001",
+        "tandem": "touch-1", **more,
     }  # fmt: skip
 
 
@@ -98,7 +99,7 @@ POSTMARK: list[Sample] = [
     (_bounce("SoftBounce", 4096), K.BOUNCED, "soft"),
     (_bounce("BadEmailAddress", 100000), K.BOUNCED, "hard"),
     (_bounce("Blocked", 100006), K.BOUNCED, "soft"),
-    (_bounce("DnsError", 256), K.BOUNCED, "soft"),
+    (_bounce("DnsError", 256), K.DEFERRED, None),
     (_bounce("Transient", 2), K.DEFERRED, None),
     (_bounce("SpamNotification", 512), K.COMPLAINED, None),
     (_bounce("AutoResponder", 32), K.OUT_OF_OFFICE, None),

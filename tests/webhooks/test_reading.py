@@ -1,0 +1,206 @@
+"""From stored posts to signals: everything once, in batches, and what makes no sense beside it."""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, func, select
+
+from accounts.ledger import quarantine
+from accounts.ledger.engine import reading, writing
+from accounts.ledger.webhooks import Kept, Post, keep
+from accounts.models import Signal, Touch, Webhook
+from accounts.vocabulary import SignalKind as K
+from accounts.vocabulary import TouchState
+from flows.intake import Collected, collect
+from flows.settings import Settings
+from flows.webhooks import reading as reader
+from flows.webhooks.reading import read_posts, understand
+from tests.cast import NOW, World
+from tests.signals.post import play, send
+from tests.webhooks import samples, senders
+from tests.webhooks.samples import ALICE, SAMPLES, sendgrid
+
+
+def post(body: bytes | Sequence[Any], name: str | None = None, provider: str = "sendgrid") -> Post:
+    body = body if isinstance(body, bytes) else json.dumps(list(body)).encode()
+    digest = senders.sha256(body).hexdigest()
+    return Post(provider, name or digest, digest, NOW, "application/json", body)
+
+
+def put(engine: Engine, *posts: Post) -> list[Kept]:
+    with writing(engine) as connection:
+        return keep(connection, posts)
+
+
+def signals(engine: Engine) -> list[Any]:
+    with reading(engine) as connection:
+        return list(connection.execute(select(Signal.__table__).order_by(Signal.id)))
+
+
+def states(engine: Engine) -> list[tuple[str, bytes | None]]:
+    with reading(engine) as connection:
+        return [(row.state, row.body) for row in connection.execute(select(Webhook.__table__).order_by(Webhook.id))]
+
+
+def waiting_in_quarantine(engine: Engine) -> list[quarantine.Entry]:
+    with reading(engine) as connection:
+        return quarantine.read_open(connection, dataset="webhooks")
+
+
+def collected(engine: Engine, tmp_path: Any) -> Collected:
+    return collect(engine, Settings(home=tmp_path), play(), NOW)
+
+
+def test_a_batch_becomes_signals_and_its_body_goes(world: World) -> None:
+    put(world.engine, post([sendgrid("delivered"), sendgrid("open"), sendgrid("click", url=samples.URL)]))
+    understood = read_posts(world.engine, NOW)
+    assert (understood.posts, understood.recorded[0].new, understood.quarantined) == (1, 3, 0)
+    found = signals(world.engine)
+    assert {row.kind for row in found} == {K.DELIVERED, K.OPENED, K.CLICKED}
+    assert {row.stakeholder_id for row in found} == {world.people["alice"]}
+    assert states(world.engine) == [("read", None)], "addresses stay no longer than it takes"
+
+
+def test_reading_again_records_nothing(world: World) -> None:
+    put(world.engine, post([sendgrid("delivered")]))
+    read_posts(world.engine, NOW)
+    assert read_posts(world.engine, NOW).posts == 0
+    assert put(world.engine, post([sendgrid("delivered")])) == [Kept.AGAIN], "though the body is gone by now"
+    # the same event in another batch: providers do that
+    put(world.engine, post([sendgrid("delivered"), sendgrid("open")]))
+    (recorded,) = read_posts(world.engine, NOW).recorded
+    assert (recorded.new, recorded.duplicates) == (1, 1)
+
+
+def test_one_name_in_one_lot_is_kept_once(world: World) -> None:
+    one, other = post(b"[1]", "token"), post(b"[2]", "token")
+    assert put(world.engine, one, one, other) == [Kept.NEW, Kept.AGAIN, Kept.FORGED]
+    assert put(world.engine, other) == [Kept.FORGED]
+
+
+#: Elements that are none: of another type, without a time, with clues that nobody can look up.
+BAD: list[Any] = [
+    7, None, "text", [], {"event": "open"}, sendgrid("open", timestamp="soon"), sendgrid("open", timestamp=1e30),
+    sendgrid("open", email={"a": 1}), sendgrid("open", email="al\0ice@acme.example"), sendgrid("open", timestamp=[1]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", BAD, ids=repr)
+def test_one_bad_element_loses_nothing_around_it(bad: Any, world: World) -> None:
+    put(world.engine, post([sendgrid("delivered"), bad, sendgrid("open")]))
+    assert read_posts(world.engine, NOW).quarantined == 1
+    assert {row.kind for row in signals(world.engine)} == {K.DELIVERED, K.OPENED}
+    (entry,) = waiting_in_quarantine(world.engine)
+    assert (entry.source, json.loads(entry.row[""])) == ("sendgrid", bad)
+    assert entry.reasons[0].sentence
+    assert states(world.engine) == [("read", None)]
+
+
+def test_half_a_character_spoils_its_own_element_at_most(world: World) -> None:
+    """The fast reader refuses the whole post for it; the events around it are taken all the same."""
+    bad = sendgrid("bounce", reason="HALF", email="half\ud800@acme.example", sg_event_id="half")
+    put(world.engine, post([sendgrid("delivered"), bad, sendgrid("open")]))
+    read_posts(world.engine, NOW)
+    assert {K.DELIVERED, K.OPENED} <= {row.kind for row in signals(world.engine)}
+    assert len(signals(world.engine)) + len(waiting_in_quarantine(world.engine)) == 3
+
+
+@pytest.mark.parametrize("body", [b"[{", b"", b"\xff\xfe", b"[" * 100_000, b'"text"', b"\0"])
+def test_a_post_that_is_none_waits_for_a_person(body: bytes, world: World) -> None:
+    put(world.engine, post(body), post([sendgrid("open")]))
+    assert read_posts(world.engine, NOW).quarantined == 1
+    (entry,) = waiting_in_quarantine(world.engine)
+    assert entry.row[""].startswith(body[:2].decode("utf-8", "backslashreplace")) or body == b'"text"'
+    assert [state for state, _ in states(world.engine)][1] == "read"
+    assert len(signals(world.engine)) == 1
+
+
+def test_an_unknown_name_is_kept_with_the_whole_event(world: World, tmp_path: Any) -> None:
+    event = sendgrid("an event of next year", mood="blue")
+    put(world.engine, post([event]))
+    assert collected(world.engine, tmp_path).unknown_kinds == ("an event of next year",)
+    (row,) = signals(world.engine)
+    assert (row.kind, row.stakeholder_id) == (K.UNKNOWN, world.people["alice"])
+    assert row.data == {"event": event, "kind": "an event of next year"}
+
+
+def test_the_end_of_a_subscription_is_said_to_a_person(world: World) -> None:
+    """Silence from Amazon would look like a quiet week."""
+    fields = {"Type": "UnsubscribeConfirmation", "Token": "2336", "SubscribeURL": senders.HOST}
+    made = senders.ses("You have chosen to deactivate the subscription.", **fields)
+    put(world.engine, Post("ses", "m", "d" * 64, NOW, "text/plain", made.body))
+    read_posts(world.engine, NOW)
+    (entry,) = waiting_in_quarantine(world.engine)
+    assert "subscribe it again" in entry.reasons[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("event", "state"),
+    [(sendgrid("delivered"), TouchState.SENT), (sendgrid("bounce", type="bounce"), TouchState.SENT),
+     (sendgrid("processed"), TouchState.SENT), (sendgrid("dropped"), TouchState.FAILED)],
+    ids=lambda value: value["event"] if isinstance(value, dict) else None,
+)  # fmt: skip
+def test_an_event_with_our_key_settles_a_touch_whose_outcome_was_unknown(
+    event: dict[str, Any], state: TouchState, world: World, tmp_path: Any
+) -> None:
+    with writing(world.engine) as connection:
+        touch = send(connection, world, "alice", state="unknown", sent_at=None)
+    # only the key leads to it: neither address nor Message-ID are ours
+    put(world.engine, post([{**event, "tandem": f"touch-{touch}", "email": None, "smtp-id": None}]))
+    assert collected(world.engine, tmp_path).settled == 1
+    with reading(world.engine) as connection:
+        assert connection.scalar(select(Touch.state)) == state
+
+
+def test_a_person_who_asked_to_be_forgotten_is_not_brought_back(world: World) -> None:
+    from accounts.ledger.privacy import forget
+
+    put(world.engine, post([sendgrid("open")]))
+    with writing(world.engine) as connection:
+        forget(connection, ALICE, NOW, by="test")
+    read_posts(world.engine, NOW)
+    assert signals(world.engine) == []
+    assert states(world.engine) == [("read", None)]
+
+
+def test_that_a_post_came_is_forgotten_after_a_week(world: World) -> None:
+    put(world.engine, post([sendgrid("open")]))
+    read_posts(world.engine, NOW)
+    read_posts(world.engine, NOW + timedelta(days=8))
+    assert states(world.engine) == []
+
+
+def test_many_posts_are_read_in_several_transactions(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "POSTS", 4)
+    put(world.engine, *(post([sendgrid("open", sg_event_id=f"e{n}")]) for n in range(10)))
+    assert [one.new for one in read_posts(world.engine, NOW).recorded] == [4, 4, 2]
+    with reading(world.engine) as connection:
+        assert connection.scalar(select(func.count()).select_from(Signal)) == 10
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data(), st.sampled_from(sorted(SAMPLES)))
+def test_no_event_whatever_is_in_it_raises_anything(data: st.DataObject, provider: str) -> None:
+    """Any field of any event may hold anything."""
+    event = json.loads(json.dumps(data.draw(st.sampled_from(SAMPLES[provider]))[0]))
+    inner = event
+    for _ in range(data.draw(st.integers(0, 2))):
+        nested = [value for value in inner.values() if isinstance(value, dict)]
+        inner = data.draw(st.sampled_from(nested)) if nested else inner
+    inner[data.draw(st.sampled_from(sorted(inner)))] = data.draw(anything)
+    made = getattr(senders, provider)([event] if provider == "sendgrid" else event)
+    found: list[Any] = []
+    refused = understand(Post(provider, "n", "d" * 64, NOW, made.headers["content-type"], made.body), found)
+    assert found or refused or event in ({}, []) or provider == "ses"

@@ -1,0 +1,249 @@
+"""Side by side with the providers' own verifiers: what we take they take, and what they take we take.
+
+Requests are valid ones, and such with anything changed. Ours is stricter in one way only: a signature has one spelling
+and a time is a number.
+"""
+
+import base64
+import binascii
+import json
+import urllib.request
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flows.webhooks import Forged, resend
+from flows.webhooks.registry import doors_of
+from flows.webhooks.sns import Door as Topic
+from tests.webhooks import senders
+from tests.webhooks.samples import SAMPLES
+from tests.webhooks.samples import hubspot as crm_event
+from tests.webhooks.senders import Request
+
+NOW = datetime.now(UTC)
+ONE_DOOR_EACH = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+bodies = st.sampled_from([b"", b"[]", b"{}", '[{"email": "jürgen@acme.example"}]'.encode()]) | st.text(
+    st.characters(exclude_categories=["Cs"]), max_size=40
+).map(str.encode)
+
+
+@st.composite
+def changed(draw: st.DrawFn, request: Request, headers: tuple[str, ...]) -> Request:
+    """The request as it was, or with one thing changed."""
+    what = draw(st.sampled_from(["nothing", "body", *headers]))
+    if what == "nothing":
+        return request
+    if what == "body":
+        return replace(request, body=_altered(draw, request.body.decode("latin-1")).encode("latin-1"))
+    return replace(request, headers={**request.headers, what: _altered(draw, request.headers[what])})
+
+
+def _altered(draw: st.DrawFn, text: str) -> str:
+    """Something taken out, put in, doubled or put in another place; or nothing left."""
+    at, letter = draw(st.integers(0, max(len(text) - 1, 0))), draw(st.sampled_from("aA1+/=. ,v-\t"))
+    changes = [
+        "", text[:at] + text[at + 1 :], text[:at] + letter + text[at:], text[:at] + letter + text[at + 1 :],
+        text + text, text[:at], text.swapcase(), text[::-1],
+    ]  # fmt: skip
+    return draw(st.sampled_from(changes))
+
+
+def takes(door: Any, request: Request) -> bool:
+    try:
+        door.prove(request.call(), NOW)
+    except Forged:
+        return False
+    return True
+
+
+def one_spelling(text: str) -> bool:
+    """Whether it is base64 as an encoder writes it."""
+    try:
+        return base64.b64encode(base64.b64decode(text, validate=True)).decode() == text
+    except (binascii.Error, ValueError):
+        return False
+
+
+def is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
+
+
+DOORS = doors_of(senders.secrets())
+
+
+@ONE_DOOR_EACH
+@given(st.data(), bodies)
+def test_sendgrid(data: st.DataObject, body: bytes) -> None:
+    from sendgrid.helpers.eventwebhook import EventWebhook
+
+    signature, timestamp = (f"x-twilio-email-event-webhook-{name}" for name in ("signature", "timestamp"))
+    request = data.draw(changed(senders.sendgrid(body, NOW), (signature, timestamp)))
+    ours = takes(DOORS["sendgrid"], request)
+    try:
+        text = request.body.decode()
+        official = EventWebhook(senders.sendgrid_public())
+        theirs = official.verify_signature(text, request.headers[signature], request.headers[timestamp])
+    except ValueError:
+        theirs = False
+    assert ours == theirs or (theirs and not one_spelling(request.headers[signature]))
+
+
+@ONE_DOOR_EACH
+@given(st.data(), bodies)
+def test_resend(data: st.DataObject, body: bytes) -> None:
+    from svix.webhooks import Webhook
+
+    names = ("svix-id", "svix-timestamp", "svix-signature")
+    request = data.draw(changed(senders.resend(body, NOW), names))
+    ours = takes(DOORS["resend"], request)
+    try:
+        Webhook(senders.RESEND_SECRET).verify(request.body, dict(request.headers))
+        theirs = True
+    except Exception:  # theirs raises what base64, text and numbers raise
+        theirs = False
+    given_ = request.headers["svix-signature"].split(",")[-1]
+    assert ours == theirs or (theirs and not (one_spelling(given_) and is_number(request.headers["svix-timestamp"])))
+
+
+@ONE_DOOR_EACH
+@given(st.data(), bodies)
+def test_hubspot(data: st.DataObject, body: bytes) -> None:
+    from hubspot.utils.signature import Signature
+
+    signature, timestamp = "x-hubspot-signature-v3", "x-hubspot-request-timestamp"
+    request = data.draw(changed(senders.hubspot(body, NOW), (signature, timestamp)))
+    ours = takes(DOORS["hubspot"], request)
+    try:
+        theirs = Signature.is_valid(
+            request.headers[signature], senders.HUBSPOT_SECRET, request.body.decode(), request.call().uri, "POST", "v3",
+            request.headers[timestamp],
+        )  # fmt: skip
+    except Exception:  # theirs raises its own error for times, and others for what is no text
+        theirs = False
+    assert ours == theirs or (theirs and not is_number(request.headers[timestamp]))
+
+
+#: What may be changed in an envelope: fields that are signed, fields that are not, and one that nobody reads.
+FIELDS = st.sampled_from(["Message", "MessageId", "Timestamp", "Signature", "SignatureVersion", "Subject", "Unheard"])
+
+
+@ONE_DOOR_EACH
+@given(st.data(), st.sampled_from(["1", "2"]), st.booleans())
+def test_amazon(data: st.DataObject, version: str, with_subject: bool) -> None:
+    from aws_sns_verifier import validate_sns_signature
+
+    event = SAMPLES["ses"][3][0]
+    envelope = senders.envelope(event, version, **({"Subject": "Bounce"} if with_subject else {}))
+    name = data.draw(FIELDS)
+    if data.draw(st.booleans()):
+        envelope[name] = _altered(data.draw, str(envelope.get(name, "")))
+    request = Request("ses", {}, json.dumps(envelope).encode())
+    ours = takes(Topic([senders.TOPIC], lambda url: senders.amazon()[1]), request)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(urllib.request, "urlopen", lambda *_, **__: BytesIO(senders.amazon()[1]))
+        try:
+            # theirs wants these two in every envelope
+            validate_sns_signature({"Subject": "", "UnsubscribeURL": senders.HOST, **envelope}, senders.TOPIC)
+            theirs = True
+        except Exception:  # theirs raises nothing narrower
+            theirs = False
+    assert ours == theirs or (theirs and not one_spelling(envelope["Signature"]))
+
+
+def test_untouched_requests_are_taken_by_all() -> None:
+    """The tests above would also pass if both sides refused everything."""
+    for request in (senders.sendgrid([], NOW), senders.resend({}, NOW), senders.hubspot([crm_event("x")], NOW),
+                    senders.mailgun({}, NOW), senders.postmark({})):  # fmt: skip
+        assert takes(DOORS[request.provider], request), request.provider
+
+
+def test_of_several_signatures_one_that_fits_is_enough() -> None:
+    """While a secret is replaced, Svix signs with the old and the new one."""
+    request = senders.resend({"type": "email.opened", "data": {}}, NOW)
+    right = request.headers["svix-signature"]
+    assert takes(DOORS["resend"], request.but(svix_signature=f"v1,b2xkZXIgb25l {right} v1a,zzz"))
+    assert not takes(DOORS["resend"], request.but(svix_signature=right.replace("v1,", "v2,")))
+
+
+@pytest.mark.parametrize("minutes", [-6, 6])
+def test_what_was_signed_at_another_time_is_refused(minutes: int) -> None:
+    """HubSpot's own client lets the future pass."""
+    at = NOW + timedelta(minutes=minutes)
+    assert not takes(DOORS["resend"], senders.resend({}, at))
+    assert not takes(DOORS["hubspot"], senders.hubspot([], at))
+
+
+def test_mailgun_may_try_for_eight_hours_and_not_for_ten() -> None:
+    assert takes(DOORS["mailgun"], senders.mailgun({}, NOW - timedelta(hours=8)))
+    assert not takes(DOORS["mailgun"], senders.mailgun({}, NOW - timedelta(hours=10)))
+    assert not takes(DOORS["mailgun"], senders.mailgun({}, NOW + timedelta(hours=1)))
+
+
+def test_hubspot_signs_the_address_it_was_told() -> None:
+    request = senders.hubspot([], NOW, path="/hooks/hubspot?portal=1")
+    assert takes(DOORS["hubspot"], request)
+    assert not takes(DOORS["hubspot"], replace(request, path="/hooks/hubspot?portal=2"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"SigningCertURL": "https://sns.eu-west-1.amazonaws.com.evil.example/SimpleNotificationService-0123456789ab.pem"},
+        {"SigningCertURL": "http://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123456789ab.pem"},
+        {"SigningCertURL": "https://sns.eu-west-1.amazonaws.com@evil.example/SimpleNotificationService-0123456789ab.pem"},
+        {"SigningCertURL": "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0123456789ab.pem"},
+        {"SigningCertURL": "https://sns.eu-west-1.amazonaws.com/latest/evil.pem"},
+        {"SigningCertURL": "https://sns.eu-west-1.amazonaws.com:8443/SimpleNotificationService-0123456789ab.pem"},
+        {"SigningCertURL": None},
+        {"TopicArn": "arn:aws:sns:eu-west-1:999999999999:somebody-elses"},
+        {"TopicArn": None},
+        {"Type": "Invitation"},
+        {"SignatureVersion": "3"},
+    ],
+)  # fmt: skip
+def test_nothing_is_fetched_for_an_envelope_that_names_another_place(change: dict[str, Any]) -> None:
+    """Everybody can have a topic, and a certificate on a host of their own."""
+    asked: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        return senders.amazon()[1]
+
+    envelope = senders.envelope("{}", **{k: v for k, v in change.items() if v is not None and k != "Type"})
+    envelope.update(change)
+    assert not takes(Topic([senders.TOPIC], fetch), Request("ses", {}, json.dumps(envelope).encode()))
+    assert asked == ([] if "SignatureVersion" not in change else [senders.CERTIFICATE_URL])
+
+
+def test_a_certificate_is_fetched_once() -> None:
+    asked: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        return senders.amazon()[1]
+
+    door = Topic([senders.TOPIC], fetch)
+    assert [takes(door, senders.ses("{}", version)) for version in ("1", "2", "2")] == [True, True, True]
+    assert asked == [senders.CERTIFICATE_URL]
+
+
+def test_a_key_that_is_none_is_refused_when_the_app_starts_and_not_shown() -> None:
+    from accounts.errors import SettingsRefused
+    from flows.webhooks.secrets import Webhooks
+
+    wrong: list[dict[str, Any]] = [
+        {"sendgrid_key": "c2VjcmV0"}, {"sendgrid_key": "no base64"}, {"resend_secret": "whsec_%%%"},
+        {"ses_topics": ["arn:aws:s3:::bucket"]},
+    ]  # fmt: skip
+    for values in wrong:
+        with pytest.raises(SettingsRefused) as refusal:
+            doors_of(Webhooks.model_validate(values))
+        assert next(iter(values)) in str(refusal.value)
+        assert "c2VjcmV0" not in str(refusal.value)
+    assert resend.PREFIX in str(refusal.value) or "topic" in str(refusal.value)
