@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from accounts.identity import normalise_email
 from accounts.playbook import Pauses
-from accounts.vocabulary import EmailStatus, HoldCause, SignalKind
+from accounts.vocabulary import BounceAction, EmailStatus, HoldCause, SignalKind
 
 #: A soft bounce (mailbox full, server busy) says: not today.
 SOFT_BOUNCE_PAUSE = timedelta(days=3)
+#: A full mailbox is emptied by people who come back to it, not overnight.
+FULL_MAILBOX_PAUSE = timedelta(days=7)
 #: An absence note without a date that we can read.
 UNDATED_ABSENCE = timedelta(days=7)
 #: No absence note silences a person for longer; "back on 1.1.2099" is a joke or a misread date.
@@ -26,7 +29,11 @@ LONGEST_INTERVAL, LONGEST_TOPIC = 365, 40
 #: Nor does a meeting that lies further ahead than this.
 FURTHEST_MEETING = timedelta(days=180)
 
+#: Letters of a name that somebody's note gives, and of an address (RFC 5321, 4.5.3.1).
+LONGEST_NAME, LONGEST_ADDRESS = 80, 254
+
 _KINDS = {kind.value: kind for kind in SignalKind}
+_ACTIONS = {action.value: action for action in BounceAction}
 
 #: States of an address, graver ones later; only a graver one replaces another.
 GRAVITY: tuple[EmailStatus, ...] = (EmailStatus.OK, EmailStatus.BOUNCED, EmailStatus.LEFT, EmailStatus.COMPLAINED)
@@ -88,6 +95,15 @@ class HoldAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class Propose:
+    """Somebody was named who may belong to the buying group; a rep decides. Nobody is written to by this."""
+
+    name: str | None
+    email: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SettleTouch:
     """Proof that the message left: a touch with unknown outcome was sent."""
 
@@ -106,6 +122,7 @@ Effect = (
     | PausePerson
     | Prefer
     | HoldAccount
+    | Propose
     | SettleTouch
     | FailTouch
 )
@@ -119,6 +136,12 @@ class Happening:
     occurred_at: datetime
     #: A bounce that will never be different; unclassified bounces count as such, since writing on harms the sender.
     is_hard: bool = True
+    #: What follows from a bounce, where its reader found out; `unknown`: `is_hard` decides.
+    action: BounceAction = BounceAction.UNKNOWN
+    #: A bounce that says that the person is gone, not only the address.
+    person_left: bool = False
+    #: Who is named instead of somebody who left: name and address, either may be missing.
+    successor: tuple[str | None, str | None] = (None, None)
     #: When an absent person is back, or when a booked meeting takes place; the end of a pause somebody asked for.
     until: datetime | None = None
     #: What somebody chose on the preference page.
@@ -127,15 +150,49 @@ class Happening:
 
     @classmethod
     def read(cls, kind: str, occurred_at: datetime, data: Mapping[str, Any] | None) -> "Happening":
-        """From a stored signal. `data` may say ``bounce: soft``, ``until: <ISO 8601>``, ``every_days`` and ``topic``;
-        anything else is ignored."""
+        """From a stored signal. `data` may say ``bounce: soft``, ``action`` (a BounceAction), ``reason``, ``until: <ISO
+        8601>``, ``replacement: {name, email}``, ``every_days`` and ``topic``; anything else is ignored."""
         said = data if isinstance(data, Mapping) else {}
-        days, topic = said.get("every_days"), said.get("topic")
+        topic = said.get("topic")
         return cls(
-            read_kind(kind), occurred_at, said.get("bounce") != "soft", read_instant(said.get("until")),
-            days if type(days) is int and 0 < days <= LONGEST_INTERVAL else None,
-            topic if isinstance(topic, str) and 0 < len(topic) <= LONGEST_TOPIC else None,
-        )  # fmt: skip
+            read_kind(kind),
+            occurred_at,
+            is_hard=said.get("bounce") != "soft",
+            action=_ACTIONS.get(str(said.get("action")), BounceAction.UNKNOWN),
+            person_left=said.get("reason") == "person_left",
+            successor=_read_successor(said.get("replacement")),
+            until=read_instant(said.get("until")),
+            every_days=_read_days(said.get("every_days")),
+            topic=topic if isinstance(topic, str) and 0 < len(topic) <= LONGEST_TOPIC else None,
+        )
+
+
+def _read_days(value: object) -> int | None:
+    """A number of days, from JSON or from a cell of a file."""
+    days = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 5 else value
+    return days if type(days) is int and 0 < days <= LONGEST_INTERVAL else None
+
+
+def _read_successor(named: object) -> tuple[str | None, str | None]:
+    """A name and an address as somebody's note gives them; what cannot be either is left out."""
+    if not isinstance(named, Mapping):
+        return None, None
+    name, email = (named.get(key) for key in ("name", "email"))
+    plain = " ".join(name.split())[:LONGEST_NAME] if isinstance(name, str) else ""
+    return plain or None, read_address(email)
+
+
+def read_address(value: object) -> str | None:
+    """An e-mail address in its normal form; None for what cannot be one."""
+    if not isinstance(value, str):
+        return None
+    address = normalise_email(value)
+    local, _, domain = address.rpartition("@")
+    return (
+        address
+        if local and "." in domain and len(address) <= LONGEST_ADDRESS and address.split() == [address]
+        else None
+    )
 
 
 def read_kind(kind: str) -> SignalKind:
@@ -183,14 +240,40 @@ def _complained(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
     return OptOut(at), Suppress("complained", at), MarkComplained(), hold, SettleTouch()
 
 
-def _bounced(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
-    if not happening.is_hard:
-        return PausePerson(happening.occurred_at + SOFT_BOUNCE_PAUSE), SettleTouch()
-    return MarkBounced(), Suppress("bounced", happening.occurred_at), SettleTouch()
+def _bounced(happening: Happening, pauses: Pauses) -> tuple[Effect, ...]:
+    """By what follows from it; unclassified ones by hard and soft. Each of them left us: not a second time."""
+    rule = BOUNCES.get(happening.action) or (_dead if happening.is_hard else _later)
+    return (*rule(happening, pauses), SettleTouch())
+
+
+def _dead(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
+    return MarkBounced(), Suppress("bounced", happening.occurred_at)
+
+
+def _replaced(happening: Happening, pauses: Pauses) -> tuple[Effect, ...]:
+    """Either way the seat is empty; only of somebody who left is it said that they are gone."""
+    if happening.person_left:
+        return MarkLeft(), Suppress("left", happening.occurred_at)
+    return _dead(happening, pauses)
+
+
+def _later(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
+    return (PausePerson(happening.occurred_at + SOFT_BOUNCE_PAUSE),)
+
+
+def _full(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
+    return (PausePerson(happening.occurred_at + FULL_MAILBOX_PAUSE),)
+
+
+def _no_fault(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
+    """They refuse us, whoever reads there: the brakes count it, the person is not to blame."""
+    return ()
 
 
 def _left(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
-    return MarkLeft(), Suppress("left", happening.occurred_at), SettleTouch()
+    at, (name, email) = happening.occurred_at, happening.successor
+    named = (Propose(name, email, at),) if name or email else ()
+    return MarkLeft(), Suppress("left", at), *named, SettleTouch()
 
 
 def _replied(happening: Happening, pauses: Pauses) -> tuple[Effect, ...]:
@@ -225,6 +308,15 @@ def _meeting_held(happening: Happening, pauses: Pauses) -> tuple[Effect, ...]:
 
 Rule = Callable[[Happening, Pauses], tuple[Effect, ...]]
 
+BOUNCES: Mapping[BounceAction, Rule] = {
+    BounceAction.NEVER_AGAIN: _dead,
+    BounceAction.ASK_REPLACEMENT: _replaced,
+    BounceAction.RETRY_LATER: _later,
+    BounceAction.MAILBOX_FULL: _full,
+    BounceAction.OUR_FAULT: _no_fault,
+}
+"""`unknown` has no row: whether it is hard decides."""
+
 TABLE: Mapping[SignalKind, Rule] = {
     SignalKind.DELIVERED: _arrived,
     SignalKind.OPENED: _arrived,  # a machine that opens or clicks for the reader proves just as well that it arrived
@@ -250,15 +342,18 @@ ARRIVALS: frozenset[SignalKind] = frozenset(kind for kind, rule in TABLE.items()
 
 #: Kinds whose rules look into the data of the signal.
 READ_DATA: frozenset[SignalKind] = frozenset(
-    {SignalKind.BOUNCED, SignalKind.OUT_OF_OFFICE, SignalKind.MEETING_BOOKED, SignalKind.PREFERRED}
-)
+    {
+        SignalKind.BOUNCED, SignalKind.LEFT_COMPANY, SignalKind.OUT_OF_OFFICE, SignalKind.MEETING_BOOKED,
+        SignalKind.PREFERRED,
+    }
+)  # fmt: skip
 
 #: Kinds that prove that a message arrived, or at least left for good.
 SETTLING: frozenset[SignalKind] = frozenset(
     {
         SignalKind.ACCEPTED, SignalKind.DELIVERED, SignalKind.DEFERRED, SignalKind.OPENED, SignalKind.CLICKED,
-        SignalKind.BOUNCED, SignalKind.COMPLAINED, SignalKind.UNSUBSCRIBED, SignalKind.REPLIED, SignalKind.OUT_OF_OFFICE,
-        SignalKind.LEFT_COMPANY, SignalKind.PREFERRED,
+        SignalKind.BOUNCED, SignalKind.COMPLAINED, SignalKind.UNSUBSCRIBED, SignalKind.REPLIED,
+        SignalKind.OUT_OF_OFFICE, SignalKind.LEFT_COMPANY, SignalKind.PREFERRED,
     }
 )  # fmt: skip
 

@@ -20,6 +20,7 @@ from accounts.ledger import quarantine, scores
 from accounts.ledger.applying import Applied, apply_waiting
 from accounts.ledger.effects import replan
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.proposals import propose
 from accounts.ledger.settling import settle_by_evidence
 from accounts.ledger.signals import Incoming, Recorded, record
 from accounts.ledger.subjects import account_keys
@@ -32,6 +33,7 @@ from flows.signal_files import (
     DATASET,
     Row,
     Taken,
+    defects,
     open_signals,
     quarantined,
     read_rows,
@@ -65,6 +67,7 @@ class Tally:
     forgotten: int = 0
     quarantined: int = 0
     retried: int = 0
+    proposed: int = 0
     files: list[str] = field(default_factory=list)
     refused_files: list[tuple[str, str]] = field(default_factory=list)
     closed_doors: list[str] = field(default_factory=list)
@@ -88,6 +91,8 @@ class Collected:
     #: Rows that wait with their reason; and rows that waited and could be taken now.
     quarantined: int
     retried: int
+    #: People nobody knew before, put to the reps as a question.
+    proposed: int
     #: Signals whose effects were applied, by kind; how many of them no person made.
     applied: int
     kinds: Mapping[str, int]
@@ -210,6 +215,7 @@ def take_file(engine: Engine, path: Path, now: datetime, tally: Tally | None = N
             tally.add(_record(connection, taken, now))
             aside = [quarantined(one, f"{source}/{path.name}", now) for one in (*refused, *broken)]
             quarantine.put_aside(connection, aside)
+            tally.proposed += propose(connection, [one.proposed for one in refused if one.proposed])
         tally.quarantined += len(aside)
         tally.unknown |= unknown_kinds([one.signal for one in taken])
     tally.files.append(path.name)
@@ -219,9 +225,12 @@ def take_file(engine: Engine, path: Path, now: datetime, tally: Tally | None = N
 def add_by_hand(engine: Engine, play: Play, signal: Incoming, now: datetime) -> Collected:
     """One signal that a person tells us of, recorded and applied at once.
 
-    Raises NotFound when it is about nobody we know; a no needs no name and is always taken.
+    Raises NotFound when it is about nobody we know; a no needs no name and is always taken. InputRefused for what a
+    row of a file would be refused for: a time to come, nobody named.
     """
     tally = Tally()
+    if wrong := defects(_row_of(signal), now):
+        raise InputRefused(wrong[0].sentence, where=wrong[0].column, cure="see: tandem signal add --help")
     with writing(engine) as connection:
         whose = find_owners(connection, [signal])[0]
         named = whose.stakeholder_id if signal.email else whose.account_id
@@ -229,6 +238,13 @@ def add_by_hand(engine: Engine, play: Play, signal: Incoming, now: datetime) -> 
             raise NotFound(whose.why_not or f"nobody has the address {signal.email}", cure="import the person first")
         tally.add(record(connection, [signal], now, [whose]))
     return summarise(engine, tally, list(drain(engine, play, now)))
+
+
+def _row_of(signal: Incoming) -> Row:
+    """As a file would say it."""
+    clues = {"email": signal.email, "account": signal.account, "domain": signal.domain, "content": signal.content}
+    said = {"kind": signal.kind, "occurred_at": signal.occurred_at.isoformat(), **clues}
+    return Row(0, {name: value for name, value in said.items() if value})
 
 
 def retry_quarantined(engine: Engine, now: datetime, tally: Tally) -> None:
@@ -245,7 +261,8 @@ def retry_quarantined(engine: Engine, now: datetime, tally: Tally) -> None:
 
 def _retry(engine: Engine, source: str, rows: Mapping[int, Row], now: datetime, tally: Tally) -> int:
     with writing(engine) as connection:
-        taken, _ = sort_out(connection, list(rows.values()), source, now)
+        taken, refused = sort_out(connection, list(rows.values()), source, now)
+        tally.proposed += propose(connection, [one.proposed for one in refused if one.proposed])
         if not taken:
             return 0
         tally.add(_record(connection, taken, now))
@@ -294,6 +311,7 @@ def summarise(engine: Engine, tally: Tally, applied: Sequence[Applied], rescored
         forgotten=tally.forgotten,
         quarantined=tally.quarantined,
         retried=tally.retried,
+        proposed=tally.proposed,
         applied=sum(one.signals for one in applied),
         kinds=dict(sorted(kinds.items())),
         machine=sum(one.machine for one in applied),

@@ -2,7 +2,11 @@
 
 Columns: `kind` and `occurred_at` are required; `email`, `account` or `domain` say whose it is; `signal` is the file's
 own name for it (without one, the row is its own name). `content` is a content key or a Message-ID. `url`, `until` (back
-from absence, or when a meeting takes place) and `bounce` (hard, soft) are understood; all else is kept as it is.
+from absence, or when a meeting takes place) and `bounce` (hard, soft) are understood; `first_name`, `last_name` and
+`title` say who it was, for people we do not know yet; all else is kept as it is.
+
+A row about somebody unknown waits in quarantine. Where the account is known, and the row says that the person did
+something, the person is proposed to the rep: nobody gets mail for having been on a list.
 """
 
 import hashlib
@@ -15,18 +19,29 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from accounts.briefs.material import clean
 from accounts.errors import InputRefused
+from accounts.ledger.proposals import Proposed
 from accounts.ledger.quarantine import Reason
 from accounts.ledger.signals import Known, read_known
 from accounts.ledger.whose import Incoming, Whose, find_owners
-from accounts.outcomes import NO_NEEDS_NO_NAME, read_instant, read_kind
+from accounts.outcomes import NO_NEEDS_NO_NAME, read_address, read_instant, read_kind
 from accounts.vocabulary import SignalKind
 from flows.importing.reading import Broken, Sheet, open_sheet
 
 DATASET = "signals"
 REQUIRED = ("kind", "occurred_at")
 CLUES = ("email", "account", "domain", "content")
-COLUMNS = ("signal", *CLUES, *REQUIRED, "url", "until", "bounce")
+NAMES = ("first_name", "last_name", "title")
+COLUMNS = ("signal", *CLUES, *REQUIRED, "url", "until", "bounce", *NAMES)
+#: What people do of their own accord; that mail to somebody bounced proposes nobody.
+THEIR_OWN: frozenset[SignalKind] = frozenset(
+    {
+        SignalKind.REPLIED, SignalKind.CLICKED, SignalKind.VISITED, SignalKind.DOWNLOADED, SignalKind.FORM_FILLED,
+        SignalKind.WEBINAR_REGISTERED, SignalKind.WEBINAR_ATTENDED, SignalKind.EVENT_ATTENDED,
+        SignalKind.MEETING_BOOKED, SignalKind.MEETING_HELD,
+    }
+)  # fmt: skip
 #: Clocks differ by minutes; what lies further ahead is a mistake.
 CLOCK_SKEW = timedelta(minutes=10)
 
@@ -58,6 +73,8 @@ class Refused:
 
     row: Row
     reasons: tuple[Reason, ...]
+    #: Somebody the account does not know yet, who did something: to be asked about.
+    proposed: Proposed | None = None
 
 
 def open_signals(path: Path) -> Sheet:
@@ -86,20 +103,30 @@ def sort_out(
     connection: Connection, rows: Sequence[Row], source: str, now: datetime
 ) -> tuple[list[Taken], list[Refused]]:  # fmt: skip
     """Rows that can be recorded, and rows that cannot, with every reason."""
-    read = [(row, _as_signal(row, source), _defects(row, now)) for row in rows]
-    good = [(row, signal) for row, signal, defects in read if signal and not defects]
-    refused = [Refused(row, defects) for row, _, defects in read if defects]
+    read = [(row, _as_signal(row, source), defects(row, now)) for row in rows]
+    good = [(row, signal) for row, signal, wrong in read if signal and not wrong]
+    refused = [Refused(row, wrong) for row, _, wrong in read if wrong]
     owners = find_owners(connection, [signal for _, signal in good])
     known = read_known(connection, source, [signal.source_id for _, signal in good])
     taken = []
     for (row, signal), whose in zip(good, owners, strict=True):
         reasons = (*_stranger(row, signal, whose), *_namesake(row, signal, known))
         if reasons and not whose.is_forgotten:
-            refused.append(Refused(row, reasons))
+            refused.append(Refused(row, reasons, _proposed(row, signal, whose, source)))
         else:
             taken.append(Taken(row, signal, whose))
             known[signal.source_id] = Known(read_kind(signal.kind), signal.occurred_at, now)
     return taken, refused
+
+
+def _proposed(row: Row, signal: Incoming, whose: Whose, source: str) -> Proposed | None:
+    """Who is to be asked about: somebody with an address, in an account we know, who did something."""
+    address, kind = read_address(signal.email), read_kind(signal.kind)
+    if whose.stakeholder_id or whose.account_id is None or address is None or kind not in THEIR_OWN:
+        return None
+    why = f"{kind.value.replace('_', ' ')} on {signal.occurred_at:%Y-%m-%d} ({source})"
+    first, last, title = (clean(row.values.get(name)) or None for name in NAMES)
+    return Proposed(whose.account_id, source, why, signal.occurred_at, address, first, last, title)
 
 
 def _as_signal(row: Row, source: str) -> Incoming | None:
@@ -119,11 +146,11 @@ def _as_signal(row: Row, source: str) -> Incoming | None:
         email=said.get("email"),
         account=said.get("account"),
         domain=said.get("domain"),
-        data={name: value for name, value in said.items() if name not in {"signal", *CLUES, *REQUIRED}},
+        data={name: value for name, value in said.items() if name not in {"signal", *CLUES, *REQUIRED, *NAMES}},
     )
 
 
-def _defects(row: Row, now: datetime) -> tuple[Reason, ...]:
+def defects(row: Row, now: datetime) -> tuple[Reason, ...]:
     """What is wrong with a row by itself."""
     said = row.values
     found = [Reason(f"{name}_missing", f"has no {name}", name, None) for name in REQUIRED if name not in said]

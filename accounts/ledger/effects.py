@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from accounts.ledger.bulk import among
 from accounts.ledger.holds import SignalHold, hold_for_signals
+from accounts.ledger.proposals import Proposed, propose, split_name
 from accounts.ledger.settling import prove_dropped, prove_sent
 from accounts.ledger.suppressions import suppress
 from accounts.models import Account, Stakeholder
@@ -25,6 +26,7 @@ from accounts.outcomes import (
     OptOut,
     PausePerson,
     Prefer,
+    Propose,
     SettleTouch,
     Suppress,
 )
@@ -35,6 +37,7 @@ STATUS: Mapping[type[Effect], EmailStatus] = {
     MarkLeft: EmailStatus.LEFT,
     MarkComplained: EmailStatus.COMPLAINED,
 }
+_NOT_OF_PEOPLE = HoldAccount | SettleTouch | FailTouch | Propose
 EMPTIES_THE_SEAT = (EmailStatus.BOUNCED, EmailStatus.LEFT)
 
 
@@ -65,6 +68,7 @@ def perform(connection: Connection, caused: Sequence[Caused], now: datetime) -> 
     changed, vacancies = people.change()
     suppress(connection, people.suppressions())
     held = hold_for_signals(connection, list(_holds(caused)))
+    propose(connection, _named(caused))
     settled = [
         *prove_sent(connection, _touches(caused, SettleTouch)), *prove_dropped(connection, _touches(caused, FailTouch))
     ]  # fmt: skip
@@ -89,11 +93,21 @@ def _holds(caused: Iterable[Caused]) -> Iterator[SignalHold]:
             yield SignalHold(one.signal_id, one.account_id, one.effect.cause, one.effect.starts_at, one.effect.ends_at)
 
 
+def _named(caused: Iterable[Caused]) -> Iterator[Proposed]:
+    for one in caused:
+        if isinstance(one.effect, Propose) and one.account_id is not None:
+            first, last = split_name(one.effect.name)
+            yield Proposed(
+                one.account_id, "mailbox", "named as the one to write to instead of somebody who left", one.effect.at,
+                one.effect.email, first, last, replaces_id=one.stakeholder_id,
+            )  # fmt: skip
+
+
 class _People:
     """The rows a batch of effects is about, read once: of a person, and of everybody with the same address."""
 
     def __init__(self, connection: Connection, caused: Iterable[Caused]) -> None:
-        about = [one for one in caused if not isinstance(one.effect, HoldAccount | SettleTouch | FailTouch)]
+        about = [one for one in caused if not isinstance(one.effect, _NOT_OF_PEOPLE)]
         self.connection, self.about = connection, about
         self.by_id = _read(connection, Stakeholder.id, {one.stakeholder_id for one in about})
         hashes = {one.email_hash for one in about} | {row.email_hash for row in self.by_id.values()}

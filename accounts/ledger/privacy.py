@@ -31,7 +31,7 @@ from sqlalchemy import (
 from accounts.audiences import ADDRESS_FORMS, member_of
 from accounts.errors import NotFound
 from accounts.identity import email_hash, normalise_email
-from accounts.ledger import quarantine
+from accounts.ledger import proposals, quarantine
 from accounts.ledger.bulk import chunks
 from accounts.ledger.suppressions import FORGOTTEN, read_suppressions, suppress
 from accounts.models import (
@@ -43,6 +43,7 @@ from accounts.models import (
     Decision,
     Feedback,
     Hold,
+    Proposal,
     Quarantine,
     Reprieve,
     RoleChange,
@@ -106,6 +107,7 @@ def forget(connection: Connection, email: str, now: datetime) -> Forgotten:
         "activity": _blank_activities(connection, ids),
         "quarantine": quarantine.forget_address(connection, address),
         "audience_member": _leave_audiences(connection, address),
+        "proposal": proposals.forget(connection, hashed, ids, words),
         "brief": _blank_texts(connection, Brief, Brief.payload, words),
         "send_plan": _blank_texts(connection, SendPlan, SendPlan.checks, words),
         "other_signal": _blank_texts(connection, Signal, Signal.data, words, of(Signal)),
@@ -142,6 +144,7 @@ def export(connection: Connection, email: str) -> dict[str, Any]:
         "activity": _all(connection, Activity, Activity.stakeholder_id.in_(ids)),
         "score": _all(connection, Score, Score.person.in_(ids)),
         **of_the_person,
+        "proposal": proposals.of_person(connection, hashed, _words(address, _people(connection, hashed))),
         "suppression": [
             {"reason": reason, "at": at, "expires_at": expires}
             for reason, at, expires in read_suppressions(connection, hashed)
@@ -162,6 +165,7 @@ def _is_known(connection: Connection, address: str, hashed: str) -> bool:
     traces = (
         select(Touch.id).where(Touch.address == address),
         select(Signal.id).where(Signal.email_hash == hashed),
+        select(Proposal.id).where(Proposal.person_key == hashed),
         select(Quarantine.id).where(_spells(Quarantine.row, address)),
     )
     return bool(read_suppressions(connection, hashed)) or any(

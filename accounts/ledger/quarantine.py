@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Text, and_, bindparam, cast, delete, exists, func, or_, select, text, update
 
 from accounts.errors import NotFound
+from accounts.identity import normalise_email
 from accounts.ledger.bulk import insert_into
 from accounts.ledger.incoming import KEYS, TABLES
 from accounts.models import Quarantine
@@ -161,6 +162,12 @@ def forget_address(connection: Connection, address: str) -> int:
     """Erase every row that contains this address, open or not; returns how many."""
     spelled = func.lower(cast(Quarantine.row, Text)).contains(address.strip().lower(), autoescape=True)
     return connection.execute(delete(Quarantine).where(spelled)).rowcount
+
+
+def forget_rows_of(connection: Connection, email: str) -> int:
+    """Erase open rows that are about exactly this address; returns how many."""
+    written = func.lower(Quarantine.fields["email"].as_string()) == normalise_email(email)
+    return connection.execute(delete(Quarantine).where(written, Quarantine.resolved_at.is_(None))).rowcount
 
 
 #: Everything of a row that an `Entry` holds.

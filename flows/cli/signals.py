@@ -2,12 +2,13 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from email.utils import parseaddr
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from accounts.vocabulary import SignalKind
+from accounts.vocabulary import BounceAction, SignalKind
 from flows.cli.door import Instant, as_json, as_of, clock, house, show_json
 
 if TYPE_CHECKING:
@@ -27,17 +28,29 @@ def signal() -> None:
 @click.option("--kind", required=True, type=click.Choice([kind.value for kind in SignalKind]), metavar="KIND")
 @click.option("--at", type=Instant(), default=None, help="When it happened; default: now.")
 @click.option("--content", default=None, help="Content key it is about.")
+@click.option("--url", default=None, help="Page or document.")
 @click.option("--until", type=Instant(), default=None, help="Back from absence, or when the meeting takes place.")
+@click.option(
+    "--bounce",
+    type=click.Choice([action.value for action in BounceAction]),
+    default=None,
+    metavar="ACTION",
+    help="What follows from a bounce: never_again, ask_replacement, retry_later, our_fault, mailbox_full.",
+)
+@click.option("--instead", default=None, help="Who follows on somebody who left: a name, an address, or both.")
+@click.option("--every-days", type=click.IntRange(1, 365), default=None, help="At most one mail in so many days.")
+@click.option("--topic", default=None, help="Mail about this topic only.")
 @click.option("--note", default=None, help="What was said or seen.")
 @click.option("--id", "name", default=None, help="Your own name for it; the same one twice is one signal.")
 @play
 @as_of
 @as_json
 def add(
-    email: str | None, account: str | None, kind: str, at: datetime | None, content: str | None, until: datetime | None,
+    email: str | None, account: str | None, kind: str, at: datetime | None, content: str | None, url: str | None,
+    until: datetime | None, bounce: str | None, instead: str | None, every_days: int | None, topic: str | None,
     note: str | None, name: str | None, play: str, as_of: datetime | None, json_: bool,
 ) -> None:  # fmt: skip
-    """Add one signal by hand; it takes effect at once.
+    """Add one signal by hand, checked as a row of a file is; it takes effect at once.
 
     Example: tandem signal add --email dana@acme.example --kind meeting_booked --until 2026-12-03T14:00
     """
@@ -47,16 +60,27 @@ def add(
     from flows.intake import add_by_hand
 
     now = clock(as_of)
-    occurred_at = min(at or now, now)
-    data = {"until": until.isoformat()} if until else {}
-    if note:
-        data["note"] = note
+    occurred_at = at or now
+    said = {
+        "until": until.isoformat() if until else None, "action": bounce, "replacement": _named(instead),
+        "every_days": every_days, "topic": topic, "url": url, "note": note,
+    }  # fmt: skip
+    data = {key: value for key, value in said.items() if value is not None}
     whose = email_hash(email)[:16] if email else account  # no address in a name: it outlives an erasure
     source_id = name or f"{kind}/{whose}/{occurred_at.isoformat()}"
     incoming = Incoming("hand", source_id, kind, occurred_at, email=email, account=account, content=content, data=data)
     with open_house(play) as here:
         collected = add_by_hand(here.engine, here.play, incoming, now)
     _answer(collected, json_)
+
+
+def _named(instead: str | None) -> dict[str, str] | None:
+    """``Zoe Lin <zoe@acme.example>``, or either half of it."""
+    if not instead:
+        return None
+    name, address = parseaddr(instead)
+    found = {"name": name, "email": address} if "@" in address else {"name": instead}
+    return {key: value for key, value in found.items() if value}
 
 
 @signal.command(name="import")
@@ -107,11 +131,19 @@ def list_(account: str | None, email: str | None, kinds: tuple[str, ...], limit:
         return
     for row in rows:
         who = row.email or row.account or "nobody we know"
-        machine = f"   (a machine: {row.machine_reason})" if row.is_machine else ""
+        machine = _machine(row)
         waiting = "   (waits to be applied)" if row.applied_at is None else ""
         click.echo(f"{row.occurred_at.astimezone():%Y-%m-%d %H:%M}  {row.kind:<18} {who}{machine}{waiting}")
     if not rows:
         click.echo("no signals")
+
+
+def _machine(row: Any) -> str:
+    """What speaks for a machine, also where it is not enough."""
+    if row.machine_confidence is None:
+        return ""
+    word = "a machine" if row.is_machine else "perhaps a machine"
+    return f"   ({word}, {row.machine_confidence:.0%}: {row.machine_reason})"
 
 
 @signal.command()
@@ -161,5 +193,8 @@ def _answer(collected: "Collected", json_: bool) -> None:
         click.echo(f"seat empty: {role.replace('_', ' ')} at {account}")
     if collected.unknown_kinds:
         click.echo(f"kept, but nobody knows these kinds: {', '.join(collected.unknown_kinds)}")
+    if collected.proposed:
+        people = "1 person" if collected.proposed == 1 else f"{collected.proposed} people"
+        click.echo(f"{people} nobody knew: see tandem proposals")
     if collected.quarantined:
         click.echo("see: tandem quarantine")

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from accounts.vocabulary import BounceAction
+
+#: What follows from a bounce.
+Action = BounceAction
+
 
 class Kind(StrEnum):
     """What a mail is; exactly one."""
@@ -21,17 +26,6 @@ class Kind(StrEnum):
     #: A program's answer that says nothing about the reader: receipts, tickets, "delivered".
     AUTO_REPLY = "auto_reply"
     #: Newsletters, empty mail, what cannot be read. Left to a person.
-    UNKNOWN = "unknown"
-
-
-class Action(StrEnum):
-    """What follows from a bounce."""
-
-    NEVER_AGAIN = "never_again"
-    ASK_REPLACEMENT = "ask_replacement"
-    RETRY_LATER = "retry_later"
-    OUR_FAULT = "our_fault"
-    MAILBOX_FULL = "mailbox_full"
     UNKNOWN = "unknown"
 
 

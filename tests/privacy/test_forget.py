@@ -15,6 +15,7 @@ from accounts.ledger import scores
 from accounts.ledger.audit import read_audit, verify
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.privacy import ERASED, erase_words, export
+from accounts.ledger.proposals import Proposed, propose
 from accounts.ledger.quarantine import put_aside
 from accounts.ledger.signals import record
 from accounts.models import (
@@ -88,6 +89,15 @@ def everything_about(world: World) -> None:
         ).scalar_one()
         hashed = member_of("linkedin", ALICE)
         connection.execute(insert(AudienceMember).values(audience_id=audience, member_hash=hashed, state="added"))
+        seen = {"source": "fair", "why": "event attended", "at": NOW}
+        propose(
+            connection,
+            [
+                Proposed(world.accounts["globex"], email=ALICE, first_name="Alice", last_name="Example", **seen),
+                Proposed(world.accounts["hooli"], first_name="Alice", last_name="Example", **seen),
+                Proposed(acme, first_name="Zoe", last_name="Lin", replaces_id=alice, **seen),
+            ],
+        )
         row = Row(2, {"email": ALICE.upper(), "kind": "clicked", "occurred_at": "yesterday"})
         put_aside(connection, [quarantined(Refused(row, ()), "csv/week.csv", NOW)])
     tell(
@@ -273,6 +283,7 @@ def test_an_export_holds_everything_and_is_json(world: World) -> None:
     assert set(held) - filled == {"reprieve", "suppression", "briefs"}
     assert held["audiences"][0]["platform"] == "linkedin"
     assert len(held["touch"]) == 3
+    assert len(held["proposal"]) == 2
     assert json.loads(json.dumps(held, default=str))["stakeholder"][0]["email"] == ALICE
 
 

@@ -117,7 +117,8 @@ def test_a_file_of_signals_is_read_and_listed(say: Say, tmp_path: Path) -> None:
     path = tmp_path / "fair.csv"
     path.write_text(f"email,kind,occurred_at\n{ALICE},visited,2026-11-20\nx@acme.example,visited,2026-11-20\n")
     assert ok(say("signal", "import", str(path), "--source", "fair")).splitlines() == [
-        "signals: 1 new, 0 known before, 1 applied, 1 in quarantine", "see: tandem quarantine",
+        "signals: 1 new, 0 known before, 1 applied, 1 in quarantine",
+        "1 person nobody knew: see tandem proposals", "see: tandem quarantine",
     ]  # fmt: skip
     assert ok(say("signal", "list", now=False)) == f"2026-11-20 00:00  visited            {ALICE}"
     assert json.loads(ok(say("signal", "list", "--account", "acme", "--json", now=False)))[0]["source"] == "fair"

@@ -1,0 +1,241 @@
+"""People who may belong to a buying group: proposed by a list or by a note, accepted or rejected by a person.
+
+A proposal is a question and nothing else: who is accepted without a basis for writing to them gets no mail either.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
+
+from accounts.errors import InputRefused, NotFound, Refused
+from accounts.identity import email_hash, normalise_email
+from accounts.ledger import quarantine
+from accounts.ledger.bulk import among, insert_into
+from accounts.ledger.group import set_role
+from accounts.ledger.suppressions import forgotten_among, read_suppressions
+from accounts.models import Account, Proposal, Stakeholder
+from accounts.spelling import squeeze
+from accounts.vocabulary import ConsentBasis, ProposalState, Role
+
+#: What a name, a title or a reason can be at most: its column.
+_LINE = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """Somebody who was seen; an address or a name at least. `why` is a sentence for the rep."""
+
+    account_id: int
+    source: str
+    why: str
+    at: datetime
+    email: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    title: str | None = None
+    replaces_id: int | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells this person from others in the account, also when nothing else is kept of them."""
+        return email_hash(self.email) if self.email else _key_of_name(self.first_name, self.last_name)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenProposal:
+    """A question that waits for an answer."""
+
+    id: int
+    account: str
+    email: str | None
+    first_name: str | None
+    last_name: str | None
+    title: str | None
+    source: str
+    why: str
+    proposed_at: datetime
+    #: Address of the person whose seat it is about.
+    replaces: str | None
+
+    @property
+    def name(self) -> str:
+        """``Zoe Lin``, or the address where no name is known."""
+        return f"{self.first_name or ''} {self.last_name or ''}".strip() or self.email or ""
+
+
+def split_name(name: str | None) -> tuple[str | None, str | None]:
+    """First and last name of a name written in one: ``("Zoe", "van der Lin")``."""
+    first, _, last = (name or "").strip().partition(" ")
+    return first or None, last.strip() or None
+
+
+def propose(connection: Connection, people: Iterable[Proposed]) -> int:
+    """Write them down, each once; how many are new. Who is in the account already, or was erased, is not proposed."""
+    wanted = {(one.account_id, one.key): one for one in sorted(people, key=_earliest_last)}
+    silent = forgotten_among(connection, {key for _, key in wanted})
+    known = _known(connection, wanted.keys())
+    rows = [_row(one) for key, one in wanted.items() if key[1] not in silent and key not in known]
+    if rows:
+        statement = insert_into(connection, Proposal).on_conflict_do_nothing(
+            index_elements=["account_id", "person_key"]
+        )
+        connection.execute(statement, rows)
+    return len(rows)
+
+
+def read_open(connection: Connection, account: str | None = None) -> list[OpenProposal]:
+    """Those that wait, the oldest first; of all accounts or of one. Who was imported meanwhile is no question."""
+    query = _open_rows().order_by(Proposal.proposed_at, Proposal.id)
+    if account is not None:
+        query = query.where(Account.key == account)
+    return [_as_open(row) for row in connection.execute(query)]
+
+
+def read_proposal(connection: Connection, id: int) -> OpenProposal:
+    """One that waits. Raises NotFound; Refused for one that is decided."""
+    row = connection.execute(_open_rows().where(Proposal.id == id)).one_or_none()
+    if row is not None:
+        return _as_open(row)
+    decided = connection.scalar(select(Proposal.state).where(Proposal.id == id))
+    if decided is None:
+        raise NotFound(f"there is no proposal {id}", cure="see: tandem proposals list")
+    raise Refused(f"proposal {id} is {decided}" if decided != ProposalState.OPEN else f"{id} is in the account by now")
+
+
+def accept(
+    connection: Connection, id: int, *, by: str, now: datetime, email: str | None = None, role: Role | None = None,
+    consent: ConsentBasis | None = None,
+) -> int:  # fmt: skip
+    """The person becomes a stakeholder; the id of the row. Without `consent` nobody may write to them.
+
+    Raises NotFound; Refused for a decided one and for somebody who was erased; InputRefused without an address.
+    """
+    asked = read_proposal(connection, id)
+    address = normalise_email(email or asked.email or "")
+    if "@" not in address:
+        raise InputRefused(f"nobody knows the address of {asked.name}", where="--email", cure="give it with --email")
+    if forgotten_among(connection, {email_hash(address)}):
+        raise Refused("this person asked to be erased", cure="reject the proposal")
+    person = _seat(connection, id, asked, address, consent, now)
+    if role is not None:
+        set_role(connection, person, role, by=by, now=now)
+    _decide(connection, id, ProposalState.ACCEPTED, by, now)
+    return person
+
+
+def reject(connection: Connection, id: int, *, by: str, now: datetime) -> None:
+    """The answer is no: they are not asked about again, and of the person nothing is kept but the hash.
+
+    Rows in quarantine that speak of the address go as well. Raises NotFound; Refused for a decided one.
+    """
+    asked = read_proposal(connection, id)
+    if asked.email:
+        quarantine.forget_rows_of(connection, asked.email)
+    blank = dict.fromkeys(("email", "first_name", "last_name", "title"), None)
+    connection.execute(update(Proposal).where(Proposal.id == id).values(**blank, why="rejected"))
+    _decide(connection, id, ProposalState.REJECTED, by, now)
+
+
+def forget(connection: Connection, hashed: str, people: Collection[int], words: Sequence[str]) -> int:
+    """Erase proposals of this person, and that others were named for their seat; how many rows it was."""
+    unseated = update(Proposal).where(among(connection, Proposal.replaces_id, list(people)))
+    connection.execute(unseated.values(replaces_id=None, why="named for a seat that is empty"))
+    return connection.execute(delete(Proposal).where(_of_person(hashed, words))).rowcount
+
+
+def of_person(connection: Connection, hashed: str, words: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows about this person, as they stand."""
+    query = select(Proposal.__table__).where(_of_person(hashed, words))
+    return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def was_silenced(connection: Connection, email: str) -> list[str]:
+    """Why nobody may write to this address, whoever accepts it: reasons of suppressions."""
+    return [reason for reason, _, _ in read_suppressions(connection, email_hash(email))]
+
+
+def _key_of_name(first: str | None, last: str | None) -> str:
+    return email_hash(f"name:{squeeze(first)}:{squeeze(last)}")
+
+
+def _of_person(hashed: str, words: Sequence[str]) -> ColumnElement[bool]:
+    """By the address, or by a full name where no address was known."""
+    names = [_key_of_name(first, last) for first, last in map(split_name, words) if last]
+    return Proposal.person_key.in_([hashed, *names])
+
+
+def _seat(
+    connection: Connection, id: int, asked: OpenProposal, address: str, consent: ConsentBasis | None, now: datetime
+) -> int:
+    """The new row. Somebody who stands elsewhere as well waits until a person has said whose they are."""
+    account = connection.execute(select(Proposal.account_id).where(Proposal.id == id)).scalar_one()
+    there = and_(Stakeholder.account_id == account, Stakeholder.email == address)
+    if connection.scalar(select(Stakeholder.id).where(there)) is not None:
+        raise Refused(f"{address} is in {asked.account} already", cure="reject the proposal")
+    elsewhere = (
+        update(Stakeholder).where(Stakeholder.email == address, ~Stakeholder.is_home).values(owner_conflict=True)
+    )
+    is_shared = bool(connection.execute(elsewhere).rowcount)
+    values = {
+        "account_id": account, "email": address, "email_hash": email_hash(address), "title": asked.title,
+        "first_name": asked.first_name, "last_name": asked.last_name, "consent_basis": consent,
+        "consent_at": now if consent else None, "owner_conflict": is_shared,
+    }  # fmt: skip
+    # new people are new facts: tracking looks for their role, planning at the group
+    connection.execute(update(Account).where(Account.id == account).values(tracked_rules=None, replan_at=now))
+    return int(connection.execute(insert(Stakeholder).values(**values).returning(Stakeholder.id)).scalar_one())
+
+
+def _decide(connection: Connection, id: int, state: ProposalState, by: str, now: datetime) -> None:
+    decided = {"state": state, "decided_by": by, "decided_at": now}
+    connection.execute(update(Proposal).where(Proposal.id == id).values(**decided))
+
+
+def _open_rows() -> Any:
+    lost = Stakeholder.__table__.alias("lost")
+    there = select(Stakeholder.id).where(
+        Stakeholder.account_id == Proposal.account_id, Stakeholder.email_hash == Proposal.person_key
+    )
+    return (
+        select(
+            Proposal.id, Account.key.label("account"), Proposal.email, Proposal.first_name, Proposal.last_name,
+            Proposal.title, Proposal.source, Proposal.why, Proposal.proposed_at, lost.c.email.label("replaces"),
+        )
+        .join(Account, Account.id == Proposal.account_id)
+        .outerjoin(lost, lost.c.id == Proposal.replaces_id)
+        .where(Proposal.state == ProposalState.OPEN, ~there.exists())
+    )  # fmt: skip
+
+
+def _as_open(row: Any) -> OpenProposal:
+    return OpenProposal(**row._mapping)
+
+
+def _known(connection: Connection, keys: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
+    hashes = sorted({key for _, key in keys})
+    query = select(Stakeholder.account_id, Stakeholder.email_hash)
+    found = connection.execute(query.where(among(connection, Stakeholder.email_hash, hashes))) if hashes else ()
+    return {(account, hashed) for account, hashed in found}
+
+
+def _earliest_last(one: Proposed) -> tuple[float, str]:
+    """So that of several the earliest stays in a dictionary, in whatever order they came."""
+    return -one.at.timestamp(), one.why
+
+
+def _row(one: Proposed) -> dict[str, Any]:
+    texts = {name: (getattr(one, name) or "")[:_LINE] or None for name in ("first_name", "last_name", "title")}
+    return {
+        "account_id": one.account_id, "person_key": one.key, "email": normalise_email(one.email) if one.email else None,
+        "source": one.source[:40], "why": one.why[:_LINE], "replaces_id": one.replaces_id, "proposed_at": one.at,
+        "state": ProposalState.OPEN, **texts,
+    }  # fmt: skip
+
+
+__all__ = [
+    "OpenProposal", "Proposed", "accept", "forget", "of_person", "propose", "read_open", "read_proposal", "reject",
+    "split_name", "was_silenced",
+]  # fmt: skip
