@@ -161,7 +161,7 @@ def _waits_for(row: Waiting, step: Step) -> bool:
 
 def _end(clock: Clock, fresh: Cause | None, facts: Facts, play: Play, now: datetime) -> End | None:
     cause, said = clock.cause, clock.end
-    if said and (not said.is_kept or said.by.startswith(WORD) or cause.duty is Duty.FRESH_CONTENT):
+    if said and _is_final(said, fresh, cause):
         return said
     if cause.duty is Duty.FRESH_CONTENT:
         return _content_end(cause, fresh, play, now)
@@ -176,6 +176,13 @@ def _end(clock: Clock, fresh: Cause | None, facts: Facts, play: Play, now: datet
     if fresh is None and is_recent and cause.duty is not Duty.CALL:
         return End(now, GONE, False)
     return _ENDS[cause.duty](cause, facts)
+
+
+def _is_final(said: End, fresh: Cause | None, cause: Cause) -> bool:
+    """A person's word, and ends that no fact can prove again. What lapsed runs on when its cause is back."""
+    if not said.is_kept:
+        return fresh is None
+    return said.by.startswith(WORD) or cause.duty is Duty.FRESH_CONTENT
 
 
 def _answered(cause: Cause, facts: Facts) -> End | None:

@@ -20,7 +20,7 @@ play = click.option("--play", default="new-business", show_default=True, help="W
 @click.group(invoke_without_command=True)
 @click.option("--account", default=None, help="Only this account.")
 @click.option("--rep", default=None, help="Only what this rep owes or is owed (address or name).")
-@click.option("--side", type=click.Choice([side.value for side in Side]), default=None, help="Only this side's promises.")
+@click.option("--side", type=click.Choice([side.value for side in Side]), default=None, help="What this side owes.")
 @click.option("--all", "closed", is_flag=True, help="Also what was kept, broken and made up for, or lapsed.")
 @play
 @as_of

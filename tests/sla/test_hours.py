@@ -1,6 +1,7 @@
 """Working time, as properties: whatever the zone, the holds and the changes of the clock."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -75,7 +76,7 @@ class TestProperties:
         assert at is not None
         assert spent(sales_time(PLAY, 1, desks, start), at) == allowed
         time = [hours for _, hours in zip(range(20), sales_time(PLAY, 1, desks, start), strict=False)]
-        assert all(before.closes <= after.opens for before, after in zip(time, time[1:], strict=False))
+        assert all(before.closes <= after.opens for before, after in pairwise(time))
 
 
 class TestDays:
@@ -97,7 +98,7 @@ class TestDays:
         assert at is not None
         there = at.astimezone(ZoneInfo(zone))
         assert (there.hour, there.minute) == (13, 0)
-        assert there.date() - datetime(*friday[:3]).date() in {timedelta(days=3), timedelta(days=4)}
+        assert there.date() - date(*friday[:3]) in {timedelta(days=3), timedelta(days=4)}
 
     def test_a_public_holiday_of_the_reps_country_does_not_count(self) -> None:
         """Thanksgiving is none in Germany."""
