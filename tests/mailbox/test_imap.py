@@ -17,7 +17,6 @@ from flows.settings import Mailbox
 from tests.cast import NOW
 from tests.mailbox.dovecot import CLIENT, CLIENT_SECRET, PASSWORD, TOKEN, Dovecot, Postbox, needs_dovecot
 from tests.mailbox.letters import letter
-from tests.sending.post_office import make_certificate
 
 pytestmark = needs_dovecot
 
