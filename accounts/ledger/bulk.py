@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     String,
     Table,
     TextClause,
@@ -59,6 +60,27 @@ def as_list(dialect: str, values: Sequence[Any]) -> Any:
     return json.dumps(list(values)) if dialect == "sqlite" else list(values)
 
 
+def in_one_piece(dialect: str, query: Select[Any]) -> Select[Any]:
+    """The same rows for `pieces`: as one value on SQLite.
+
+    SQLite's driver gives the interpreter away and takes it back for every row; beside busy threads that costs more than
+    the row. Times come as text.
+    """
+    if dialect != "sqlite":
+        return query
+    rows = query.subquery()
+    return select(func.json_group_array(func.json_array(*rows.c)))
+
+
+def pieces(connection: Connection, query: Select[Any], values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+    """The rows of a query that was made by `in_one_piece`."""
+    result = connection.execute(query, values)
+    if connection.dialect.name != "sqlite":
+        return result.all()
+    rows: list[list[Any]] = json.loads(result.scalar_one())
+    return rows
+
+
 def insert_into(connection: Connection, model: Any) -> "sqlite.Insert | postgresql.Insert":
     """An INSERT that can say ON CONFLICT, for the database at hand."""
     table: Table = model.__table__
@@ -75,23 +97,27 @@ class UpdateTouches:
     where: str = "TRUE"
 
     def perform(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        """PostgreSQL gets all values in one statement, SQLite one row after the other: what each does best."""
+        """All of it in one statement, with all values in one parameter, or in one for each column."""
         if not rows:
             return
         if connection.dialect.name == "sqlite":  # past SQLAlchemy's binding, which costs as much as the update itself
-            connection.exec_driver_sql(self._one_row(), [self._bound(row) for row in rows])
+            connection.exec_driver_sql(self._listed_rows(), (json.dumps([self._written(row) for row in rows]),))
         else:
             arrays = {name: [row[name] for row in rows] for name in ("touch_id", *self.columns)}
             connection.execute(self._all_rows(), arrays)
 
-    def _one_row(self) -> str:
-        named = {name: f"?{number}" for number, name in enumerate(self.columns, 2)}
-        return f"UPDATE touch SET {self.sets.format(**named)} WHERE touch.id = ?1 AND {self.where.format(**named)}"
+    def _listed_rows(self) -> str:
+        named = {name: f"v.{name}" for name in self.columns}
+        parts = (f"value ->> {place} AS {name}" for place, name in enumerate(("touch_id", *self.columns)))
+        source = f"(SELECT {', '.join(parts)} FROM json_each(?)) AS v"
+        by_id = "UPDATE touch NOT INDEXED"  # or it goes through every touch in one of these states
+        update_ = f"{by_id} SET {self.sets.format(**named)} FROM {source}"
+        return f"{update_} WHERE touch.id = v.touch_id AND {self.where.format(**named)}"
 
-    def _bound(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
+    def _written(self, row: Mapping[str, Any]) -> list[Any]:
         kinds = self.columns.items()
-        values = (SQLITE.write(row[name]) if kind == "timestamptz" else row[name] for name, kind in kinds)
-        return (row["touch_id"], *values)
+        values = [SQLITE.write(row[name]) if kind == "timestamptz" else row[name] for name, kind in kinds]
+        return [row["touch_id"], *values]
 
     def _all_rows(self) -> TextClause:
         named = {name: f"v.{name}" for name in self.columns}

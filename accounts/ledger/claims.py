@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
@@ -16,7 +16,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
-    Row,
     Select,
     String,
     and_,
@@ -37,7 +36,8 @@ from sqlalchemy.exc import DBAPIError
 from accounts.calendar import Calendar, place_of
 from accounts.ledger import bounces
 from accounts.ledger.brakes import brakes_touch
-from accounts.ledger.bulk import UpdateTouches, as_list, chunks, listed
+from accounts.ledger.bulk import UpdateTouches, as_list, chunks, in_one_piece, listed, pieces
+from accounts.ledger.driver import SQLITE
 from accounts.ledger.locks import SAID_BY_PEOPLE
 from accounts.ledger.pace import Meters
 from accounts.ledger.refusals import refusal_of, said
@@ -67,6 +67,11 @@ LONGEST_RETRY = timedelta(hours=4)
 MOST_ATTEMPTS = 8
 #: The time of the claim, in statements that are made once.
 _NOW: Any = bindparam("now", type_=Utc())
+#: The fields of `Claimed`, in their order.
+_CLAIMED = (
+    Touch.id, Touch.account_id, Touch.stakeholder_id, Touch.address, Touch.play, Touch.play_version, Touch.stage,
+    Touch.content, Touch.content_digest, Touch.attempts, Touch.not_after,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +87,9 @@ class Claimed:
     stage: str
     content: str
     content_digest: str
-    not_after: datetime | None
     #: How often a server was asked to take it, this time included.
     attempts: int
+    not_after: datetime | None
 
     @property
     def seal(self) -> str:
@@ -152,8 +157,8 @@ def _claim_once(
     while len(search.free) < limit and search.looked < FURTHEST and search.look(limit, meters):
         if meters is None:  # whoever may go is found at once, and the rest of the plan need not be looked at
             break
-    rows = _take(connection, {touch_id: names(touch_id) for touch_id in search.free}, now, by)
-    touches = tuple(sorted((Claimed(*row) for row in rows), key=lambda touch: touch.id))
+    found = _take(connection, {touch_id: names(touch_id) for touch_id in search.free}, now, by)
+    touches = tuple(sorted(found, key=lambda touch: touch.id))
     taken = {touch.id for touch in touches}
     search.ask_against([touch_id for touch_id in search.free if touch_id not in taken])
     move(connection, search.late, TouchState.EXPIRED, now=now)
@@ -201,7 +206,7 @@ class _Search:
         """
         asked = {"plan": self.plan_id, "now": self.now, "most": limit, "after": self.last}
         look = _look(self.connection.dialect.name, is_paced=meters is not None)
-        rows = self.connection.execute(look, asked).all()
+        rows = [_Seen(*row) for row in pieces(self.connection, look, asked)]
         closed = _closed(rows, self.window, self.now)
         against = self.ask_against([row.id for row in rows if row.id in closed or meters])
         self.closed |= {touch_id: opens for touch_id, opens in closed.items() if touch_id not in against}
@@ -222,7 +227,7 @@ class _Search:
             (self.late if reason == Refusal.TOO_LATE else self.refused)[touch_id] = reason
         return against
 
-    def _in_turn(self, rows: Sequence[Row[Any]], meters: Meters, limit: int) -> tuple[int, ...]:
+    def _in_turn(self, rows: Sequence["_Seen"], meters: Meters, limit: int) -> tuple[int, ...]:
         waiting = [(row.id, _counted_for(row)) for row in rows]
         meters.read({key for _, keys in waiting for key in keys})
         turns = allot(waiting, meters, self.now, limit - len(self.free))
@@ -236,7 +241,18 @@ class _Search:
             _POSTPONE.perform(self.connection, rows)
 
 
-def _counted_for(row: Row[Any]) -> list[MeterKey]:
+class _Seen(NamedTuple):
+    """A certified touch at the look: where its reader is, and where it is paced, what its departure counts for."""
+
+    id: int
+    timezone: str | None
+    country: str | None
+    account_country: str | None
+    rep_id: int | None = None
+    domain_hash: str | None = None
+
+
+def _counted_for(row: _Seen) -> list[MeterKey]:
     keys = [MeterKey("all")]
     if row.rep_id is not None:
         keys.append(MeterKey("sender", str(row.rep_id)))
@@ -313,8 +329,7 @@ def _nameless(_touch_id: int) -> None:
 
 @lru_cache(maxsize=8)
 def _look(dialect: str, *, is_paced: bool) -> Select[Any]:
-    """The next certified touches of a plan, each with the place of its reader, and where it is paced, what its
-    departure counts for. Of: plan, now, after (a touch id), most.
+    """The next certified touches of a plan as `_Seen`. Of: plan, now, after (a touch id), most.
 
     Made once: making it costs thirty times what asking it costs.
     """
@@ -336,7 +351,7 @@ def _look(dialect: str, *, is_paced: bool) -> Select[Any]:
     )  # fmt: skip
     if is_paced:
         rows = rows.outerjoin(PlanMember, member)
-    return rows.with_for_update(of=Touch, skip_locked=True) if dialect == "postgresql" else rows
+    return in_one_piece(dialect, rows.with_for_update(of=Touch, skip_locked=True) if dialect == "postgresql" else rows)
 
 
 @lru_cache(maxsize=8)
@@ -365,15 +380,24 @@ def _reconsidered(touch_ids: Sequence[int], now: datetime, by: str | None) -> Se
 
 def _take(
     connection: Connection, names: Mapping[int, str | None], now: datetime, by: str
-) -> Sequence[Row[Any]]:  # fmt: skip
+) -> list[Claimed]:  # fmt: skip
     """Compare and set, with every check inside: what changed since the look is not taken. names: as in `claim`."""
     if not names:
         return []
     if connection.dialect.name == "sqlite":
-        rows: dict[str, Any] = {"names": json.dumps(names)}
-    else:
-        rows = {"ids": list(names), "names": list(names.values())}
-    return connection.execute(_taking(connection.dialect.name, refusal_of), {**rows, "now": now, "worker": by}).all()
+        return _take_and_read(connection, names, now, by)
+    asked = {"ids": list(names), "names": list(names.values()), "now": now, "worker": by}
+    return [Claimed(*row) for row in connection.execute(_taking("postgresql", refusal_of), asked)]
+
+
+def _take_and_read(connection: Connection, names: Mapping[int, str | None], now: datetime, by: str) -> list[Claimed]:
+    """On SQLite nobody else writes before our transaction is over: what we took can be read back in one piece."""
+    asked = {"names": json.dumps(names), "now": now, "worker": by}
+    taken = connection.execute(_taking("sqlite", refusal_of), asked).rowcount
+    rows = pieces(connection, _taken(), {**asked, "ids": as_list("sqlite", list(names))}) if taken else []
+    if len(rows) != taken:
+        raise AssertionError(f"{taken} touches were taken, and {len(rows)} are ours")
+    return [Claimed(*(*row, not_after and SQLITE.read(not_after))) for *row, not_after in rows]
 
 
 @lru_cache(maxsize=8)
@@ -392,10 +416,16 @@ def _taking(dialect: str, refusal: Callable[[Any], Any]) -> Any:
         "attempts": Touch.attempts + 1, "message_id": func.coalesce(name, Touch.message_id),
         "retry_at": None, "reason": None, "error": None,
     }  # fmt: skip
-    return taken.values(values).returning(
-        Touch.id, Touch.account_id, Touch.stakeholder_id, Touch.address, Touch.play, Touch.play_version, Touch.stage,
-        Touch.content, Touch.content_digest, Touch.not_after, Touch.attempts,
-    )  # fmt: skip
+    claiming = taken.values(values)
+    return claiming if dialect == "sqlite" else claiming.returning(*_CLAIMED)
+
+
+@cache
+def _taken() -> Select[Any]:
+    """What one transaction took, on SQLite. Of: ids, now, worker."""
+    worker = bindparam("worker", type_=String)
+    ours = (Touch.state == TouchState.SENDING, Touch.claimed_by == worker, Touch.claimed_at == _NOW)
+    return in_one_piece("sqlite", select(*_CLAIMED).where(listed("sqlite", Touch.id, "ids"), *ours))
 
 
 def _named(dialect: str) -> tuple[ColumnElement[bool], ColumnElement[str]]:
@@ -411,7 +441,7 @@ def _named(dialect: str) -> tuple[ColumnElement[bool], ColumnElement[str]]:
     return Touch.id == named.c.id, named.c.name
 
 
-def _closed(looked: Iterable[Row[Any]], window: Window, now: datetime) -> dict[int, datetime]:
+def _closed(looked: Iterable[_Seen], window: Window, now: datetime) -> dict[int, datetime]:
     """Touch id -> the next opening, of those whose reader's window is closed at `now`."""
     calendars: dict[tuple[str | None, ...], datetime | None] = {}
     closed: dict[int, datetime] = {}

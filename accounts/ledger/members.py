@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, exists,
 
 from accounts.errors import PlanRefused
 from accounts.identity import domain_hash, domain_of, email_hash
-from accounts.ledger.bulk import as_list, listed
+from accounts.ledger.bulk import as_list, in_one_piece, listed, pieces
 from accounts.models import Certificate, PlanMember, Touch
 from accounts.seals import Roll, Sealed
 from accounts.types import Key
@@ -82,14 +82,15 @@ def seals_of(connection: Connection, plan_id: int, touch_ids: Sequence[int]) -> 
     """Touch id -> the seal it was certified with; those that are no members are left out."""
     dialect = connection.dialect.name
     asked = {"plan": plan_id, "ids": as_list(dialect, touch_ids)}
-    return dict(connection.execute(_seals(dialect), asked).tuples().all())
+    return dict(map(tuple, pieces(connection, _seals(dialect), asked)))
 
 
 @cache
 def _seals(dialect: str) -> Select[Any]:
     """Of: plan, ids. Made once: sending asks it for every batch."""
     of_plan = PlanMember.plan_id == bindparam("plan", type_=Key)
-    return select(PlanMember.touch_id, PlanMember.seal).where(of_plan, listed(dialect, PlanMember.touch_id, "ids"))
+    found = select(PlanMember.touch_id, PlanMember.seal).where(of_plan, listed(dialect, PlanMember.touch_id, "ids"))
+    return in_one_piece(dialect, found)
 
 
 def _roll_of_members(connection: Connection, plan_id: int) -> Roll:

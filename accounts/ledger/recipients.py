@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, literal, select
 
 from accounts.identity import normalise_email
-from accounts.ledger.bulk import as_list, chunks, listed
+from accounts.ledger.bulk import as_list, chunks, in_one_piece, listed, pieces
 from accounts.models import Account, Rep, Stakeholder, Touch
 
 #: What stands for a touch that does not exist: a preview of something that is not planned.
@@ -52,7 +52,7 @@ def read_recipients(connection: Connection, touch_ids: Sequence[int]) -> dict[in
     found: dict[int, Recipient] = {}
     dialect = connection.dialect.name
     for ids in chunks(list(touch_ids)):
-        rows = connection.execute(_of_touches(dialect), {"ids": as_list(dialect, ids)})
+        rows = pieces(connection, _of_touches(dialect), {"ids": as_list(dialect, ids)})
         found.update((row[0], Recipient(*row)) for row in rows)
     return found
 
@@ -60,7 +60,7 @@ def read_recipients(connection: Connection, touch_ids: Sequence[int]) -> dict[in
 @cache
 def _of_touches(dialect: str) -> Select[Any]:
     """Of: ids. Made once: sending asks it for every batch, and making it costs more than the answer."""
-    return (
+    found = (
         select(
             Touch.id, Touch.stakeholder_id, Touch.account_id, Touch.content, Touch.content_digest, Touch.address,
             *_FACTS,
@@ -70,6 +70,7 @@ def _of_touches(dialect: str) -> Select[Any]:
         .outerjoin(Rep, _WRITER)
         .where(listed(dialect, Touch.id, "ids"))
     )  # fmt: skip
+    return in_one_piece(dialect, found)
 
 
 def read_readers(connection: Connection, email: str, content: str, *, account: str | None = None) -> list[Recipient]:
