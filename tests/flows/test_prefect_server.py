@@ -20,14 +20,14 @@ def double_all(numbers: list[int]) -> list[int]:
 
 
 def test_flows_that_follow_each_other_closely_do_not_wait_for_the_database(prefect_api: PrefectServer) -> None:
-    """Over several connections to SQLite about every second of these takes 2 s and more; over one, 0.2 s."""
+    """Over several connections to SQLite about every second of these takes ten times as long as the quickest: it waits
+    for a lock. Over one connection none does."""
     taken = []
     for _ in range(8):
         began = time.perf_counter()
         assert double_all([1, 2, 3, 4, 5]) == [2, 4, 6, 8, 10]
         taken.append(time.perf_counter() - began)
-    assert sorted(taken)[-2] < 1.5, taken
-    assert median(taken) < 1.0, taken
+    assert median(taken) < 8 * min(taken), taken
 
 
 def test_after_handing_over_the_server_knows_every_task_as_finished(prefect_api: PrefectServer) -> None:
