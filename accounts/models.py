@@ -511,6 +511,25 @@ class Feedback(Base):
     at: Mapped[utc]
 
 
+class Calibration(Base):
+    """A look at how far scores agree with reps' verdicts, the weights it proposes, and who adopted them."""
+
+    __tablename__ = "calibration"
+    __table_args__ = (UniqueConstraint("play", "digest", name="one_calibration_per_proposal"),)
+    id: Mapped[pk]
+    play: Mapped[slug]
+    made_at: Mapped[utc] = mapped_column(index=True)
+    #: Of the weights before and those proposed.
+    digest: Mapped[sha256]
+    verdicts: Mapped[int]
+    #: Weights by kind of signal; `proposed` holds those that would change and is empty when nothing is proposed.
+    before: Mapped[json_value]
+    proposed: Mapped[json_value]
+    findings: Mapped[json_value]
+    adopted_at: Mapped[utc | None]
+    adopted_by: Mapped[line | None]
+
+
 class SlaClock(Base):
     """A promise between the teams: who owes what since when, by when, and how it ended. Either side can read it."""
 
@@ -625,6 +644,18 @@ class Brief(Base):
     claimed_at: Mapped[utc | None]
     error: Mapped[line | None]
     opened_at: Mapped[utc | None]
+
+
+class Notice(Base):
+    """That a buyer's reply, meeting or complaint was told to the rep; one for each hold it caused. Not a word of it."""
+
+    __tablename__ = "notice"
+    hold_id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)
+    rep_id: Mapped[int] = refers("rep.id")
+    state: Mapped[word]
+    claimed_at: Mapped[utc]
+    delivered_at: Mapped[utc | None]
+    error: Mapped[line | None]
 
 
 class Quarantine(Base):

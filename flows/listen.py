@@ -5,6 +5,7 @@ from datetime import datetime
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+from accounts.vocabulary import BriefState
 from flows import braking, sla
 from flows.braking import Watched
 from flows.clock import clock
@@ -12,6 +13,7 @@ from flows.house import open_house
 from flows.intake import Collected, collect
 from flows.publishing import announce, publish, rename_run
 from flows.reports import collected_report, counts_of
+from flows.telling import Told, tell_reps
 
 
 @flow(name="collect-signals", flow_run_name="collect signals for {play}")
@@ -24,21 +26,31 @@ def collect_signals(play: str = "new-business", as_of: datetime | None = None) -
     """
     now = clock(as_of)
     collected = take_in(play, now)
+    told = tell_the_reps(play, now)
     watched = watch_the_reputation(play, now)
     publish(f"signals-{play}", collected_report(collected, now), "What came back, and what it changed")
     for account in collected.replies:
         announce("tandem.signal.reply", f"tandem.account.{account}", account)
         announce("tandem.account.held", f"tandem.account.{account}", account, cause="reply")
+    for why in collected.closed_doors:
+        announce("tandem.door.closed", "tandem.door.mailbox", "mailbox", why=why)
     braking.tell(watched, now)
     look_at_the_clocks(play, now)
     rename_run(f"collect signals · {collected.applied} applied · {len(collected.replies)} replies")
-    return counts_of(collected)
+    return {**counts_of(collected), "told": sum(one.state is BriefState.DELIVERED for one in told)}
 
 
 @task(name="take in what came back", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
 def take_in(play: str, now: datetime) -> Collected:
     with open_house(play) as house:
         return collect(house.engine, house.settings, house.play, now)
+
+
+@task(name="tell the reps", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
+def tell_the_reps(play: str, now: datetime) -> list[Told]:
+    """Replies, booked meetings, complaints: one mail each, at once."""
+    with open_house(play) as house:
+        return tell_reps(house.engine, house.settings, house.play, now)
 
 
 @task(name="look how our mails fare", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)

@@ -81,11 +81,22 @@ def plain_function(flow: str) -> Callable[["House", datetime], Any]:
         from flows.tracking import track
 
         return lambda house, now: track(house.engine, house.play, now)
+    if flow == "signals":
+        return _hear
     module, name = {
         "nurture": ("flows.nurturing", "nurture"),
         "audiences": ("flows.audience_sync", "sync_audiences"),
-        "signals": ("flows.intake", "collect"),
         "briefs": ("flows.briefing", "brief_reps"),
     }[flow]
     function = getattr(import_module(module), name)
     return lambda house, now: function(house.engine, house.settings, house.play, now)
+
+
+def _hear(house: "House", now: datetime) -> Any:
+    """What came back is taken in, and reps hear of it."""
+    from flows.intake import collect
+    from flows.telling import tell_reps
+
+    collected = collect(house.engine, house.settings, house.play, now)
+    tell_reps(house.engine, house.settings, house.play, now)
+    return collected

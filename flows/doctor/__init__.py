@@ -6,6 +6,7 @@ A check asks one question and changes nothing. It returns a `Finding`, or None w
 from flows.doctor.finding import Check, Finding, Patient, State, refused
 from flows.doctor.ledger import database, lock, migrations
 from flows.doctor.machine import bytecode, disk, home, packages, python, time_zones
+from flows.doctor.mailbox import mailbox
 from flows.doctor.prefect import api, dead_runs, late_runs, pages, schedules
 from flows.doctor.reputation import alignment, one_click, published, signing
 from flows.doctor.settings import mail, secrets, sender, variables
@@ -32,6 +33,7 @@ CHECKS: tuple[Check, ...] = (
     database,
     migrations,
     lock,
+    mailbox,
     templates,
     deployments,
     api,

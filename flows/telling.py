@@ -1,0 +1,165 @@
+"""Reps hear at once: who replied, booked a meeting or complained, in the buyer's own words, and what is held.
+
+One mail each, through the channel that is set, claimed before it leaves (accounts/ledger/notices.py). What cannot be
+sent now is tried again by the next run, for three days; after that it is in the rep's brief in any case.
+"""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2.sandbox import SandboxedEnvironment
+from sqlalchemy import Engine
+
+from accounts.errors import NotSent, OutcomeUnknown, Refused, TandemError, Unreachable
+from accounts.ledger import notices
+from accounts.ledger.engine import reading, writing
+from accounts.ledger.notices import News
+from accounts.playbook import Play
+from accounts.vocabulary import BriefState, HoldCause
+from flows import tokens
+from flows.channels.email import EmailChannel, Outgoing
+from flows.channels.email.compose import Envelope, Mailbox
+from flows.channels.email.letters import write_letter
+from flows.channels.email.registry import open_channel
+from flows.mailing import composer_of
+from flows.masking import mask
+from flows.settings import Settings
+
+DID = {
+    HoldCause.REPLY: "replied",
+    HoldCause.MEETING: "booked a meeting",
+    HoldCause.COMPLAINT: "called our mail spam",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of one notice. `rep` is masked."""
+
+    rep: str
+    account: str
+    cause: HoldCause
+    state: BriefState
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    subject: str
+    html: str
+    text: str
+
+
+def tell_reps(
+    engine: Engine, settings: Settings, play: Play, now: datetime, *, channel: EmailChannel | None = None
+) -> list[Told]:
+    """Everything that no rep was told yet. A `channel` that is handed in must be open.
+
+    Stops when the channel does not answer at all. Raises SettingsRefused for a key that cannot sign.
+    """
+    with reading(engine) as connection:
+        waiting = notices.untold(connection, now)
+    told: list[Told] = []
+    try:
+        with nullcontext(channel) if channel or not waiting else open_channel(settings) as way:
+            for news in waiting:
+                assert way is not None  # noqa: S101  for the type checker
+                if one := _tell(engine, settings, play, now, way, news):
+                    told.append(one)
+    except Unreachable as error:
+        left = waiting[len(told) :]
+        told += [Told(mask(one.rep_email), one.account_key, one.cause, BriefState.PLANNED, str(error)) for one in left]
+    return told
+
+
+def _tell(
+    engine: Engine, settings: Settings, play: Play, now: datetime, channel: EmailChannel, news: News
+) -> Told | None:  # fmt: skip
+    """Claims, sends and settles one; None when another run has it."""
+    with writing(engine) as connection:
+        if not notices.claim(connection, news, now):
+            return None
+    state = BriefState.DELIVERED
+    error: TandemError | None = None
+    try:
+        channel.send(_compose(settings, play, news, now, as_letter=channel.letters))
+    except NotSent as refusal:
+        state, error = (BriefState.FAILED if refusal.permanent else BriefState.PLANNED), refusal
+    except OutcomeUnknown as doubt:
+        state, error = BriefState.UNKNOWN, doubt
+    except Refused as refusal:
+        state, error = BriefState.FAILED, refusal
+    said = str(error)[:300] if error else None
+    with writing(engine) as connection:
+        notices.settle(connection, news.hold_id, state, now, said)
+    if isinstance(error, Unreachable):
+        raise error
+    return Told(mask(news.rep_email), news.account_key, news.cause, state, said)
+
+
+def _compose(settings: Settings, play: Play, news: News, now: datetime, *, as_letter: bool) -> Outgoing:
+    """From the vendor's Tandem address, never in the buyer's name. Raises InputRefused for an odd address."""
+    page = write_notice(news, settings.templates)
+    tandem = Mailbox(f"Tandem at {play.vendor.name}", f"tandem@{settings.sending_domain}")
+    secret = settings.secret_key.get_secret_value()
+    envelope = Envelope(
+        sender=tandem,
+        recipient=Mailbox(news.rep_name, news.rep_email),
+        reply_to=tandem,
+        return_path=f"tandem@{settings.return_domain}",
+        message_id=f"<tandem-notice.{tokens.sign('notice', news.hold_id, secret)}@{settings.sending_domain}>",
+        date=now,
+        headers=(("Auto-Submitted", "auto-generated"),),
+    )
+    letter = write_letter(envelope, page) if as_letter else None
+    content = b"" if as_letter else composer_of(settings).fill(envelope, page)
+    key = f"notice-{news.hold_id}"
+    return Outgoing(envelope.message_id, envelope.return_path, news.rep_email, content, letter, key)
+
+
+def write_notice(news: News, templates: Path) -> _Page:
+    """Subject, HTML and text, in the rep's own time."""
+    zone = _zone(news.rep_timezone)
+    who = news.person or f"Somebody at {news.account_name}"
+    facts: dict[str, Any] = {
+        "headline": f"{who} {DID[news.cause]}", "title": news.title, "account": news.account_name,
+        "key": news.account_key, "at": f"{news.at.astimezone(zone):%a %d %b %Y, %H:%M} ({zone.key})",
+        "words": _said(news), "hold": _hold(news, zone), "email": news.email,
+    }  # fmt: skip
+    pages = _pages(templates)
+    html, text = (pages.get_template(f"notice.{kind}").render(facts) for kind in ("html", "txt"))
+    return _Page(f"{facts['headline']} ({news.account_name})", html, text)
+
+
+def _said(news: News) -> str:
+    words = news.data.get("words") or news.data.get("note")
+    return words if isinstance(words, str) else ""
+
+
+def _hold(news: News, zone: ZoneInfo) -> str:
+    release = f"tandem release {news.account_key}"
+    if news.held_until is None:
+        return f"Nothing is sent to anybody at {news.account_name} until you say so: {release}"
+    day = f"{news.held_until.astimezone(zone):%a %d %b %Y}"
+    return f"Nothing is sent to anybody at {news.account_name} until {day}. To end that earlier: {release}"
+
+
+def _zone(name: str | None) -> ZoneInfo:
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+@cache
+def _pages(templates: Path) -> SandboxedEnvironment:
+    return SandboxedEnvironment(
+        loader=FileSystemLoader(templates / "briefs"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        autoescape=select_autoescape(("html",)),
+    )  # fmt: skip
