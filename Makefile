@@ -20,8 +20,8 @@ setup: .venv/.ready ## Install everything into .venv, pinned by constraints.txt
 demo: setup ## Build a believable world, run three weeks of it, say what to open
 	@$(BIN)/tandem demo
 
-test: setup ## Run all tests
-	$(BIN)/python -m pytest
+test: setup ## Run all tests, on every core
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: setup ## Lint, types and import rules
 	$(BIN)/ruff check .
