@@ -14,6 +14,8 @@ from flows.web.desk import network_of
 
 #: Networks remembered at once, the latest ones; a forgotten one begins with a full bucket.
 REMEMBERED = 20_000
+#: Webhooks are signed and come in bursts; the page that says "too many" shall look like one.
+FREE = ("/hooks/", "/pages.css")
 #: Mail providers post the opt-outs of all their users from a few networks, and no opt-out may be lost.
 OPT_OUT_COSTS = 0.1
 
@@ -39,14 +41,14 @@ class Buckets:
 
 
 class Throttled:
-    """Refuses, with 429, what comes too fast from one network. Webhooks are signed and come in bursts: never those."""
+    """Refuses, with 429, what comes too fast from one network."""
 
     def __init__(self, app: ASGIApp, buckets: Buckets, refusal: ASGIApp) -> None:
         self._app, self._buckets, self._refusal = app, buckets, refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         source = network_of(scope["client"][0]) if scope["type"] == "http" and scope.get("client") else None
-        allowed = source is None or scope["path"].startswith("/hooks/") or self._buckets.take(source, _price(scope))
+        allowed = source is None or scope["path"].startswith(FREE) or self._buckets.take(source, _price(scope))
         await (self._app if allowed else self._refusal)(scope, receive, send)
 
 
