@@ -34,6 +34,8 @@ WEEK = timedelta(days=7)
 BASELINE_WEEKS = 4
 #: Heat changes when this week is so many times the usual one (or its inverse), and by at least so many points.
 NOTABLE_RATIO, NOTABLE_POINTS = 1.5, 3.0
+#: Scores are shown with one digit.
+VISIBLE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,17 @@ class Score:
     breadth: float
     #: Points in the score for each point of a person's mass; turns a signal's faded weight into its contribution.
     rate: Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An account's score before and after weights changed; places count from 1, None: it had or has no score."""
+
+    account: int
+    before: float
+    after: float
+    place_before: int | None
+    place_after: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +191,30 @@ def heat_of(signals: Iterable[Told], roles: Mapping[int, Role], rules: Rules, no
     return HeatReading(heat, this_week, usual, _sentence(heat, this_week, usual, +recent))
 
 
+def what_moved(before: Mapping[int, Score], after: Mapping[int, Score]) -> tuple[Moved, ...]:
+    """Accounts whose score differs by what one can see, the largest difference first."""
+    was, is_ = _places(before), _places(after)
+    moved = [
+        Moved(account, _value(before, account), _value(after, account), was.get(account), is_.get(account))
+        for account in before.keys() | after.keys()
+        if abs(_value(after, account) - _value(before, account)) >= VISIBLE
+    ]
+    return tuple(sorted(moved, key=lambda one: (-abs(one.after - one.before), one.account)))
+
+
 def digest_of(rules: Rules) -> str:
     """SHA-256 of what a stored mass depends on: the weights and the half-life. Role weights are applied on reading."""
     weights = sorted((kind.value, float(weight)) for kind, weight in rules.weights.items() if weight)
     return hashlib.sha256(json.dumps([rules.half_life.total_seconds(), weights]).encode()).hexdigest()
+
+
+def _value(scores: Mapping[int, Score], account: int) -> float:
+    return scores[account].value if account in scores else 0.0
+
+
+def _places(scores: Mapping[int, Score]) -> dict[int, int]:
+    ranked = sorted(scores, key=lambda account: (-scores[account].value, account))
+    return {account: place for place, account in enumerate(ranked, start=1)}
 
 
 def _contribution(signal: Told, score: Score, rules: Rules, now: datetime) -> Contribution:

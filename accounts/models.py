@@ -7,7 +7,7 @@ All times are UTC. A rule that the database can keep stands beside its column, n
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary, MetaData, Numeric, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, MetaData, Numeric, String, UniqueConstraint
 from sqlalchemy import text as text_clause
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -299,10 +299,10 @@ class Signal(Base):
     __tablename__ = "signal"
     __table_args__ = (
         UniqueConstraint("source", "source_id", name="one_signal_per_source_and_id"),
-        Index("ix_signal_account_id_occurred_at", "account_id", "occurred_at"),
+        # One narrow way in from the account, since each further index costs a page a signal once history is long. Ids
+        # grow with the time of receipt, so "of this account, since then" is a range of it: see signals.first_since.
+        Index("ix_signal_account_id", "account_id"),
         Index("ix_signal_received_at", "received_at"),
-        Index("ix_signal_stakeholder_id_kind_occurred_at", "stakeholder_id", "kind", "occurred_at"),
-        Index("ix_signal_touch_id_kind_occurred_at", "touch_id", "kind", "occurred_at"),
         Index("ix_signal_harm", "occurred_at", sqlite_where=HARM, postgresql_where=HARM),
         Index("ix_signal_waiting", "id", sqlite_where=WAITING, postgresql_where=WAITING),
         Index("ix_signal_strangers", "email_hash", sqlite_where=STRANGER, postgresql_where=STRANGER),
@@ -359,16 +359,23 @@ class Score(Base):
     """
 
     __tablename__ = "score"
-    __table_args__ = (UniqueConstraint("account_id", "person", name="one_score_per_account_and_person"),)
-    id: Mapped[pk]
-    account_id: Mapped[int] = refers("account.id", index=False)
+    account_id: Mapped[int] = mapped_column(Key, ForeignKey("account.id"), primary_key=True, autoincrement=False)
     #: The stakeholder's id; 0 for signals of the account that no person is known for.
-    person: Mapped[int] = mapped_column(Key)
+    person: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)
     mass: Mapped[float]
     signals: Mapped[int]
     latest_at: Mapped[utc]
-    #: Digest of the weights and the half-life it was added up with; another digest means: recompute.
-    rules: Mapped[sha256] = mapped_column(index=True)
+    #: The play by whose rules it was added up: see `weighing`. Another one than the account's means: recompute.
+    play: Mapped[slug]
+
+
+class Weighing(Base):
+    """The engagement rules that the scores of a play are made with; the oldest row's count where no play's do."""
+
+    __tablename__ = "weighing"
+    id: Mapped[pk]
+    play: Mapped[slug] = mapped_column(unique=True)
+    rules: Mapped[json_value]
 
 
 class Hold(Base):

@@ -18,7 +18,6 @@ from time import perf_counter, process_time
 
 from sqlalchemy import Engine, func, insert, select, text
 
-from accounts.engagement import digest_of
 from accounts.identity import email_hash
 from accounts.ledger import scores
 from accounts.ledger.applying import apply_waiting
@@ -76,7 +75,7 @@ def build(engine: Engine, history: int) -> None:
         with writing(engine) as connection:
             connection.execute(insert(Signal), rows)
     with writing(engine) as connection:
-        scores.recompute(connection, play().engagement)
+        scores.recompute(connection)
         connection.execute(text("ANALYZE"))
 
 
@@ -169,7 +168,7 @@ def group_by(engine: Engine) -> float:
 def recompute(engine: Engine) -> float:
     start = perf_counter()
     with writing(engine) as connection:
-        scores.recompute(connection, play().engagement)
+        scores.recompute(connection)
     return perf_counter() - start
 
 
@@ -188,7 +187,7 @@ def report(engine: Engine, history: int, count: int, rounds: int) -> None:
     total = median(totals)
     with reading(engine) as connection:
         stored = connection.scalar(select(func.count()).select_from(Signal))
-        assert not scores.are_stale(connection, play().engagement), digest_of(play().engagement)
+        assert not scores.needs_reweighing(connection, play())
     accounts, seconds = read_all(engine)
     span = f"{min(totals):.3f}..{max(totals):.3f}"
     print(

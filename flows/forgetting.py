@@ -46,7 +46,7 @@ def forget_person(engine: Engine, settings: Settings, play: Play, email: str, *,
     with writing(engine) as connection:
         overwrite_deleted(connection)
         forgotten = forget(connection, email, now)
-        scores.recompute(connection, play.engagement, forgotten.accounts)
+        scores.recompute(connection, forgotten.accounts)
         replan(connection, forgotten.accounts, now)
         if forgotten.is_new:
             subject = f"sha256:{forgotten.email_hash}"

@@ -16,7 +16,7 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine
 
 from accounts.errors import ChannelError, InputRefused, NotFound, SettingsRefused
-from accounts.ledger import quarantine, scores
+from accounts.ledger import quarantine
 from accounts.ledger.applying import Applied, apply_waiting
 from accounts.ledger.effects import replan
 from accounts.ledger.engine import reading, writing
@@ -28,6 +28,7 @@ from accounts.ledger.whose import find_owners
 from accounts.outcomes import NO_NEEDS_NO_NAME, read_kind
 from accounts.playbook import Play
 from accounts.vocabulary import SignalKind
+from flows.reweighing import Rescored, Shift, rescore
 from flows.settings import Settings
 from flows.signal_files import (
     DATASET,
@@ -110,8 +111,9 @@ class Collected:
     closed_doors: tuple[str, ...]
     #: Kinds nobody knows, as they were written.
     unknown_kinds: tuple[str, ...]
-    #: People whose score was made anew since weights or half-life changed.
+    #: People whose score was made anew since weights changed, and the accounts which that moved most.
     rescored: int
+    moved: tuple[Shift, ...]
 
     @property
     def opt_outs(self) -> int:
@@ -138,7 +140,7 @@ def collect(
     take_webhooks(engine, now, tally)
     take_inbox(engine, inbox_of(settings), now, tally)
     retry_quarantined(engine, now, tally)
-    rescored = rescore(engine, play)
+    rescored = rescore(engine, play, now)
     applied = list(drain(engine, play, now))
     late = settle_late(engine, now)
     return summarise(engine, tally, applied, rescored, late)
@@ -281,15 +283,6 @@ def drain(engine: Engine, play: Play, now: datetime) -> Iterator[Applied]:
         yield applied
 
 
-def rescore(engine: Engine, play: Play) -> int:
-    """Scores made anew when a marketer changed weights or half-life; how many people's."""
-    with reading(engine) as connection:
-        if not scores.are_stale(connection, play.engagement):
-            return 0
-    with writing(engine) as connection:
-        return scores.recompute(connection, play.engagement)
-
-
 def settle_late(engine: Engine, now: datetime) -> int:
     """Touches that became `unknown` after their proof had come in."""
     with writing(engine) as connection:
@@ -298,7 +291,9 @@ def settle_late(engine: Engine, now: datetime) -> int:
     return len(accounts)
 
 
-def summarise(engine: Engine, tally: Tally, applied: Sequence[Applied], rescored: int = 0, late: int = 0) -> Collected:
+def summarise(
+    engine: Engine, tally: Tally, applied: Sequence[Applied], rescored: Rescored | None = None, late: int = 0
+) -> Collected:
     """Counts of all batches, and accounts by their keys."""
     kinds = sum((one.kinds for one in applied), Counter[str]())
     vacancies = [vacancy for one in applied for vacancy in one.vacancies]
@@ -322,7 +317,8 @@ def summarise(engine: Engine, tally: Tally, applied: Sequence[Applied], rescored
         refused_files=tuple(tally.refused_files),
         closed_doors=tuple(tally.closed_doors),
         unknown_kinds=tuple(sorted(tally.unknown)),
-        rescored=rescored,
+        rescored=rescored.people if rescored else 0,
+        moved=rescored.most if rescored else (),
     )
 
 

@@ -19,7 +19,8 @@ from accounts.ledger import scores
 from accounts.ledger.bulk import among
 from accounts.ledger.driver import Form, rows
 from accounts.ledger.effects import Caused, perform
-from accounts.ledger.signals import record, stored_name
+from accounts.ledger.signals import first_since, record, stored_name
+from accounts.ledger.weighing import weighing_for
 from accounts.ledger.whose import Incoming, Whose, find_owners
 from accounts.machines import JUDGED, WINDOW, Mailed, Trace, Verdict, judge
 from accounts.models import Signal
@@ -37,11 +38,9 @@ _COLUMNS = f"""
       FROM signal"""
 _WAITING = f"{_COLUMNS} WHERE applied_at IS NULL ORDER BY id LIMIT :most"
 _JUDGED = ", ".join(f"'{kind.value}'" for kind in sorted(JUDGED))
-_THEIR_CLICKS = f"""{_COLUMNS}
-     WHERE stakeholder_id {{among:people}} AND kind IN ({_JUDGED}) AND occurred_at BETWEEN :first AND :last
-       AND applied_at IS NOT NULL"""
-_SAME_TOUCHES = f"""{_COLUMNS}
-     WHERE touch_id {{among:touches}} AND kind IN ({_JUDGED}, 'delivered')
+_NEIGHBOURS = f"""{_COLUMNS}
+     WHERE account_id {{among:accounts}} AND id >= :earliest AND kind IN ({_JUDGED}, 'delivered')
+       AND (touch_id {{among:touches}} OR (stakeholder_id {{among:people}} AND kind <> 'delivered'))
        AND occurred_at BETWEEN :first AND :last AND applied_at IS NOT NULL"""
 _THESE = f"{_COLUMNS} WHERE source = :source AND source_id {{among:names}} AND applied_at IS NULL"
 _MAILED = """
@@ -82,7 +81,7 @@ class Applied:
 
 def apply_waiting(connection: Connection, play: Play, now: datetime, limit: int = 5_000) -> Applied:
     """Apply the oldest waiting signals, at most `limit`; `signals` is 0 when none is left."""
-    _one_at_a_time(connection)
+    one_at_a_time(connection)
     waiting = _read(connection, _WAITING, most=limit)
     if not waiting:
         return Applied()
@@ -91,9 +90,9 @@ def apply_waiting(connection: Connection, play: Play, now: datetime, limit: int 
     _mark_applied(connection, waiting, now)
     _mark_machines(connection, {said.id: said.machine_confidence for said in (*waiting, *earlier)}, verdicts)
     machines = {id for id, verdict in verdicts.items() if verdict.is_machine}
-    scores.add(connection, _weighing(waiting, machines, play), play.engagement)
+    scores.add(connection, _weighing(waiting, machines, weighing_for(connection, play).kinds), play)
     turned = {said.account_id for said in earlier if said.id in machines and not said.is_machine and said.account_id}
-    scores.recompute(connection, play.engagement, turned)
+    scores.recompute(connection, turned)
     replies = {said.account_id for said in waiting if said.kind == SignalKind.REPLIED and said.account_id}
     machine = sum(said.is_machine or said.id in machines for said in waiting)
     kinds = Counter(said.kind for said in waiting)
@@ -143,8 +142,8 @@ def act_on_noes(connection: Connection, signals: Sequence[Incoming], now: dateti
     return len(told)
 
 
-def _one_at_a_time(connection: Connection) -> None:
-    """On SQLite the write transaction itself sees to it."""
+def one_at_a_time(connection: Connection) -> None:
+    """Scores stay as they are until the end of this transaction. On SQLite the write transaction itself sees to it."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": APPLYING})
 
@@ -198,10 +197,13 @@ def _neighbours(connection: Connection, about: Sequence[Said]) -> dict[int, Said
     """Applied clicks and downloads of the same people, and those and deliveries of the same mails, around that time."""
     people = sorted({said.stakeholder_id for said in about if said.stakeholder_id and said.kind in JUDGED})
     touches = sorted({said.touch_id for said in about if said.touch_id})
-    span = _span(about) if people or touches else {}
-    found = _read(connection, _THEIR_CLICKS, people=people, **span) if people else []
-    found += _read(connection, _SAME_TOUCHES, touches=touches, **span) if touches else []
-    return {said.id: said for said in found}
+    accounts = sorted({said.account_id for said in about if said.account_id})
+    if not accounts or not (people or touches):
+        return {}
+    span = _span(about)
+    earliest = first_since(connection, span["first"])
+    near = _read(connection, _NEIGHBOURS, accounts=accounts, people=people, touches=touches, earliest=earliest, **span)
+    return {said.id: said for said in near}
 
 
 def _span(about: Sequence[Said]) -> dict[str, datetime]:
@@ -239,12 +241,13 @@ def _mark_machines(connection: Connection, known: Mapping[int, float | None], ve
         connection.execute(mark.values(machine_confidence=bindparam("sure")), values)
 
 
-def _weighing(waiting: Iterable[Said], verdicts: Collection[int], play: Play) -> dict[int, list[Told]]:
-    """What adds to scores, by account: signals that people made and that weigh something."""
-    weighing = {kind.value: kind for kind, weight in play.engagement.weights.items() if weight}
+def _weighing(
+    waiting: Iterable[Said], verdicts: Collection[int], kinds: Mapping[str, SignalKind]
+) -> dict[int, list[Told]]:
+    """What adds to scores, by account: signals that people made and that weigh something in any play."""
     told: dict[int, list[Told]] = {}
     for said in waiting:
-        if said.kind in weighing and said.account_id and not said.is_machine and said.id not in verdicts:
-            one = Told(said.id, said.stakeholder_id or NOBODY, weighing[said.kind], said.occurred_at)
+        if said.kind in kinds and said.account_id and not said.is_machine and said.id not in verdicts:
+            one = Told(said.id, said.stakeholder_id or NOBODY, kinds[said.kind], said.occurred_at)
             told.setdefault(said.account_id, []).append(one)
     return told

@@ -6,13 +6,13 @@ is left out. So times come and go in the driver's own form: text on SQLite, date
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any, cast
 
-from sqlalchemy import Connection, TextClause, bindparam, text
+from sqlalchemy import Connection, CursorResult, TextClause, bindparam, text
 
 from accounts.types import Utc
 
@@ -47,13 +47,22 @@ def rows(connection: Connection, sql: str, **values: Any) -> Iterator[Row]:
     In the query `{time:x}` selects a time, `{among:ids}` says "is one of the ids", `{join}` is the aggregate that joins
     texts.
     """
+    result = _perform(connection, sql, values)
+    yield from cast(Iterator[Row], result.cursor)
+    result.close()
+
+
+def execute(connection: Connection, sql: str, **values: Any) -> int:
+    """A statement that gives no rows, written as for `rows`; how many rows it wrote."""
+    return _perform(connection, sql, values).rowcount
+
+
+def _perform(connection: Connection, sql: str, values: Mapping[str, Any]) -> CursorResult[Any]:
     form = Form.of(connection)
     used = {name: value for name, value in values.items() if f":{name}" in sql}
     kinds = tuple((name, isinstance(value, datetime)) for name, value in used.items())
     bound = {name: form.ids(value) if isinstance(value, list) else value for name, value in used.items()}
-    result = connection.execute(_query(sql, form, kinds), bound)
-    yield from cast(Iterator[Row], result.cursor)
-    result.close()
+    return connection.execute(_query(sql, form, kinds), bound)
 
 
 def write_many(connection: Connection, sql: str, values: Sequence[Row]) -> None:

@@ -20,7 +20,7 @@ from accounts.models import Account, Signal, Stakeholder
 from accounts.outcomes import read_kind
 from accounts.vocabulary import SignalKind
 
-__all__ = ["Incoming", "Known", "Recorded", "count_waiting", "read_known", "read_signals", "record"]
+__all__ = ["Incoming", "Known", "Recorded", "count_waiting", "first_since", "read_known", "read_signals", "record"]
 
 #: One encoder for all: `json.dumps` with a default makes a new one each time.
 _as_json = json.JSONEncoder(default=str).encode
@@ -88,6 +88,17 @@ def read_known(connection: Connection, source: str, ids: Sequence[str]) -> dict[
     read = Form.of(connection).read
     told = rows(connection, _KNOWN, source=source, names=sorted(names))
     return {names[name]: Known(kind, read(at), read(got)) for name, kind, at, got in told}
+
+
+def first_since(connection: Connection, moment: datetime) -> int:
+    """A lower bound of the ids of all signals that happened or came in at `moment` or later.
+
+    Nothing happens after it came in, and ids grow as signals come in: "of this account, lately" is a range of the
+    account's index, however long its history is.
+    """
+    # The sum keeps PostgreSQL from walking the primary key for its first fitting row.
+    query = select(func.min(Signal.id + 0)).where(Signal.received_at >= moment)
+    return connection.scalar(query) or 0
 
 
 def count_waiting(connection: Connection) -> int:

@@ -181,6 +181,36 @@ def score(account: str, limit: int, play: str, as_of: datetime | None, json_: bo
         click.echo(f"{sum(one.points for one in rest):+8.2f}  {len(rest)} more signals")
 
 
+@signal.command()
+@click.option("--apply", "keep", is_flag=True, help="Keep the new scores; `tandem run signals` does it anyway.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Lines to show.")
+@play
+@as_of
+@as_json
+def rescore(keep: bool, limit: int, play: str, as_of: datetime | None, json_: bool) -> None:
+    """What the weights in play.yaml, as they are now, would move: accounts by how far they go.
+
+    Example: tandem signal rescore --play new-business
+    """
+    from flows.house import open_house
+    from flows.reweighing import rescore as make_anew
+    from flows.reweighing import try_weights
+
+    now = clock(as_of)
+    with open_house(play) as here:
+        found = try_weights(here.engine, here.play, now, limit)
+        if keep:
+            make_anew(here.engine, here.play, now)
+    if json_:
+        show_json(asdict(found))
+        return
+    for one in found.most:
+        places = f"place {one.place_before or '-'} -> {one.place_after or '-'}"
+        click.echo(f"{one.after - one.before:+8.1f}  {one.before:7.1f} -> {one.after:7.1f}  {places:<22} {one.account}")
+    kept = "kept" if keep else "nothing was kept"
+    click.echo(f"{found.moved} accounts move; {found.people} people scored anew ({kept})")
+
+
 def _answer(collected: "Collected", json_: bool) -> None:
     if json_:
         show_json(asdict(collected))

@@ -299,23 +299,13 @@ def test_stored_scores_equal_the_sum_over_all_signals_and_so_does_a_recomputatio
     with writing(world.engine) as connection:
         added = scores.read_scores(connection, RULES, NOW)
         explained = scores.read_engagement(connection, list(added), RULES, NOW)
-        assert scores.recompute(connection, RULES) == 5
+        assert scores.recompute(connection) == 5
         again = scores.read_scores(connection, RULES, NOW)
     assert len(added) == 3
     for account_id, score in added.items():
         assert score.value == pytest.approx(explained[account_id].score.value, rel=1e-12)
         assert score.value == pytest.approx(again[account_id].value, rel=1e-12)
         assert sum(c.points for c in explained[account_id].contributions) == pytest.approx(score.value, abs=1e-9)
-
-
-def test_scores_added_up_with_other_weights_are_noticed(world: World) -> None:
-    tell(world.engine, signal("clicked", ALICE))
-    changed = RULES.model_copy(update={"half_life": timedelta(days=3)})
-    with writing(world.engine) as connection:
-        assert not scores.are_stale(connection, RULES)
-        assert scores.are_stale(connection, changed)
-        scores.recompute(connection, changed)
-        assert not scores.are_stale(connection, changed)
 
 
 def test_an_account_nobody_was_heard_from_has_no_points_and_steady_heat(world: World) -> None:

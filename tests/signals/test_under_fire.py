@@ -56,7 +56,7 @@ def totals(engine: Engine) -> dict[str, Any]:
 def anew(engine: Engine) -> dict[int, float]:
     """Scores as they come out of the signals alone."""
     with writing(engine) as connection:
-        scores.recompute(connection, RULES)
+        scores.recompute(connection)
         return {account: score.value for account, score in scores.read_scores(connection, RULES, NOW).items()}
 
 
