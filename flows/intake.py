@@ -217,7 +217,7 @@ def take_file(engine: Engine, path: Path, now: datetime, tally: Tally | None = N
             tally.add(_record(connection, taken, now))
             aside = [quarantined(one, f"{source}/{path.name}", now) for one in (*refused, *broken)]
             quarantine.put_aside(connection, aside)
-            tally.proposed += propose(connection, [one.proposed for one in refused if one.proposed])
+            tally.proposed += propose(connection, [one.proposed for one in refused if one.proposed], now)
         tally.quarantined += len(aside)
         tally.unknown |= unknown_kinds([one.signal for one in taken])
     tally.files.append(path.name)
@@ -264,7 +264,7 @@ def retry_quarantined(engine: Engine, now: datetime, tally: Tally) -> None:
 def _retry(engine: Engine, source: str, rows: Mapping[int, Row], now: datetime, tally: Tally) -> int:
     with writing(engine) as connection:
         taken, refused = sort_out(connection, list(rows.values()), source, now)
-        tally.proposed += propose(connection, [one.proposed for one in refused if one.proposed])
+        tally.proposed += propose(connection, [one.proposed for one in refused if one.proposed], now)
         if not taken:
             return 0
         tally.add(_record(connection, taken, now))

@@ -183,6 +183,23 @@ class SalesTouch:
 
 
 @dataclass(frozen=True, slots=True)
+class Newcomer:
+    """Somebody who was seen or named and may belong to the group; nobody has said yet whether they do."""
+
+    #: The proposal's id.
+    id: int
+    name: str
+    title: str
+    #: ``event attended on 2026-11-20 (fair)``
+    why: str
+    at: datetime
+
+    @property
+    def evidence(self) -> Evidence:
+        return evidence("proposal", self.id)
+
+
+@dataclass(frozen=True, slots=True)
 class AccountMaterial:
     """One account: its people, and what happened around the time since the last brief."""
 
@@ -200,6 +217,8 @@ class AccountMaterial:
     #: Holds that stand, and those that began or ended since the last brief.
     holds: tuple[Held, ...] = ()
     sales_touch: SalesTouch | None = None
+    #: Who waits for the rep's word, the latest first.
+    newcomers: tuple[Newcomer, ...] = ()
     #: Sales' clock, where the ledger keeps one.
     owing: Owing | None = None
 

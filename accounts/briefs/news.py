@@ -26,6 +26,7 @@ class Weight(StrEnum):
     REFUSED = "a stage change was refused"
     HEAT = "interest is rising"
     ENGAGED = "people engaged"
+    NEWCOMER = "somebody new was seen"
     PERSON_LOST = "somebody dropped out"
     HOLD = "a hold changed"
     AWAY = "somebody is away"
@@ -68,7 +69,7 @@ def news_of(case: Case) -> tuple[News, ...]:
     """Everything new: by importance, by what the act weighs, the latest first. Empty: nothing to write about."""
     signs = list(_signs(case))
     told = {_HOLD_OF[item.weight] for item in signs if item.weight in _HOLD_OF}
-    items = [*signs, *_overdue(case), *_moves(case), *_holds(case, told), *_mails(case)]
+    items = [*signs, *_overdue(case), *_moves(case), *_holds(case, told), *_newcomers(case), *_mails(case)]
     return tuple(sorted(items, key=lambda item: _order(item, case.play)))
 
 
@@ -87,7 +88,7 @@ def _signs(case: Case) -> Iterator[News]:
     account, play = case.account, case.play
     grouped: dict[tuple[int | None, Weight], list[Sign]] = defaultdict(list)
     for sign in account.new_signs:
-        if sign.kind in DID:
+        if sign.kind in DID and not _is_harmless(sign, account.person(sign.person)):
             weight = _weight(sign.kind, account.person(sign.person), play, case.is_rising)
             grouped[sign.person, weight].append(sign)
     for (person_id, weight), signs in grouped.items():
@@ -95,6 +96,11 @@ def _signs(case: Case) -> Iterator[News]:
         kind = max(signs, key=lambda sign: weight_of(sign.kind, play.engagement)).kind
         text = f"{who(person)} {_acts(signs, play, account.name)}, {case.local.moment(at)}"
         yield News(weight, text, at, tuple(proof for sign in signs for proof in sign.evidence), person, kind)
+
+
+def _is_harmless(sign: Sign, person: Person | None) -> bool:
+    """A bounce that cost nobody their address: a full mailbox, a server's bad day, a mistake of ours."""
+    return sign.kind == SignalKind.BOUNCED and person is not None and person.is_there
 
 
 def _acts(signs: list[Sign], play: Play, account: str) -> str:
@@ -181,6 +187,14 @@ def held_text(hold: Held, account: AccountMaterial, local: Local) -> str:
     whom = f"{clip(person.name, 3, 40)} is on hold" if person else "On hold"
     end = f" until {local.day(hold.over_at)}" if hold.over_at else ""
     return f"{whom}{end}, {HELD_FOR[hold.cause]}"
+
+
+def _newcomers(case: Case) -> Iterator[News]:
+    """People nobody knew; whether they belong to the group is the open question."""
+    for newcomer in case.account.newcomers:
+        if case.since < newcomer.at <= case.now:
+            text = f"{clip(newcomer.name, 3, 40)}: {clip(newcomer.why, 16, 120)}"
+            yield News(Weight.NEWCOMER, text, newcomer.at, newcomer.evidence)
 
 
 def _mails(case: Case) -> Iterator[News]:

@@ -4,8 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from shlex import quote
 
-from accounts.briefs.material import AccountMaterial, Evidence, Person, Statement, clip, evidence
+from accounts.briefs.material import AccountMaterial, Evidence, Newcomer, Person, Statement, clip, evidence
 from accounts.briefs.saying import BECAUSE, DID_SHORT, QUESTIONS, Local, counted
 from accounts.playbook import Play
 from accounts.vocabulary import Answer, EmailStatus, Reason, Role
@@ -75,13 +76,25 @@ def missing_roles(account: AccountMaterial, play: Play) -> tuple[Role, ...]:
 
 
 def question_of(account: AccountMaterial, play: Play) -> Statement | None:
-    """The one question worth asking about the group: its most wanted empty seat, or what somebody's part in it is."""
+    """The one question worth asking about the group: whether somebody new belongs to it, its most wanted empty seat, or
+    what somebody's part in it is."""
+    if account.newcomers:
+        return _belongs(account.newcomers[0], len(account.newcomers) - 1, account.key)
     if missing := missing_roles(account, play):
         return Statement(QUESTIONS[missing[0]], _nobody(account, missing[0]))
     unknown = next((person for person in account.people if person.role == Role.UNKNOWN and person.is_there), None)
     if unknown:
         return Statement(f"What is the part of {clip(unknown.name, 3, 40)}?", evidence("stakeholder", unknown.id))
     return None
+
+
+def _belongs(newcomer: Newcomer, others: int, account: str) -> Statement:
+    title = f", {clip(newcomer.title, 4, 40)}," if newcomer.title else ""
+    more = f" {others} more: tandem proposals list --account {quote(account)}" if others else ""
+    said = (
+        f"Is {clip(newcomer.name, 3, 40)}{title} one of the group? tandem proposals accept {newcomer.id}, or reject."
+    )
+    return Statement(said + more, newcomer.evidence)
 
 
 def seats(account: AccountMaterial, play: Play, local: Local) -> tuple[Seat, ...]:

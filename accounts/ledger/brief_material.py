@@ -18,6 +18,7 @@ from accounts.briefs.material import (
     Held,
     Mail,
     Move,
+    Newcomer,
     Outlook,
     Person,
     RepMaterial,
@@ -30,7 +31,19 @@ from accounts.engagement import BASELINE_WEEKS, WEEK
 from accounts.ledger.briefs import Look
 from accounts.ledger.bulk import chunks
 from accounts.ledger.sla import sales_owes
-from accounts.models import Account, Activity, Decision, Hold, Signal, SlaClock, StageChange, Stakeholder, Touch, Veto
+from accounts.models import (
+    Account,
+    Activity,
+    Decision,
+    Hold,
+    Proposal,
+    Signal,
+    SlaClock,
+    StageChange,
+    Stakeholder,
+    Touch,
+    Veto,
+)
 from accounts.playbook import Play
 from accounts.vocabulary import (
     ActivityKind,
@@ -39,6 +52,7 @@ from accounts.vocabulary import (
     EmailStatus,
     HoldCause,
     HoldScope,
+    ProposalState,
     Reason,
     Role,
     Side,
@@ -133,6 +147,7 @@ def _happened(theirs: Select[Any], since: datetime, as_of: datetime) -> Any:
             (StageChange.account_id, StageChange.at),
             (Hold.account_id, Hold.starts_at),
             (Hold.account_id, Hold.ends_at),
+            (Proposal.account_id, Proposal.proposed_at),
         )
     ]
     return union_all(came_in, fell_due, *others)
@@ -148,13 +163,14 @@ def _signals(*columns: Any) -> Select[Any]:
 def _accounts(
     connection: Connection, looks: dict[int, Look], play: Play, as_of: datetime
 ) -> dict[int, AccountMaterial]:  # fmt: skip
-    """Account id -> its material: ten queries for up to 500 accounts. `looks`: account id -> its rep's look."""
+    """Account id -> its material: eleven queries for up to 500 accounts. `looks`: account id -> its rep's look."""
     ids = list(looks)
     since = min(look.since for look in looks.values())
     people = _people(connection, ids, _last_acts(connection, ids, as_of), _had(connection, ids, as_of))
     signs = _signs(connection, looks, play, since, as_of)
     mails, moves = _mails(connection, ids, since, as_of), _moves(connection, ids, since, as_of)
     holds, touches = _holds(connection, ids, since, as_of), _sales_touches(connection, ids, as_of)
+    newcomers = _newcomers(connection, ids, as_of)
     owing = sales_owes(connection, ids, as_of)
     query = select(Account.id, Account.key, Account.name, Account.division, Account.stage).where(Account.id.in_(ids))
     return {
@@ -169,6 +185,7 @@ def _accounts(
             moves=tuple(move for move in moves[row.id] if move.at > looks[row.id].since),
             holds=tuple(holds[row.id]),
             sales_touch=touches.get(row.id),
+            newcomers=tuple(newcomers[row.id]),
             owing=owing.get(row.id),
         )
         for row in connection.execute(query).all()
@@ -357,6 +374,26 @@ def _holds(connection: Connection, ids: list[int], since: datetime, as_of: datet
 def _as_known_at(held: Held, as_of: datetime) -> Held:
     """A release that comes later was not known then."""
     return replace(held, released_at=None) if held.released_at and held.released_at > as_of else held
+
+
+def _newcomers(connection: Connection, ids: list[int], as_of: datetime) -> dict[int, list[Newcomer]]:
+    """Who waits for a yes or a no, the latest first."""
+    there = Stakeholder.account_id == Proposal.account_id, Stakeholder.email_hash == Proposal.person_key
+    query = (
+        select(
+            Proposal.account_id, Proposal.id, Proposal.first_name, Proposal.last_name, Proposal.email, Proposal.title,
+            Proposal.why, Proposal.proposed_at,
+        )
+        .where(Proposal.account_id.in_(ids), Proposal.state == ProposalState.OPEN, Proposal.proposed_at <= as_of)
+        .where(~select(Stakeholder.id).where(*there).exists())
+        .order_by(Proposal.proposed_at.desc(), Proposal.id.desc())
+    )  # fmt: skip
+    found: dict[int, list[Newcomer]] = defaultdict(list)
+    for row in connection.execute(query).all():
+        name = clean(f"{row.first_name or ''} {row.last_name or ''}") or clean((row.email or "").partition("@")[0])
+        one = Newcomer(row.id, name, clean(row.title), clean(row.why), row.proposed_at)
+        found[row.account_id].append(one)
+    return found
 
 
 def _sales_touches(connection: Connection, ids: list[int], as_of: datetime) -> dict[int, SalesTouch]:

@@ -68,7 +68,7 @@ def perform(connection: Connection, caused: Sequence[Caused], now: datetime) -> 
     changed, vacancies = people.change()
     suppress(connection, people.suppressions())
     held = hold_for_signals(connection, list(_holds(caused)))
-    propose(connection, _named(caused))
+    propose(connection, _named(caused), now)
     settled = [
         *prove_sent(connection, _touches(caused, SettleTouch)), *prove_dropped(connection, _touches(caused, FailTouch))
     ]  # fmt: skip

@@ -95,7 +95,8 @@ def forget(connection: Connection, email: str, now: datetime) -> Forgotten:
     ids = [row.id for row in people]
     if not (ids or _is_known(connection, address, hashed)):
         raise NotFound(f"nothing is known about {email!r}", cure="check the spelling")
-    accounts, words = tuple(sorted({row.account_id for row in people})), _words(address, people)
+    accounts = tuple(sorted({row.account_id for row in people}))
+    words = _words(address, [*people, *proposals.names_of(connection, hashed)])
 
     def of(table: Any) -> ColumnElement[bool]:
         return or_(table.account_id.in_(accounts), table.account_id.is_(None))

@@ -31,6 +31,7 @@ class Proposed:
     account_id: int
     source: str
     why: str
+    #: When they were seen; of several the earliest counts.
     at: datetime
     email: str | None = None
     first_name: str | None = None
@@ -56,6 +57,7 @@ class OpenProposal:
     title: str | None
     source: str
     why: str
+    #: When we were told.
     proposed_at: datetime
     #: Address of the person whose seat it is about.
     replaces: str | None
@@ -72,12 +74,12 @@ def split_name(name: str | None) -> tuple[str | None, str | None]:
     return first or None, last.strip() or None
 
 
-def propose(connection: Connection, people: Iterable[Proposed]) -> int:
+def propose(connection: Connection, people: Iterable[Proposed], now: datetime) -> int:
     """Write them down, each once; how many are new. Who is in the account already, or was erased, is not proposed."""
     wanted = {(one.account_id, one.key): one for one in sorted(people, key=_earliest_last)}
     silent = forgotten_among(connection, {key for _, key in wanted})
     known = _known(connection, wanted.keys())
-    rows = [_row(one) for key, one in wanted.items() if key[1] not in silent and key not in known]
+    rows = [_row(one, now) for key, one in wanted.items() if key[1] not in silent and key not in known]
     if rows:
         statement = insert_into(connection, Proposal).on_conflict_do_nothing(
             index_elements=["account_id", "person_key"]
@@ -137,6 +139,12 @@ def reject(connection: Connection, id: int, *, by: str, now: datetime) -> None:
     blank = dict.fromkeys(("email", "first_name", "last_name", "title"), None)
     connection.execute(update(Proposal).where(Proposal.id == id).values(**blank, why="rejected"))
     _decide(connection, id, ProposalState.REJECTED, by, now)
+
+
+def names_of(connection: Connection, hashed: str) -> list[Any]:
+    """First and last names under which this address was proposed."""
+    names = select(Proposal.first_name, Proposal.last_name).where(Proposal.person_key == hashed)
+    return list(connection.execute(names))
 
 
 def forget(connection: Connection, hashed: str, people: Collection[int], words: Sequence[str]) -> int:
@@ -215,10 +223,15 @@ def _as_open(row: Any) -> OpenProposal:
 
 
 def _known(connection: Connection, keys: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Who stands in the account, and who was asked about before."""
     hashes = sorted({key for _, key in keys})
-    query = select(Stakeholder.account_id, Stakeholder.email_hash)
-    found = connection.execute(query.where(among(connection, Stakeholder.email_hash, hashes))) if hashes else ()
-    return {(account, hashed) for account, hashed in found}
+    if not hashes:
+        return set()
+    places = ((Stakeholder.account_id, Stakeholder.email_hash), (Proposal.account_id, Proposal.person_key))
+    found = [
+        connection.execute(select(account, key).where(among(connection, key, hashes))).all() for account, key in places
+    ]
+    return {(account, hashed) for rows in found for account, hashed in rows}
 
 
 def _earliest_last(one: Proposed) -> tuple[float, str]:
@@ -226,16 +239,10 @@ def _earliest_last(one: Proposed) -> tuple[float, str]:
     return -one.at.timestamp(), one.why
 
 
-def _row(one: Proposed) -> dict[str, Any]:
+def _row(one: Proposed, now: datetime) -> dict[str, Any]:
     texts = {name: (getattr(one, name) or "")[:_LINE] or None for name in ("first_name", "last_name", "title")}
     return {
         "account_id": one.account_id, "person_key": one.key, "email": normalise_email(one.email) if one.email else None,
-        "source": one.source[:40], "why": one.why[:_LINE], "replaces_id": one.replaces_id, "proposed_at": one.at,
+        "source": one.source[:40], "why": one.why[:_LINE], "replaces_id": one.replaces_id, "proposed_at": now,
         "state": ProposalState.OPEN, **texts,
     }  # fmt: skip
-
-
-__all__ = [
-    "OpenProposal", "Proposed", "accept", "forget", "of_person", "propose", "read_open", "read_proposal", "reject",
-    "split_name", "was_silenced",
-]  # fmt: skip

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.outcomes import (
+    FULL_MAILBOX_PAUSE,
     LONGEST_ABSENCE,
     NO_NEEDS_NO_NAME,
     SETTLING,
@@ -20,6 +21,7 @@ from accounts.outcomes import (
     MarkLeft,
     OptOut,
     PausePerson,
+    Propose,
     SettleTouch,
     Suppress,
     effects_of,
@@ -68,6 +70,47 @@ def test_a_soft_bounce_only_waits() -> None:
     assert outcome("bounced", bounce="soft") == (PausePerson(NOW + SOFT_BOUNCE_PAUSE), SettleTouch())
 
 
+@pytest.mark.parametrize(
+    ("action", "effects"),
+    [
+        ("never_again", (MarkBounced(), Suppress("bounced", NOW))),
+        ("ask_replacement", (MarkBounced(), Suppress("bounced", NOW))),
+        ("retry_later", (PausePerson(NOW + SOFT_BOUNCE_PAUSE),)),
+        ("mailbox_full", (PausePerson(NOW + FULL_MAILBOX_PAUSE),)),
+        ("our_fault", ()),
+    ],
+)
+@pytest.mark.parametrize("bounce", ["hard", "soft"])
+def test_what_follows_from_a_bounce_outranks_hard_and_soft_and_our_fault_marks_nobody(
+    action: str, effects: tuple[object, ...], bounce: str
+) -> None:
+    assert outcome("bounced", action=action, bounce=bounce) == (*effects, SettleTouch())
+
+
+def test_a_bounce_that_says_that_the_person_left_marks_them_as_gone() -> None:
+    told = outcome("bounced", action="ask_replacement", reason="person_left")
+    assert told == (MarkLeft(), Suppress("left", NOW), SettleTouch())
+
+
+@pytest.mark.parametrize(
+    ("replacement", "proposed"),
+    [
+        ({"name": " Zoe  Lin ", "email": "Zoe.Lin@acme.example"}, (Propose("Zoe Lin", "zoe.lin@acme.example", NOW),)),
+        ({"name": "Zoe Lin"}, (Propose("Zoe Lin", None, NOW),)),
+        ({"email": "zoe@acme.example"}, (Propose(None, "zoe@acme.example", NOW),)),
+        ({"name": "Zoe Lin", "email": "our service desk"}, (Propose("Zoe Lin", None, NOW),)),
+        ({"email": "@acme"}, ()),
+        ({"name": 7, "email": ["x"]}, ()),
+        ("Zoe", ()),
+    ],
+)
+def test_who_is_named_instead_of_somebody_who_left_is_proposed(
+    replacement: object, proposed: tuple[object, ...]
+) -> None:
+    effects = outcome("left_company", replacement=replacement)
+    assert tuple(effect for effect in effects if isinstance(effect, Propose)) == proposed
+
+
 def test_who_left_is_marked_and_the_old_address_suppressed() -> None:
     assert {MarkLeft(), Suppress("left", NOW)} <= set(outcome("left_company"))
 
@@ -107,7 +150,8 @@ def test_what_settles_a_touch_is_the_same_in_the_table_and_in_the_set() -> None:
     kind=st.sampled_from(list(SignalKind)),
     at=st.datetimes(datetime(1970, 1, 2), datetime(9000, 1, 1), timezones=st.just(NOW.tzinfo)),  # noqa: DTZ001
     data=st.dictionaries(
-        st.sampled_from(["until", "bounce"]), st.text() | st.integers() | st.none() | st.datetimes().map(str)
+        st.sampled_from(["until", "bounce", "action", "replacement", "every_days", "topic", "reason"]),
+        st.text() | st.integers() | st.none() | st.datetimes().map(str),
     ),
 )
 def test_whatever_a_provider_says_the_table_has_an_answer(kind: str, at: datetime, data: dict[str, object]) -> None:
