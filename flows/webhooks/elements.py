@@ -53,12 +53,13 @@ def signal(
 
     Raises Unreadable for clues that are no text.
     """
+    name = text_of(name) or ""
     if isinstance(key, str) and key.startswith("brief-"):  # to a rep: no buyer did this
-        return Incoming(source, name, f"brief {said}", at, data={"event": dict(event)})
+        return Incoming(source, name, f"brief {_plain(said)}", at, data={"event": dict(event)})
     touch_id = touch_of(key)
     if kind is None:
         return Incoming(
-            source, name, str(said), at, touch_id, text_of(message_id), text_of(email), data={"event": dict(event)}
+            source, name, _plain(said), at, touch_id, text_of(message_id), text_of(email), data={"event": dict(event)}
         )
     return Incoming(source, name, kind, at, touch_id, text_of(message_id), text_of(email), data=data or {})
 
@@ -75,9 +76,19 @@ def text_of(value: object) -> str | None:
     """A clue. None and "" are none. Raises Unreadable for one that no database can hold or that is no text."""
     if not value:
         return None
-    if not isinstance(value, str) or "\0" in value:
+    if not isinstance(value, str) or "\0" in value or not (value.isascii() or _is_whole(value)):
         raise Unreadable("names somebody in a way that is no text")
     return value
+
+
+def _is_whole(value: str) -> bool:
+    """Without half characters, which JSON can hold and nothing else."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _plain(said: object) -> str:
+    """A name that nobody knows, in letters that can be shown."""
+    return str(said)[:120].encode("ascii", "backslashreplace").decode()
 
 
 def at_second(value: object) -> datetime:

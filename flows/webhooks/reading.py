@@ -5,14 +5,15 @@ What makes no sense goes into quarantine with a reason and as it came; the eleme
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from accounts.ledger import quarantine
 from accounts.ledger.engine import writing
@@ -65,8 +66,17 @@ def read_posts(engine: Engine, now: datetime) -> Understood:
 
 
 def _read_some(engine: Engine, now: datetime, understood: Understood) -> bool:
+    """Whether there was anything. A signal that the ledger will not have does not hold up the others for ever: then
+    one post is taken by itself, signal by signal. If it is the ledger that is ill, that fails as well."""
+    try:
+        return _read_lot(engine, now, understood, POSTS, _record_all)
+    except Exception:
+        return _read_lot(engine, now, understood, 1, _record_each)
+
+
+def _read_lot(engine: Engine, now: datetime, understood: Understood, most: int, record_: "Recording") -> bool:
     with writing(engine) as connection:
-        waiting = read_waiting(connection, POSTS, OCTETS)
+        waiting = read_waiting(connection, most, OCTETS)
         if not waiting:
             return False
         signals: list[Incoming] = []
@@ -76,14 +86,35 @@ def _read_some(engine: Engine, now: datetime, understood: Understood) -> bool:
             wrong = understand(one.post, signals)
             refused.extend(wrong)
             broken.extend((one.id, each.reason.sentence) for each in wrong if each.whole)
-        understood.recorded.append(record(connection, signals, now))
+        recorded, not_had = record_(connection, signals, now)
+        refused.extend(Refused(waiting[0].post, _written(asdict(one)), _reason(error)) for one, error in not_had)
         quarantine.put_aside(connection, [_aside(one, now) for one in refused])
         mark_read(connection, [one.id for one in waiting])
         mark_unreadable(connection, broken)
+    understood.recorded.append(recorded)
     understood.posts += len(waiting)
     understood.quarantined += len(refused)
     understood.unknown |= {signal.kind for signal in signals if "event" in signal.data}
     return True
+
+
+NotHad = list[tuple[Incoming, Exception]]
+Recording = Callable[[Connection, Sequence[Incoming], datetime], tuple[Recorded, NotHad]]
+
+
+def _record_all(connection: Connection, signals: Sequence[Incoming], now: datetime) -> tuple[Recorded, NotHad]:
+    return record(connection, signals, now), []
+
+
+def _record_each(connection: Connection, signals: Sequence[Incoming], now: datetime) -> tuple[Recorded, NotHad]:
+    counts, not_had = Counter[str](), NotHad()
+    for signal in signals:
+        try:
+            with connection.begin_nested():
+                counts.update(asdict(record(connection, [signal], now)))
+        except Exception as error:
+            not_had.append((signal, error))
+    return Recorded(counts["new"], counts["duplicates"], counts["forgotten"]), not_had
 
 
 def understand(post: Post, signals: list[Incoming]) -> list[Refused]:
@@ -137,7 +168,7 @@ def _reason(error: Exception) -> Reason:
     return Reason("event_unreadable", sentence, None, None)
 
 
-def _written(element: Event) -> str:
+def _written(element: Mapping[str, Any]) -> str:
     """In plain letters, so that half characters and nulls are kept as well."""
     return json.dumps(element, default=str)
 

@@ -39,6 +39,8 @@ def signed(provider: str) -> Request:
     return make([event] if provider == "sendgrid" else event)
 
 
+#: What the door itself decides, whatever is behind it.
+once = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 PROVIDERS = [*SAMPLES, "hubspot"]
 #: The header that proves it.
 PROOF = {
@@ -48,7 +50,7 @@ PROOF = {
 
 
 @pytest.fixture(autouse=True)
-def _amazon(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def amazon(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Amazon's host does not answer here; what is asked of it is written down."""
     asked: list[str] = []
 
@@ -81,6 +83,7 @@ def forged(provider: str) -> list[Request]:
     return requests if provider == "postmark" else [*requests, Request(provider, request.headers, b"[]")]
 
 
+@once
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_what_is_not_signed_is_refused_counted_and_not_kept(provider: str, web: Browser, world: World) -> None:
     requests = forged(provider)
@@ -98,6 +101,7 @@ def test_a_token_of_mailgun_is_good_for_one_body(web: Browser, world: World) -> 
     assert row.body == first.body
 
 
+@once
 def test_a_provider_without_a_secret_has_no_address(serve: Serve, world: World, clock: Clock) -> None:
     web = serve(world.engine, clock, ways=Settings(webhooks=Webhooks(sendgrid_key=senders.sendgrid_public())))
     assert deliver(web, signed("sendgrid")) == 200
@@ -105,6 +109,7 @@ def test_a_provider_without_a_secret_has_no_address(serve: Serve, world: World, 
     assert deliver(web, Request("nobody", {"content-type": "application/json"}, b"{}")) == 404
 
 
+@once
 def test_too_much_is_not_read(web: Browser, world: World) -> None:
     assert deliver(web, senders.sendgrid(b"[" + b" " * 5_000_000 + b"]")) == 413
     pieces = (b" " * 100_000 for _ in range(60))
@@ -113,6 +118,7 @@ def test_too_much_is_not_read(web: Browser, world: World) -> None:
     assert stored(world.engine) == []
 
 
+@once
 def test_another_content_type_is_refused(web: Browser, world: World) -> None:
     for content_type in ("text/html", "multipart/form-data; boundary=x", ""):
         assert deliver(web, signed("sendgrid").but(content_type=content_type)) == 415
@@ -125,6 +131,7 @@ def test_signed_nonsense_is_kept_for_a_person_to_look_at(web: Browser, world: Wo
     assert len(stored(world.engine)) == 4
 
 
+@once
 def test_postmark_may_show_a_header_instead(serve: Serve, world: World, clock: Clock) -> None:
     secrets = Webhooks.model_validate({"postmark_token": "a token of the tests"})
     web = serve(world.engine, clock, ways=Settings(webhooks=secrets))
@@ -133,23 +140,26 @@ def test_postmark_may_show_a_header_instead(serve: Serve, world: World, clock: C
     assert deliver(web, request.but(x_tandem_token="a token of the tests")) == 200
 
 
-def test_a_subscription_to_our_topic_is_confirmed_at_amazons_own_address(
-    web: Browser, world: World, _amazon: list[str]
+@once
+def test_a_subscription_to_our_topic_is_confirmed_atamazons_own_address(
+    web: Browser, world: World, amazon: list[str]
 ) -> None:
     request = senders.subscription()
     assert deliver(web, request) == 200
-    assert [url.partition("?")[0] for url in _amazon] == [senders.CERTIFICATE_URL, f"{senders.HOST}/"]
+    assert [url.partition("?")[0] for url in amazon] == [senders.CERTIFICATE_URL, f"{senders.HOST}/"]
     assert stored(world.engine) == [], "there is no event in it"
 
 
-def test_a_subscription_that_leads_elsewhere_is_not_followed(web: Browser, _amazon: list[str]) -> None:
+@once
+def test_a_subscription_that_leads_elsewhere_is_not_followed(web: Browser, amazon: list[str]) -> None:
     """Even when Amazon has signed it."""
     assert deliver(web, senders.subscription(SubscribeURL="https://evil.example/?Action=ConfirmSubscription")) == 403
     assert deliver(web, senders.subscription(TopicArn="arn:aws:sns:eu-west-1:123456789012:another")) == 403
-    assert _amazon == [senders.CERTIFICATE_URL]
+    assert amazon == [senders.CERTIFICATE_URL]
 
 
-def test_when_amazon_does_not_show_its_certificate_the_post_comes_again(
+@once
+def test_whenamazon_does_not_show_its_certificate_the_post_comes_again(
     serve: Serve, world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fetch(url: str) -> bytes:
@@ -175,5 +185,6 @@ def test_an_answer_is_given_only_for_what_is_safe(web: Browser, world: World) ->
     assert deliver(web, request) == 200
 
 
+@once
 def test_other_methods_find_nothing(web: Browser) -> None:
     assert web.get("/hooks/sendgrid").status_code in (404, 405)

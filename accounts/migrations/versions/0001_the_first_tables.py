@@ -85,6 +85,24 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "calibration",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("play", sa.String(length=120), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("verdicts", sa.Integer(), nullable=False),
+        sa.Column("before", sa.JSON(), nullable=False),
+        sa.Column("proposed", sa.JSON(), nullable=False),
+        sa.Column("findings", sa.JSON(), nullable=False),
+        sa.Column("adopted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("adopted_by", sa.String(length=300), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_calibration")),
+        sa.UniqueConstraint("play", "digest", name="one_calibration_per_proposal"),
+    )
+    with op.batch_alter_table("calibration", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_calibration_made_at"), ["made_at"], unique=False)
+
+    op.create_table(
         "certificate",
         sa.Column("plan_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
@@ -336,6 +354,20 @@ def upgrade() -> None:
         sa.UniqueConstraint("message_id", name=op.f("uq_brief_message_id")),
         sa.UniqueConstraint("rep_id", "as_of", name="one_brief_per_rep_and_time"),
     )
+    op.create_table(
+        "notice",
+        sa.Column("hold_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("rep_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("state", sa.String(length=40), nullable=False),
+        sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("error", sa.String(length=300), nullable=True),
+        sa.ForeignKeyConstraint(["rep_id"], ["rep.id"], name=op.f("fk_notice_rep_id_rep")),
+        sa.PrimaryKeyConstraint("hold_id", name=op.f("pk_notice")),
+    )
+    with op.batch_alter_table("notice", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_notice_rep_id"), ["rep_id"], unique=False)
+
     op.create_table(
         "opportunity",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -805,6 +837,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_opportunity_account_id"))
 
     op.drop_table("opportunity")
+    with op.batch_alter_table("notice", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_notice_rep_id"))
+
+    op.drop_table("notice")
     op.drop_table("brief")
     with op.batch_alter_table("account", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_account_replan_at"))
@@ -861,6 +897,10 @@ def downgrade() -> None:
     op.drop_table("content_seen")
     op.drop_table("content_link")
     op.drop_table("certificate")
+    with op.batch_alter_table("calibration", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_calibration_made_at"))
+
+    op.drop_table("calibration")
     with op.batch_alter_table("brake", schema=None) as batch_op:
         batch_op.drop_index(
             "one_brake_at_a_time",
