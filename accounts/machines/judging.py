@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 
 from accounts.machines.own_signs import own_signs
-from accounts.machines.pace import Mailed, Trace, after_delivery, all_links, bursts, in_company
+from accounts.machines.pace import Mailed, Trace, after_delivery, all_links, bursts, in_company, is_trap
 from accounts.machines.verdict import SUSPECTS, Sign, Verdict, add_up
 from accounts.vocabulary import SignalKind
 
@@ -16,7 +16,7 @@ def judge(traces: Collection[Trace], mails: Mapping[int, Mailed] | None = None) 
     a machine's signal a person's again. `mails`: by touch id."""
     known = mails or {}
     suspects = [trace for trace in traces if trace.kind in SUSPECTS]
-    clicks = [trace for trace in suspects if trace.kind is SignalKind.CLICKED]
+    clicks = [trace for trace in suspects if trace.kind is SignalKind.CLICKED and not is_trap(trace)]
     deliveries = [trace for trace in traces if trace.kind is SignalKind.DELIVERED]
     signs: dict[int, list[Sign]] = defaultdict(list)
     for trace in suspects:

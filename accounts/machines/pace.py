@@ -91,11 +91,16 @@ def in_company(suspects: Collection[Trace]) -> Found:
     """What the same program did on the same mail as something that gives it away, and what stands beside the trap."""
     given_away = {trace.id: trace for trace in suspects if trace.touch is not None and _gives_itself_away(trace)}
     others = [trace for trace in suspects if given_away and trace.id not in given_away]
-    trapped = [trace for trace in given_away.values() if trace.data.get("honeypot") is True]
+    trapped = [trace for trace in given_away.values() if is_trap(trace)]
     yield from _near(others, trapped, _mail, BESIDE_TRAP, "beside the link that people do not see")
     yield from _near(
         others, given_away.values(), _program, WINDOW, "by a program that gave itself away on the same mail"
     )
+
+
+def is_trap(trace: Trace) -> bool:
+    """Of the link that people do not see: none of the links of a mail that are counted."""
+    return trace.data.get("honeypot") is True
 
 
 def _gives_itself_away(trace: Trace) -> bool:
