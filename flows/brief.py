@@ -2,13 +2,14 @@
 
 from datetime import datetime
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import briefing
+from accounts.errors import Refused
+from flows import briefing, calibrating
 from flows.briefing import Briefed
 from flows.clock import clock
-from flows.house import open_house
+from flows.house import open_house, play_folder
 from flows.publishing import publish, rename_run
 from flows.reports import briefed_report, counts_of
 
@@ -25,6 +26,8 @@ def brief_reps(play: str = "new-business", as_of: datetime | None = None, rep: s
     now = clock(as_of)
     briefed = write_and_deliver(play, now, rep)
     publish(f"briefs-{play}", briefed_report(briefed, now), "Which reps got a brief, and about what")
+    if rep is None:
+        compare_scores_with_verdicts(play, now)
     rename_run(f"briefs · {briefed.delivered} delivered · {briefed.quiet} without news")
     return counts_of(briefed)
 
@@ -33,3 +36,15 @@ def brief_reps(play: str = "new-business", as_of: datetime | None = None, rep: s
 def write_and_deliver(play: str, now: datetime, rep: str | None) -> Briefed:
     with open_house(play) as house:
         return briefing.brief_reps(house.engine, house.settings, house.play, now, rep=rep)
+
+
+@task(name="compare scores with reps' verdicts, once a month", cache_policy=NO_CACHE)
+def compare_scores_with_verdicts(play: str, now: datetime) -> None:
+    with open_house(play) as house:
+        try:
+            made = calibrating.calibrate_monthly(house.engine, house.play, play_folder(house.settings, play), now)
+        except Refused as refusal:  # without scikit-learn there are briefs all the same
+            get_run_logger().warning("no calibration: %s", refusal)
+            return
+        if made:
+            calibrating.tell(made, house.play, now)

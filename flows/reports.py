@@ -13,12 +13,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from accounts.ledger.delivery import Delivery
 from accounts.ledger.touches import Listed
+from accounts.playbook import Play
 from accounts.sla.saying import DUTIES
 from accounts.touch_states import explain
 from accounts.vocabulary import Answer, Reason
 from flows.audience_sync import AudiencesSynced
 from flows.braking import Watched
 from flows.briefing import Briefed
+from flows.calibrating import Proposal
 from flows.delivered import headline, verdict
 from flows.intake import Collected
 from flows.masking import mask, mask_within
@@ -56,6 +58,11 @@ def nurtured_report(nurtured: Nurtured, standing: Mapping[tuple[Answer, Reason |
 def brakes_report(watched: Watched, now: datetime) -> str:
     """What is stopped, since when, by whom and why; what was stopped just now; what comes close to it."""
     return _write("brakes.md", watched=watched, now=now)
+
+
+def calibrated_report(made: Proposal, play: Play, now: datetime) -> str:
+    """Agreement of scores with verdicts, by kind and by rep, and the proposal as a diff."""
+    return _write("calibration.md", made=made, found=made.calibration, play=play, now=now)
 
 
 def clocks_report(kept: Kept, now: datetime) -> str:

@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "export": ("privacy", "export", "Everything we hold about a person, as JSON."),
     "audit": ("privacy", "audit", "Who did what; --verify walks the chain."),
     "audiences": ("audiences", "audiences", "Ad audiences: wanted, confirmed, and too small to serve."),
+    "watch": ("mailbox", "watch", "Read the reply mailbox the moment mail comes."),
     "serve": ("serve", "serve", "The web app: tracked links and one-click unsubscribe."),
 }
 

@@ -1,0 +1,42 @@
+"""Other values in the text of a play.yaml, and every other character as it was: comments, order, quotes, blanks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from accounts.errors import ContentRefused
+from accounts.vocabulary import SignalKind
+
+
+def reweigh(text: str, weights: Mapping[SignalKind, float], where: str = "play.yaml") -> str:
+    """The text with these weights under `engagement.weights`.
+
+    Raises ContentRefused for a kind that has no line there, and when anything else would change.
+    """
+    root: Any = yaml.compose(text, Loader=yaml.SafeLoader)  # this one counts characters, the C one bytes
+    lines = _inside(_inside(root, "engagement"), "weights")
+    places = {str(key.value): value for key, value in getattr(lines, "value", ())}
+    new, wanted = text, {str(kind): f"{weight:g}" for kind, weight in weights.items()}
+    missing = sorted(kind for kind in wanted if kind not in places)
+    if missing:
+        raise ContentRefused(f"no weight for {', '.join(missing)} stands in it", where=where, cure="add a line: 0")
+    for kind in sorted(wanted, key=lambda kind: places[kind].start_mark.index, reverse=True):
+        node = places[kind]
+        new = new[: node.start_mark.index] + wanted[kind] + new[node.end_mark.index :]
+    _only_that_changed(text, new, wanted, where)
+    return new
+
+
+def _inside(node: Any, key: str) -> Any:
+    """The value of a key of a mapping; None when there is none."""
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    return next((value for name, value in node.value if name.value == key), None)
+
+
+def _only_that_changed(old: str, new: str, wanted: Mapping[str, str], where: str) -> None:
+    before, after = (yaml.load(text, Loader=yaml.BaseLoader) for text in (old, new))  # noqa: S506  plain text only
+    before["engagement"]["weights"].update(wanted)
+    if before != after:  # an anchor, for example, whose value stands in two places
+        raise ContentRefused("the weights cannot be written in place", where=where, cure="change them by hand")
