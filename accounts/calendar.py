@@ -174,9 +174,13 @@ class Calendar:
         """`span` after `moment`. Whole days are days of this place: two days after nine o'clock it is nine again, also
         where the clock was changed in between."""
         end = moment + span
-        if span.seconds or span.microseconds:
+        if span.seconds or span.microseconds or not span:
             return end
-        return end + (self.offset(moment) - self.offset(end))
+        remembered = self._offsets.get  # asked twice for every stakeholder: nearly always both days are known
+        before, after = remembered(moment.toordinal()), remembered(end.toordinal())
+        if before is None or after is None:
+            before, after = self.offset(moment), self.offset(end)
+        return end if before == after else end + (before - after)
 
     def offset(self, moment: datetime) -> timedelta:
         """How far the clock of this place is ahead of UTC; remembered for days on which it is not changed."""

@@ -1,7 +1,7 @@
 """Whatever happens in whichever order: the ledger keeps its word. Random histories over the real tables.
 
     pytest tests/sending/test_stateful.py                                 # short
-    pytest tests/sending/test_stateful.py --hypothesis-profile=chaos --timeout=0    # hundreds of long ones
+    pytest tests/sending/test_stateful.py --hypothesis-profile=chaos --timeout=0    # 150 long ones, some five minutes
 
 Planning is replaced by somebody who wants to send anything to anybody at any time, and workers die, answer late and
 answer twice. A trigger of the tests writes down every move of every touch and plan, whoever made it.
@@ -388,7 +388,7 @@ def thoroughness(database: Engine) -> settings:
     """A few short histories, or with the profile `chaos` many long ones; on PostgreSQL a tenth."""
     share = 1 if database.dialect.name == "sqlite" else 10
     chaos = settings.get_current_profile_name() == "chaos"
-    examples, steps = (500, 60) if chaos else (20, 30)
+    examples, steps = (150, 60) if chaos else (20, 30)
     return settings(
         max_examples=max(examples // share, 4), stateful_step_count=steps, deadline=None,
         suppress_health_check=list(HealthCheck), print_blob=True,
