@@ -36,7 +36,15 @@ def _inside(node: Any, key: str) -> Any:
 
 
 def _only_that_changed(old: str, new: str, wanted: Mapping[str, str], where: str) -> None:
-    before, after = (yaml.load(text, Loader=yaml.BaseLoader) for text in (old, new))  # noqa: S506  plain text only
+    before, after = _read(old), _read(new)
     before["engagement"]["weights"].update(wanted)
     if before != after:  # an anchor, for example, whose value stands in two places
         raise ContentRefused("the weights cannot be written in place", where=where, cure="change them by hand")
+
+
+def _read(text: str) -> Any:
+    """Everything as text; None for what is no YAML (any more)."""
+    try:
+        return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  builds nothing but texts, lists and mappings
+    except yaml.YAMLError:
+        return None

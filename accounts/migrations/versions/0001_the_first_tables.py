@@ -299,6 +299,14 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "weighing",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("play", sa.String(length=120), nullable=False),
+        sa.Column("rules", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_weighing")),
+        sa.UniqueConstraint("play", name=op.f("uq_weighing_play")),
+    )
+    op.create_table(
         "account",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("key", sa.String(length=120), nullable=False),
@@ -396,20 +404,17 @@ def upgrade() -> None:
 
     op.create_table(
         "score",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("person", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("person", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("mass", sa.Float(), nullable=False),
         sa.Column("signals", sa.Integer(), nullable=False),
         sa.Column("latest_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("rules", sa.String(length=64), nullable=False),
+        sa.Column("play", sa.String(length=120), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_score_account_id_account")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_score")),
-        sa.UniqueConstraint("account_id", "person", name="one_score_per_account_and_person"),
+        sa.PrimaryKeyConstraint("account_id", "person", name=op.f("pk_score")),
     )
-    with op.batch_alter_table("score", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_score_rules"), ["rules"], unique=False)
-
     op.create_table(
         "sla_clock",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -716,7 +721,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("source", "source_id", name="one_signal_per_source_and_id"),
     )
     with op.batch_alter_table("signal", schema=None) as batch_op:
-        batch_op.create_index("ix_signal_account_id_occurred_at", ["account_id", "occurred_at"], unique=False)
+        batch_op.create_index("ix_signal_account_id", ["account_id"], unique=False)
         batch_op.create_index(
             "ix_signal_harm",
             ["occurred_at"],
@@ -726,16 +731,12 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_signal_received_at", ["received_at"], unique=False)
         batch_op.create_index(
-            "ix_signal_stakeholder_id_kind_occurred_at", ["stakeholder_id", "kind", "occurred_at"], unique=False
-        )
-        batch_op.create_index(
             "ix_signal_strangers",
             ["email_hash"],
             unique=False,
             sqlite_where=sa.text("stakeholder_id IS NULL AND email_hash IS NOT NULL"),
             postgresql_where=sa.text("stakeholder_id IS NULL AND email_hash IS NOT NULL"),
         )
-        batch_op.create_index("ix_signal_touch_id_kind_occurred_at", ["touch_id", "kind", "occurred_at"], unique=False)
         batch_op.create_index(
             "ix_signal_waiting",
             ["id"],
@@ -755,20 +756,18 @@ def downgrade() -> None:
             sqlite_where=sa.text("applied_at IS NULL"),
             postgresql_where=sa.text("applied_at IS NULL"),
         )
-        batch_op.drop_index("ix_signal_touch_id_kind_occurred_at")
         batch_op.drop_index(
             "ix_signal_strangers",
             sqlite_where=sa.text("stakeholder_id IS NULL AND email_hash IS NOT NULL"),
             postgresql_where=sa.text("stakeholder_id IS NULL AND email_hash IS NOT NULL"),
         )
-        batch_op.drop_index("ix_signal_stakeholder_id_kind_occurred_at")
         batch_op.drop_index("ix_signal_received_at")
         batch_op.drop_index(
             "ix_signal_harm",
             sqlite_where=sa.text("kind IN ('bounced', 'complained')"),
             postgresql_where=sa.text("kind IN ('bounced', 'complained')"),
         )
-        batch_op.drop_index("ix_signal_account_id_occurred_at")
+        batch_op.drop_index("ix_signal_account_id")
 
     op.drop_table("signal")
     with op.batch_alter_table("veto", schema=None) as batch_op:
@@ -828,9 +827,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_sla_clock_account_id_state")
 
     op.drop_table("sla_clock")
-    with op.batch_alter_table("score", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_score_rules"))
-
     op.drop_table("score")
     with op.batch_alter_table("opportunity", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_opportunity_owner_id"))
@@ -849,6 +845,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_account_domain"))
 
     op.drop_table("account")
+    op.drop_table("weighing")
     with op.batch_alter_table("webhook", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_webhook_unread",
