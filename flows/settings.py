@@ -79,6 +79,8 @@ class Mailbox(BaseModel):
     window_days: int = Field(60, ge=1)
     #: Whether mails are marked as read once their signals are stored. Nothing else is ever changed.
     mark_read: bool = False
+    #: Whether `tandem up` waits at the first folder; else it is read by the schedule of collect-signals.
+    wait: bool = True
     timeout_seconds: float = Field(30, gt=0)
 
     @property

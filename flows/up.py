@@ -1,4 +1,5 @@
-"""Everything `tandem up` keeps running on one machine: Prefect's server, the web app, the served deployments.
+"""Everything `tandem up` keeps running on one machine: Prefect's server, the web app, the served deployments, and who
+waits at the mailbox.
 
 Started in this order, each waited for until it does its work; stopped in the other one, since what runs flows must be
 able to report to the server until its end.
@@ -90,6 +91,9 @@ def everything(
         tell("serving the flows …")
         standing.buried = bury_the_dead(PrefectApi(server.url), standing.deployments)
         standing.children.append(stack.enter_context(_served(server, deployments, served, environment, logs)))
+        if settings.mailbox.host is not None and settings.mailbox.wait:
+            tell("waiting at the mailbox …")
+            standing.children.append(stack.enter_context(_mailbox(environment, logs)))
         yield standing
 
 
@@ -116,6 +120,13 @@ def _served(
     program = ["flows.deployments:serve_all", str(file)]
     with running("Served flows", program, env=environment, log=logs / "flows.log") as child:
         child.wait_until(lambda: are_polled(api, names, began), READY_SECONDS)
+        yield child
+
+
+@contextmanager
+def _mailbox(environment: Mapping[str, str], logs: Path) -> Iterator[Child]:
+    """Nothing is waited for: a mailbox that does not answer yet is knocked at again and again."""
+    with running("Mailbox", ["flows.cli:main", "watch"], env=environment, log=logs / "mailbox.log") as child:
         yield child
 
 

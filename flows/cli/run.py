@@ -38,16 +38,21 @@ def run(flow: str, play: str, as_of: datetime | None, json_: bool) -> None:
 
     tandem run nurture --as-of 2026-11-24T10:00
     """
-    from flows.settings import load_settings
-
-    server = find_server(load_settings())
-    counts = run_in_prefect(flow, play, as_of, server) if server else run_plainly(flow, play, clock(as_of))
+    counts, server = run_now(flow, play, as_of)
     if json_:
         show_json(counts)
         return
     click.echo(f"{flow} {play}: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
     if server is None:
         click.echo("No Prefect server is running here, so this run shows on no page; `tandem up` starts one.", err=True)
+
+
+def run_now(flow: str, play: str, as_of: datetime | None) -> tuple[dict[str, Any], str | None]:
+    """Its counts, and the server that the run reported to."""
+    from flows.settings import load_settings
+
+    server = find_server(load_settings())
+    return run_in_prefect(flow, play, as_of, server) if server else run_plainly(flow, play, clock(as_of)), server
 
 
 def find_server(settings: "Settings") -> str | None:

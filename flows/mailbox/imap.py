@@ -26,8 +26,9 @@ from flows.settings import Mailbox as Settings
 LARGE, BEGINNING = 1_000_000, 65_536
 #: Bytes of mails that are fetched with one command.
 AT_ONCE = 4_000_000
-#: Servers end an IDLE after 30 minutes (RFC 2177).
-LONGEST_IDLE = 25 * 60.0
+#: Seconds of one IDLE. Servers end it after 30 minutes (RFC 2177); but what a server says in one breath with its "+"
+#: lies in the buffer of the line, where no wait for the socket sees it, until the IDLE is over.
+LONGEST_IDLE = 60.0
 
 #: It would write down commands with what is in them.
 logging.getLogger("imapclient").setLevel(logging.WARNING)
@@ -85,7 +86,7 @@ class Imap:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._client is not None:
+        if self._client is not None and error is None:  # else nobody knows in which state the line is
             with suppress(*_FAILURES):
                 self._client.logout()
         self._drop()
@@ -114,18 +115,25 @@ class Imap:
         with self._explained():
             self._line.add_flags(list(uids), [b"\\Seen"], silent=True)
 
-    def wait(self, seconds: float) -> bool:
-        """Wait until something comes into the folder, or for so long; whether something came.
+    @property
+    def can_wait(self) -> bool:
+        """Whether the server tells when mail comes (IDLE, RFC 2177)."""
+        return bool(self._line.has_capability("IDLE"))
 
-        Raises Unreachable, also when the server offers no IDLE.
-        """
+    def wait(self, seconds: float) -> bool:
+        """Wait until something comes into the folder, or for so long, a minute at most; whether something came."""
         with self._explained():
-            if not self._line.has_capability("IDLE"):
-                raise Unreachable("the server cannot tell when mail comes (no IDLE)", where=self.where)
-            self._line.idle()
-            told = self._line.idle_check(min(seconds, LONGEST_IDLE))
-            _, more = self._line.idle_done()
-        return any(len(one) > 1 and one[1] in (b"EXISTS", b"RECENT") for one in [*told, *more])
+            _, told = self._line.noop()  # what came since the last command
+            if not _tells_of_mail(told):
+                self._line.idle()
+                told = self._line.idle_check(min(seconds, LONGEST_IDLE))
+                told += self._line.idle_done()[1]
+        return _tells_of_mail(told)
+
+    def knock(self) -> None:
+        """Keep the line open."""
+        with self._explained():
+            self._line.noop()
 
     @property
     def where(self) -> str:
@@ -262,6 +270,10 @@ def _portions(uids: Sequence[int], heads: Mapping[int, Head]) -> Iterator[list[i
         some.append(uid)
     if some:
         yield some
+
+
+def _tells_of_mail(told: Sequence[Sequence[Any]]) -> bool:
+    return any(len(one) > 1 and one[1] in (b"EXISTS", b"RECENT") for one in told)
 
 
 def _instant(said: object) -> datetime:
