@@ -3,7 +3,7 @@
 One query per kind of clue and batch, never one per signal.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -52,6 +52,8 @@ class Whose:
     why_not: str | None = None
 
 
+_FORGOTTEN = Whose(is_forgotten=True)
+
 _TOUCHES = "SELECT id, account_id, stakeholder_id, address, message_id FROM touch WHERE clue {among:values}"
 _PEOPLE = "SELECT id, account_id, email FROM stakeholder WHERE email {among:values} ORDER BY is_home DESC, id"
 
@@ -66,9 +68,9 @@ class _Clues:
     """What a batch of signals can lead to, read once."""
 
     def __init__(self, connection: Connection, incoming: Sequence[Incoming]) -> None:
-        addresses = {normalise_email(signal.email) for signal in incoming if signal.email}
-        domains = {signal.domain.strip().lower() for signal in incoming if signal.domain}
         self.touches = _touches(connection, incoming)
+        addresses = {normalise_email(one.email) for one in incoming if one.email and not self._reader(one)}
+        domains = {signal.domain.strip().lower() for signal in incoming if signal.domain}
         self.people = _people(connection, addresses)
         self.accounts = _accounts(connection, {signal.account.strip() for signal in incoming if signal.account})
         strangers = addresses - self.people.keys()
@@ -78,11 +80,15 @@ class _Clues:
         self.forgotten = forgotten_among(connection, hashes)
 
     def lead(self, signal: Incoming) -> Whose:
+        reader = self._reader(signal)
+        if reader:
+            gone = reader.stakeholder_id is None or reader.hash in self.forgotten
+            return _FORGOTTEN if gone else Whose(reader.account_id, reader.stakeholder_id, reader.id, reader.hash)
         address = normalise_email(signal.email) if signal.email else None
         hashed = email_hash(address) if address else None
         touch = self.touches.get(_message_key(signal.message_id)) or self.touches.get(signal.touch_id)
         if hashed in self.forgotten or (touch and (touch.stakeholder_id is None or touch.hash in self.forgotten)):
-            return Whose(is_forgotten=True)
+            return _FORGOTTEN
         person = self._person(signal, address, touch)
         if person:
             touch_id = touch.id if touch else self.mailed.get((person.id, signal.content))
@@ -92,6 +98,11 @@ class _Clues:
         if touch:
             return Whose(touch.account_id, touch.stakeholder_id, touch.id, touch.hash)
         return self._account(signal, address, hashed)
+
+    def _reader(self, signal: Incoming) -> "_Touch | None":
+        """The touch, where the signal names no other address than it went to: nine of ten, and no person is asked."""
+        touch = self.touches.get(signal.touch_id) if signal.touch_id else None
+        return touch if touch and (not signal.email or signal.email == touch.address) else None
 
     def _person(self, signal: Incoming, address: str | None, touch: "_Touch | None") -> "_Person | None":
         """The row of the person in the account that is meant; of several the touch's, the named one, the home."""
@@ -141,14 +152,17 @@ def _message_key(message_id: str | None) -> str | None:
 def _touches(connection: Connection, incoming: Sequence[Incoming]) -> dict[int | str | None, _Touch]:
     """Touches by their id and by their Message-ID."""
     ids = sorted({signal.touch_id for signal in incoming if signal.touch_id})
-    messages = sorted({key for signal in incoming if (key := _message_key(signal.message_id))})
-    found: dict[int | str | None, _Touch] = {}
-    for clue, values in (("id", ids), ("message_id", messages)):
-        for id, account, person, address, message in _rows(connection, _TOUCHES.replace("clue", clue), values):
-            touch = _Touch(id, account, person, normalise_email(address), email_hash(address))
-            found[id] = found[message] = touch
-    found.pop(None, None)
-    return found
+    found: dict[int | str | None, _Touch] = dict(_read_touches(connection, "id", ids))
+    unnamed = [signal for signal in incoming if signal.message_id and signal.touch_id not in found]
+    messages = sorted({key for signal in unnamed if (key := _message_key(signal.message_id))})
+    return found | dict(_read_touches(connection, "message_id", messages))
+
+
+def _read_touches(connection: Connection, clue: str, values: list[Any]) -> Iterator[tuple[int | str | None, "_Touch"]]:
+    """By the clue they were asked by."""
+    for id, account, person, address, message in _rows(connection, _TOUCHES.replace("clue", clue), values):
+        touch = _Touch(id, account, person, normalise_email(address), email_hash(address))
+        yield id if clue == "id" else message, touch
 
 
 def _people(connection: Connection, addresses: Collection[str]) -> dict[str, list[_Person]]:
