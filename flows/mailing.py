@@ -40,6 +40,8 @@ class Mailroom:
     #: Where bounces come back to.
     return_domain: str
     secret: str = field(repr=False)
+    #: Where answers go to; None: to the rep's own mailbox.
+    reply_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ def open_mailroom(settings: Settings, play: Play, *, only: str | None = None) ->
         settings.sending_domain,
         settings.return_domain,
         settings.secret_key.get_secret_value(),
+        settings.mailbox.reply_to,
     )
 
 
@@ -73,7 +76,7 @@ def marks(settings: Settings) -> tuple[str, ...]:
     signer = _signer(settings)
     return (
         settings.base_url, settings.sending_domain, settings.return_domain, settings.secret_key.get_secret_value(),
-        str(settings.templates), signer.mark if signer else "",
+        str(settings.templates), signer.mark if signer else "", settings.mailbox.reply_to or "",
     )  # fmt: skip
 
 
@@ -136,7 +139,7 @@ def _certified(room: Mailroom, recipient: Recipient) -> Content:
 
 
 def _envelope(room: Mailroom, recipient: Recipient, now: datetime) -> Envelope:
-    """From the owning rep through the sending domain; answers go to the rep's own mailbox."""
+    """From the owning rep through the sending domain; answers go to the rep, or to the mailbox that is read."""
     if not recipient.rep_name or not recipient.rep_email:
         cure = "give the account an owner"
         raise InputRefused("nobody to write as: the account has no rep", where=recipient.account_key, cure=cure)
@@ -144,7 +147,7 @@ def _envelope(room: Mailroom, recipient: Recipient, now: datetime) -> Envelope:
     return Envelope(
         sender=_sender(recipient.rep_name, recipient.rep_email, room.sending_domain),
         recipient=Mailbox(name, recipient.address),
-        reply_to=_reader(recipient.rep_name, recipient.rep_email),
+        reply_to=_reader(recipient.rep_name, room.reply_to or recipient.rep_email),
         return_path=tokens.return_path("touch", recipient.touch_id, room.secret, room.return_domain),
         message_id=tokens.message_id(recipient.touch_id, room.secret, room.sending_domain),
         date=now,

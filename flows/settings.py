@@ -36,6 +36,16 @@ def _domain(value: str) -> str:
 Domain = Annotated[str, AfterValidator(_domain)]
 
 
+def _address(value: str) -> str:
+    local, _, domain = value.strip().rpartition("@")
+    if not re.fullmatch(r"[\w.+-]{1,64}", local, re.ASCII):
+        raise ValueError(f"{value!r} is no address")
+    return f"{local}@{_domain(domain)}"
+
+
+EmailAddress = Annotated[str, AfterValidator(_address)]
+
+
 class Smtp(BaseModel):
     """A mail server; `security` none is for loopback and trusted networks only."""
 
@@ -73,6 +83,8 @@ class Mailbox(BaseModel):
     scope: str | None = None
     #: Names of the folders that are read, with commas.
     folders: str = "INBOX"
+    #: Where answers go to instead of the rep's own mailbox; reps then hear of them from Tandem.
+    reply_to: EmailAddress | None = None
     #: How far back the first reading looks.
     first_days: int = Field(14, ge=0)
     #: An answer without a mark of ours is about a mail of so many days at most.

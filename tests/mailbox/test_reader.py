@@ -24,6 +24,7 @@ from flows.intake import Collected, collect
 from flows.mailbox import source
 from flows.mailbox.source import ReplyMailbox
 from flows.settings import TEMPLATES, Settings
+from flows.telling import tell_reps
 from tests.cast import NOW, World
 from tests.mailbox.dovecot import Postbox, needs_dovecot
 from tests.mailbox.letters import letter
@@ -163,6 +164,25 @@ class TestAReply:
         (row,) = rows(house.world.engine, Signal)
         assert (row.kind, row.data["words"]) == ("replied", "Not now. Try again in March.")
         assert row.stakeholder_id == house.world.people["alice"]
+
+    def test_comes_to_the_mailbox_and_the_rep_hears_it_from_us(self, house: House) -> None:
+        """With `mailbox.reply_to` no rep has to pass anything on."""
+        house.with_mailbox(reply_to="replies@lumenflow.example")
+        house.nurture(NOW)
+        sent = house.sent_to(ALICE)
+        assert str(sent["Reply-To"]) == "Ravi Menon <replies@lumenflow.example>"
+        house.postbox.put(answer(sent, "Thanks. Can we talk on Thursday at 10?"), at=NOW + HOUR)
+        house.collect()
+        tell_reps(house.world.engine, house.settings, house.play, NOW + HOUR)
+        notice = message_from_bytes(bytes(house.office.letters[-1].content or b""), policy=policy.default)
+        assert isinstance(notice, EmailMessage)
+        assert (str(notice["To"]), str(notice["Subject"])) == (
+            "Ravi Menon <ravi@lumenflow.example>", "Alice Example replied (Acme Works)",
+        )  # fmt: skip
+        body = notice.get_body(("plain",))
+        assert body is not None
+        assert "Can we talk on Thursday at 10?" in body.get_content()
+        assert "what waiting costs" not in body.get_content(), "what she quoted is ours"
 
 
 @on_sqlite
