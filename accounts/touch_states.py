@@ -34,6 +34,7 @@ TOUCH_EDGES: dict[tuple[TouchState, TouchState], str] = {
     (T.SENDING, T.CANCELLED): "what was claimed is not what was certified; nothing left",
     (T.UNKNOWN, T.SENT): "a later event of the provider, or a person, says it left",
     (T.UNKNOWN, T.FAILED): "a later event of the provider says that it took it and will not deliver it",
+    (T.FAILED, T.SENT): "its provider had said that it would not deliver it, and then it arrived",
     (T.UNKNOWN, T.CANCELLED): "a person says it never left; planning may choose it again",
     (T.EXPIRED, T.CANCELLED): "a person says better late than never; planning may choose it again",
     (T.CANCELLED, T.SENT): "an event of the provider proves that it had left, whatever a person said of it",

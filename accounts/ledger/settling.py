@@ -7,7 +7,7 @@ to have left, and then comes back, was sent; if planning has chosen it again mea
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Update, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Update, case, exists, func, or_, select, update
 
 from accounts.errors import NotFound, Refused
 from accounts.ledger.bulk import among
@@ -86,10 +86,15 @@ def leave_out(connection: Connection, touches: Sequence[int]) -> None:
 
 
 def _sent() -> Update:
-    """What was cancelled counts only when it had been claimed: no other has a Message-ID to be told by."""
-    open_ = or_(Touch.state == T.UNKNOWN, (Touch.state == T.CANCELLED) & Touch.message_id.is_not(None))
+    """What was cancelled counts only when it had been claimed: no other has a Message-ID to be told by.
+
+    What a provider had dropped, and what arrived all the same, was sent: in whatever order the two are told.
+    """
+    dropped = (Touch.state == T.FAILED) & (Touch.reason == Refusal.DROPPED_BY_PROVIDER)
+    open_ = or_(Touch.state == T.UNKNOWN, dropped, (Touch.state == T.CANCELLED) & Touch.message_id.is_not(None))
     sent_at = func.coalesce(Touch.sent_at, Touch.claimed_at, Touch.due_at)
-    return update(Touch).where(open_).values(state=T.SENT, sent_at=sent_at)
+    kept = case((Touch.state == T.CANCELLED, Touch.reason), else_=None)
+    return update(Touch).where(open_).values(state=T.SENT, sent_at=sent_at, reason=kept)
 
 
 def _failed() -> Update:

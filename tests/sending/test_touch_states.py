@@ -18,8 +18,9 @@ T = TouchState
 ALICE = {"alice": "evaluation/pilot"}
 
 
-def test_what_was_sent_failed_or_vetoed_stays_so() -> None:
-    assert frozenset({T.SENT, T.FAILED, T.VETOED}) == FINAL
+def test_what_was_sent_or_vetoed_stays_so_and_what_failed_may_only_turn_out_to_have_arrived() -> None:
+    assert frozenset({T.SENT, T.VETOED}) == FINAL
+    assert [end for end in T if may_move(T.FAILED, end)] == [T.SENT]
 
 
 def test_the_only_way_into_sending_is_from_certified() -> None:

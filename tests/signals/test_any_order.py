@@ -79,6 +79,7 @@ def story(touch: int, other: int, lost: int) -> list[Incoming]:
         signal("preferred", CHARLIE, at(78), source_id="19", data={"until": at(-50).isoformat()}),
         signal("deferred", None, at(10), source_id="20", touch_id=other),
         signal("dropped", None, at(10), source_id="21", touch_id=lost),
+        signal("dropped", None, at(9), source_id="22", touch_id=other),  # and arrived all the same
         *singles,
     ]
 
