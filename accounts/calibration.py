@@ -107,7 +107,7 @@ def agreement(scores: Sequence[float], ripe: Sequence[bool]) -> Agreement:
 def calibrate(judged: Iterable[Judged], rules: Engagement) -> Calibration:
     """Agreement as it is, and the weights that would agree more, if the later verdicts bear them out.
 
-    Raises Refused when scikit-learn is not installed and there are verdicts enough to need it.
+    Without scikit-learn there is agreement and no proposal, and it says so.
     """
     verdicts = sorted(judged, key=lambda one: (one.at, one.id))
     points = [_points(one, rules) for one in verdicts]
@@ -116,7 +116,10 @@ def calibrate(judged: Iterable[Judged], rules: Engagement) -> Calibration:
     early, late = verdicts[:cut], verdicts[cut:]
     if not (_is_enough(early) and _is_enough(late)):
         return Calibration(*found, {}, _too_few(verdicts))
-    weights = _learned(points[:cut], [one.is_ripe for one in early], rules)
+    try:
+        weights = _learned(points[:cut], [one.is_ripe for one in early], rules)
+    except Refused as refusal:
+        return Calibration(*found, {}, f"Nothing is proposed: {refusal}.")
     if weights is None:
         return Calibration(*found, {}, "The score does not go with the verdicts at all; no weighting mends that.")
     return _tried(found, late, verdicts, rules, weights)

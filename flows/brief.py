@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from accounts.errors import Refused
 from flows import briefing, calibrating
 from flows.briefing import Briefed
 from flows.clock import clock
@@ -41,10 +40,6 @@ def write_and_deliver(play: str, now: datetime, rep: str | None) -> Briefed:
 @task(name="compare scores with reps' verdicts, once a month", cache_policy=NO_CACHE)
 def compare_scores_with_verdicts(play: str, now: datetime) -> None:
     with open_house(play) as house:
-        try:
-            made = calibrating.calibrate_monthly(house.engine, house.play, play_folder(house.settings, play), now)
-        except Refused as refusal:  # without scikit-learn there are briefs all the same
-            get_run_logger().warning("no calibration: %s", refusal)
-            return
+        made = calibrating.calibrate_monthly(house.engine, house.play, play_folder(house.settings, play), now)
         if made:
             calibrating.tell(made, house.play, now)

@@ -39,10 +39,7 @@ class Proposal:
 
 
 def calibrate(engine: Engine, play: Play, folder: Path, now: datetime) -> Proposal:
-    """Compare scores and verdicts as of `now`, and keep what is proposed, if anything.
-
-    folder: of the play. Raises Refused when scikit-learn would be needed and is not installed.
-    """
+    """Compare scores and verdicts as of `now`, and keep what is proposed, if anything. folder: of the play."""
     with reading(engine) as connection:
         judged = ledger.read_judged(connection, play.key, play.engagement, now)
     found = core.calibrate(judged, play.engagement)

@@ -123,6 +123,10 @@ class TestText:
             "title: Größe 🚀 # ü\nengagement: { weights: { clicked: 2.5, 'replied': 9 } } # ours\n"
         )
 
+    def test_a_byte_order_mark_stays(self) -> None:
+        text = "\ufeffengagement:\n  weights:\n    clicked: 3\n"
+        assert reweigh(text, {SignalKind.CLICKED: 4}) == text.replace("3", "4")
+
     def test_windows_line_ends_stay(self) -> None:
         assert reweigh("engagement:\r\n  weights:\r\n    clicked: 3\r\n", {SignalKind.CLICKED: 4}) == (
             "engagement:\r\n  weights:\r\n    clicked: 4\r\n"

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.calibration import MOST_CHANGE, Calibration, agreement, calibrate, with_weights
-from accounts.errors import Refused
 from accounts.playbook import Engagement, load_play
 from accounts.vocabulary import SignalKind
 from flows.settings import TEMPLATES
@@ -120,10 +119,14 @@ class TestNothingToLearn:
 
         assert moved(40) < moved(600)
 
-    def test_without_the_library_it_is_refused_with_the_cure(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_the_library_there_is_agreement_and_the_cure_instead_of_a_proposal(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
-        with pytest.raises(Refused, match=r"tandem-abm\[calibration\]"):
-            of(200, TRUTH, 1)
+        found = of(200, TRUTH, 1)
+        assert found.overall.share is not None
+        assert found.proposed == {}
+        assert "pip install 'tandem-abm[calibration]'" in found.why
 
 
 class TestAgreement:
