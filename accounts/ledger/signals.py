@@ -4,12 +4,13 @@ Recording is an insert and survives a kill by itself; what a signal does comes l
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, func, select
 from sqlalchemy import Row as ResultRow
 
@@ -23,7 +24,7 @@ from accounts.vocabulary import SignalKind
 __all__ = ["Incoming", "Known", "Recorded", "count_waiting", "first_since", "read_known", "read_signals", "record"]
 
 #: One encoder for all: `json.dumps` with a default makes a new one each time.
-_as_json = json.JSONEncoder(default=str).encode
+_in_ascii = json.JSONEncoder(default=str).encode
 
 _INSERT = """
     INSERT INTO signal (source, source_id, kind, account_id, stakeholder_id, touch_id, email_hash, occurred_at,
@@ -143,6 +144,15 @@ def _values(signal: Incoming, whose: Whose, received_at: datetime, form: Form) -
         verdict is not None and verdict.is_machine, verdict and verdict.reason, verdict and verdict.confidence,
         _as_json(data) if data else None,
     )  # fmt: skip
+
+
+def _as_json(data: Mapping[str, Any]) -> str:
+    """The fast encoder writes other letters as they are; erasing somebody looks for names as ASCII writes them."""
+    try:
+        written = orjson.dumps(data, default=str)
+    except TypeError:  # half characters, numbers beyond 64 bits
+        return _in_ascii(data)
+    return written.decode() if written.isascii() else _in_ascii(data)
 
 
 def stored_name(source_id: str) -> str:

@@ -93,7 +93,7 @@ def _plain(said: object) -> str:
 
 def at_second(value: object) -> datetime:
     """Seconds since 1970. Raises Unreadable."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise Unreadable("does not say when")
     try:
         return datetime.fromtimestamp(float(value), UTC)
@@ -119,5 +119,5 @@ def bounced(hard: bool, words: object, status: object = None) -> dict[str, Any]:
 
 
 def chosen(event: Mapping[str, Any], names: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Fields of an event that are kept: theirs -> ours."""
-    return {ours: event[theirs] for theirs, ours in names if event.get(theirs) not in (None, "")}
+    """Fields of an event that are kept where they say something: theirs -> ours."""
+    return {ours: value for theirs, ours in names if (value := event.get(theirs))}

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from accounts.garbage import uncollected
 from accounts.ledger import quarantine
 from accounts.ledger.engine import writing
 from accounts.ledger.quarantine import Reason
@@ -58,8 +59,9 @@ class Refused:
 def read_posts(engine: Engine, now: datetime) -> Understood:
     """Everything that waits, as signals. Running it again records nothing twice."""
     understood = Understood()
-    while _read_some(engine, now, understood):
-        pass
+    with uncollected():
+        while _read_some(engine, now, understood):
+            pass
     with writing(engine) as connection:
         forget_read(connection, now - REMEMBERED)
     return understood
