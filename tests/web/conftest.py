@@ -45,7 +45,7 @@ class Switchboard:
 @pytest.fixture(scope="session")
 def board() -> Iterator[tuple[Switchboard, int]]:
     board = Switchboard()
-    with socket.socket() as listener:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:  # without it, asyncio leaves Nagle on
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(config_of(board, log_level="critical"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

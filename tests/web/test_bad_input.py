@@ -27,6 +27,7 @@ from tests.web.visitor import (
     Serve,
     asset_path,
     click_path,
+    on_sqlite,
     opt_out_path,
     preferences_path,
     signals,
@@ -63,9 +64,6 @@ CASES = st.one_of(
 )
 
 
-on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-
-
 @pytest.fixture
 def wide(serve: Serve, world: World, clock: Clock, tmp_path: Path, touch: int) -> Browser:
     """An app without a limit for one source, over a ledger with one mail in it."""
@@ -75,7 +73,7 @@ def wide(serve: Serve, world: World, clock: Clock, tmp_path: Path, touch: int) -
 
 @on_sqlite
 def test_whatever_our_openapi_allows_or_forbids_nothing_is_our_mistake(wide: Browser, world: World) -> None:
-    @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(CASES)
     def ask(case: Any) -> None:
         answer = case.call(base_url=wide.root, session=wide.session, allow_redirects=False)

@@ -45,7 +45,7 @@ def serve(url: str, listener: socket.socket) -> None:
 @contextmanager
 def short_lived(url: URL) -> Iterator[tuple[int, Callable[[], None]]]:
     """A server; its port, and what kills it (SIGKILL)."""
-    with socket.socket() as listener:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:  # without it, asyncio leaves Nagle on
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)
         port = listener.getsockname()[1]

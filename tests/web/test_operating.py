@@ -12,9 +12,7 @@ from flows.web.desk import network_of
 from flows.web.throttle import REMEMBERED, Buckets
 from tests.cast import World
 from tests.signals.post import person
-from tests.web.visitor import Browser, Clock, Serve, click_path, opt_out_path
-
-on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+from tests.web.visitor import Browser, Clock, Serve, click_path, on_sqlite, opt_out_path
 
 
 def with_web(settings: Settings, **changes: object) -> Settings:

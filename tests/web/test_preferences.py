@@ -20,7 +20,7 @@ from tests.cast import NOW, World
 from tests.plays import STEPS, small_play, step
 from tests.sending.desk import certified, rows
 from tests.signals.post import RULES, person, play, send
-from tests.web.visitor import SECRET, Browser, Clock, Serve, opt_out_path, preferences_path, signals
+from tests.web.visitor import SECRET, Browser, Clock, Serve, on_sqlite, opt_out_path, preferences_path, signals
 
 DAY = timedelta(days=1)
 TWO_TOPICS = small_play(
@@ -153,6 +153,7 @@ def test_a_choice_holds_in_every_account_the_person_stands_in(web: Browser, worl
     assert person(world.engine, world, "judy").mail_every_days == 14
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("body", "kind"),
     [

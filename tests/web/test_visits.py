@@ -15,7 +15,7 @@ from flows.settings import Settings, Web
 from flows.web.routes.visits import MOST_BYTES
 from tests.cast import NOW, World
 from tests.signals.post import send
-from tests.web.visitor import ASSET, SECRET, Browser, Clock, Serve, click_path, opt_out_path, signals
+from tests.web.visitor import ASSET, SECRET, Browser, Clock, Serve, click_path, on_sqlite, opt_out_path, signals
 
 SITE = "https://www.lumenflow.example"
 
@@ -107,6 +107,7 @@ def test_a_page_loaded_twice_within_a_minute_is_one_visit(web: Browser, world: W
     assert [url[-2:] for _, url in kept(world)] == ["/a", "/b", "/a"]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "origin", [None, "null", "https://evil.example", "https://www.lumenflow.example.evil.example", "//["]
 )
@@ -119,6 +120,7 @@ def test_pages_of_others_are_refused_and_get_no_leave(web: Browser, touch: int, 
         assert "access-control-allow-origin" not in answer.headers
 
 
+@on_sqlite
 @pytest.mark.usefixtures("consented")
 @pytest.mark.parametrize("url", [None, "", "https://evil.example/", "javascript:alert(1)", "https://[", "x" * 900])
 def test_an_address_that_is_not_of_our_site_is_not_kept(web: Browser, world: World, touch: int, url: object) -> None:
@@ -126,6 +128,7 @@ def test_an_address_that_is_not_of_our_site_is_not_kept(web: Browser, world: Wor
     assert kept(world) == []
 
 
+@on_sqlite
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff\x00", b"[" * 2000, b'"t"'])
 def test_a_note_that_is_none_is_refused(web: Browser, body: bytes) -> None:
     assert web.post("/collect", data=body, headers={"origin": SITE}).status_code == 400

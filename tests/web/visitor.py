@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import pytest
 import requests
 from sqlalchemy import func, select
 
@@ -11,6 +12,9 @@ from accounts.ledger.engine import reading
 from accounts.models import Signal, Stakeholder, Suppression
 from flows import tokens
 from tests.cast import NOW, World
+
+#: For what only the web app answers for; the ledger has its own tests on both databases.
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 SECRET = "a secret of the tests"
 #: The last day of pages that a mail of NOW leads to.
