@@ -114,7 +114,8 @@ def bare(url: str) -> Any:
             if not message.get("more_body"):
                 break
         headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
-        key.prove(door.Call("", headers, body), datetime.now(UTC))
+        if scope["method"] == "POST":  # else somebody asks whether we are up
+            key.prove(door.Call("", headers, body), datetime.now(UTC))
         if engine.dialect.name == "sqlite":
             driver.execute("BEGIN IMMEDIATE")
         driver.execute(insertion, (sha256(body).hexdigest(), body))

@@ -1,6 +1,6 @@
 """What each provider's webhook is known by. A provider without its secret has no address here."""
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 
 class Webhooks(BaseModel):
@@ -16,7 +16,7 @@ class Webhooks(BaseModel):
     postmark_login: SecretStr | None = None
     postmark_token: SecretStr | None = None
     #: Amazon: the topics that may speak to us. Everybody can have a topic, so the signature alone proves too little.
-    ses_topics: list[str] = Field(default_factory=list)
+    ses_topics: list[str] = []
     #: Resend: the signing secret, whsec_…
     resend_secret: SecretStr | None = None
     #: HubSpot: the client secret of the app.
