@@ -139,7 +139,7 @@ def test_a_provider_that_takes_several_gets_them_in_calls_and_each_has_its_own_o
     plan_id = plan_for_many(world, 10)
     answers: dict[str, Answer] = {
         "p1@globex.example": NotSent("no such user", permanent=True),
-        "p2@globex.example": NotSent("later", permanent=False),
+        "p2@globex.example": NotSent("later", permanent=False, reason=Refusal.GREYLISTED),
         "p5@globex.example": OutcomeUnknown("lost"),
     }
     calls = Calls(lambda message: answers.get(message.recipient, Sent("memory", message.key)))
@@ -149,6 +149,8 @@ def test_a_provider_that_takes_several_gets_them_in_calls_and_each_has_its_own_o
     assert _states(world)[:6] == [T.SENT, T.FAILED, T.CERTIFIED, T.SENT, T.SENT, T.UNKNOWN]
     with reading(world.engine) as connection:
         row = connection.execute(select(Touch).order_by(Touch.id).limit(1)).one()
+        later = connection.execute(select(Touch).where(Touch.state == T.CERTIFIED)).one()
+    assert (later.reason, later.error, later.attempts) == (Refusal.GREYLISTED, "later", 1), "a later keeps its reason"
     message = calls.calls[0][0]
     assert (row.provider_id, row.message_id) == (f"touch-{row.id}", message.message_id)
     assert (message.content, message.letter is not None) == (b"", True)
@@ -164,6 +166,8 @@ def test_a_call_of_which_nothing_left_stops_the_run_and_nothing_is_lost(world: W
     done = despatch(world.engine, mailroom(), plan_id, NOW, calls)
     assert (len(calls.calls), done.stopped) == (1, "the provider does not answer")
     assert _states(world) == [T.CERTIFIED] * 10
+    with reading(world.engine) as connection:
+        assert set(connection.scalars(select(Touch.attempts))) == {0}, "no server was asked"
 
 
 def test_a_provider_that_answers_for_too_few_leaves_its_call_unknown(world: World) -> None:

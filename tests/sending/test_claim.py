@@ -306,6 +306,16 @@ def test_a_touch_refused_for_now_is_claimed_again_only_when_its_time_has_come(wo
     assert [touch.attempts for touch in claim(world, plan_id, now=again).touches] == [2]
 
 
+def test_a_claim_that_reached_no_server_is_no_attempt(world: World) -> None:
+    """Eight outages, and the first real "later" is the first one, not the last."""
+    plan_id = certified(world, ALICE)
+    for _ in range(claims.MOST_ATTEMPTS):
+        (touch,) = claim(world, plan_id).touches
+        with writing(world.engine) as connection:
+            claims.record(connection, [claims.Outcome(touch.id, T.CERTIFIED, error="nobody answers")], NOW)
+    assert [touch.attempts for touch in claim(world, plan_id).touches] == [1]
+
+
 # What died on its way.
 
 
