@@ -8,7 +8,13 @@
       absences.py     away, and back when                     days.py       days and weekdays in four languages
       departures.py   gone, and who follows                   quoting.py    the words of the reply alone
 
-Pure functions: no network, no database, no clock.
+      optouts.py      "no more mail", written instead of clicked
+
+Pure functions: no network, no database, no clock. What reads the mailbox and asks the ledger stands beside them:
+
+    source.py     the mailbox as a door of the intake       imap.py, login.py   the line to it
+    matching.py   which mail of ours is it about            signals.py          what is told to the intake
+    watching.py   waiting for mail to come
 """
 
 from flows.mailbox.understanding import understand

@@ -12,6 +12,7 @@ from typing import Any
 from accounts.ledger.whose import Incoming
 from accounts.vocabulary import SignalKind
 from flows.mailbox.matching import By, Match
+from flows.mailbox.optouts import asks_for_no_more
 from flows.mailbox.understood import Bounce, Kind, Understood
 
 SOURCE = "mailbox"
@@ -45,10 +46,18 @@ _WRITTEN = (Kind.REPLY, Kind.OUT_OF_OFFICE, Kind.LEFT_COMPANY, Kind.AUTO_REPLY, 
 
 
 def _reply(mail: Understood, match: Match, arrived: Arrived) -> list[Incoming]:
+    no_more = _no_more(mail, match, arrived)
     if match.by is By.NOBODY:
-        return _unknown(mail, match, arrived)
+        return no_more or _unknown(mail, match, arrived)
     said = {"subject": printable(arrived.subject)[:_LINE], "words": printable(mail.words)}
-    return [_signal(SignalKind.REPLIED, mail, match, arrived, mail.sender, said)]
+    return [_signal(SignalKind.REPLIED, mail, match, arrived, mail.sender, said), *no_more]
+
+
+def _no_more(mail: Understood, match: Match, arrived: Arrived) -> list[Incoming]:
+    """A no that was written instead of clicked. It needs no name: the address may be imported tomorrow."""
+    line = asks_for_no_more(mail.words)
+    said = {"evidence": printable(line)[:_LINE]}
+    return [_signal(SignalKind.UNSUBSCRIBED, mail, match, arrived, mail.sender, said, number=1)] if line else []
 
 
 def _away(mail: Understood, match: Match, arrived: Arrived) -> list[Incoming]:

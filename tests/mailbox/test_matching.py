@@ -138,6 +138,38 @@ class TestWhatIsTold:
             "Yes, on Thursday.", "Re: Hello", "message_id",
         )  # fmt: skip
 
+    @pytest.mark.parametrize(
+        "words",
+        ["unsubscribe", "STOP!", "Please remove me from your list, I am not the right person.",
+         "Bitte streichen Sie mich aus Ihrem Verteiler.", "Veuillez me retirer de votre liste.",
+         "Por favor, elimíneme de su lista."],
+    )  # fmt: skip
+    def test_a_no_that_is_written_counts_as_one_that_is_clicked(
+        self, world: World, marks: Marks, touch: int, words: str
+    ) -> None:
+        found = told(
+            world.engine, marks, from_(ALICE, words, "Re: Hello", In_Reply_To=tokens.message_id(touch, SECRET, OURS))
+        )
+        assert [(one.kind, one.email) for one in found] == [("replied", ALICE), ("unsubscribed", ALICE)]
+        assert len({one.source_id for one in found}) == 2
+
+    def test_a_no_needs_no_name(self, world: World, marks: Marks) -> None:
+        found = told(world.engine, marks, from_("x@elsewhere.example", "Please remove me from your list."))
+        assert [(one.kind, one.email) for one in found] == [("unsubscribed", "x@elsewhere.example")]
+
+    @pytest.mark.parametrize(
+        "words",
+        ["Thanks, can we talk on Thursday?", "Please do not stop here.", "Ok",
+         "How does the unsubscribing of sites work?", "x " * 300 + "stop sending me the long version"],
+    )  # fmt: skip
+    def test_what_is_no_no_is_none(self, world: World, marks: Marks, touch: int, words: str) -> None:
+        assert [one.kind for one in told(world.engine, marks, from_(ALICE, words))] == ["replied"]
+
+    def test_a_no_below_our_own_footer_is_ours(self, world: World, marks: Marks, touch: int) -> None:
+        """What a reply quotes of our mail says "unsubscribe" as well."""
+        raw = from_(ALICE, "Yes, gladly.\n\n> Hi Alice,\n> Not for you? Please unsubscribe here.\n")
+        assert [one.kind for one in told(world.engine, marks, raw)] == ["replied"]
+
     def test_who_answers_a_mail_that_was_passed_on_speaks_for_the_account(
         self, world: World, marks: Marks, touch: int
     ) -> None:
