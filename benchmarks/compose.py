@@ -97,6 +97,8 @@ def bare_values(room: Mailroom, person: Recipient) -> dict[str, Any]:
         "vendor": SimpleNamespace(**room.compiled.play.vendor.model_dump()),
         "next_quarter": "Q1 2027",
         "unsubscribe_url": f"https://t.example/u/{person.touch_id:020}",
+        "preferences_url": f"https://t.example/p/{person.touch_id:020}",
+        "trap_url": f"https://t.example/n/{person.touch_id:020}",
         "link0": f"https://t.example/c/{person.touch_id:020}",
     }
 
