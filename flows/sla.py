@@ -19,7 +19,7 @@ from accounts.ledger.sla import Listed
 from accounts.playbook import Play
 from accounts.sla.causes import ASKS, MEETINGS, Fact
 from accounts.sla.clocks import Clock
-from accounts.sla.facts import ByAccount, Facts, Stood
+from accounts.sla.facts import ByAccount, Facts
 from accounts.sla.keeping import Known, keep
 from accounts.vocabulary import ClockState, Heat, Side, SignalKind
 from flows.masking import mask
@@ -43,31 +43,48 @@ class Kept:
 
 
 def keep_clocks(engine: Engine, play: Play, now: datetime) -> Kept:
-    """Bring every clock of the play up to `now` (aware UTC)."""
+    """Bring every clock of the play up to `now` (aware UTC).
+
+    Who is hot takes the longest to find out, so that is read before anything is locked.
+    """
+    with reading(engine) as connection:
+        hot = find_hot(connection, play, now)
     with writing(engine) as connection:
         sla.one_look_at_a_time(connection)
         known = sla.read_clocks(connection, play.key, now)
-        changed = keep(gather(connection, play, known, now), known, play, now)
+        changed = keep(gather(connection, play, known, hot, now), known, play, now)
         sla.write_clocks(connection, play.key, changed)
         standing = sla.list_clocks(connection, play=play.key)
     return _summary(changed, known, standing)
 
 
-def gather(connection: Connection, play: Play, known: Known, now: datetime) -> Facts:
+def find_hot(connection: Connection, play: Play, now: datetime) -> ByAccount:
+    """Account -> what people did since anybody had the last word there, of nurtured accounts whose interest rises."""
+    acts = read.read_asks(connection, play.key, _warm(play), now, since=now - WEEK)
+    nurtured = {stage.key for stage in play.stages if stage.nurtured}
+    standing = [one.id for one in read.read_accounts(connection, play.key, acts).values() if one.stage in nurtured]
+    hot: dict[int, Sequence[Fact]] = {}
+    for some in chunks(sorted(standing), ACCOUNTS_AT_ONCE):
+        last = read.last_words(connection, some, now)
+        fresh = {id: left for id in some if (left := [act for act in acts[id] if id not in last or act.at > last[id]])}
+        readings = scores.read_engagement(connection, sorted(fresh), play.engagement, now)
+        hot.update({id: fresh[id] for id, found in readings.items() if found.heat.heat is Heat.RISING})
+    return hot
+
+
+def gather(connection: Connection, play: Play, known: Known, hot: ByAccount, now: datetime) -> Facts:
     """All facts that start or stop a clock of the play."""
     asks = read.read_asks(connection, play.key, ASKS, now)
-    acts = read.read_asks(connection, play.key, _warm(play), now)
-    meetings = read.read_asks(connection, play.key, MEETINGS, now)
     contacted = read.newly_contacted(connection, play.key, now)
     verdicts = read.read_verdicts(connection, play.key, now)
     ids = {clock.cause.account for clock in known.values() if clock.cause.account}
-    ids.update(asks, acts, contacted, verdicts)
-    accounts = read.read_accounts(connection, play.key, ids)
-    facts = Facts(
+    ids.update(asks, hot, contacted, verdicts)
+    return Facts(
         desks=read.read_desks(connection),
-        accounts=accounts,
+        accounts=read.read_accounts(connection, play.key, ids),
         asks=asks,
-        meetings=meetings,
+        hot=hot,
+        meetings=read.read_asks(connection, play.key, MEETINGS, now),
         contacted=contacted,
         verdicts=verdicts,
         sales=read.sales_touches(connection, ids, now),
@@ -77,7 +94,6 @@ def gather(connection: Connection, play: Play, known: Known, now: datetime) -> F
         plans=read.read_plans(connection, play.key, now),
         waiting=read.people_waiting(connection, play.key),
     )
-    return _with_hot(connection, facts, acts, play, now)
 
 
 def answer(engine: Engine, clock_id: int, *, by: str, now: datetime) -> Listed:
@@ -108,26 +124,6 @@ def tell(engine: Engine, play: Play, kept: Kept, now: datetime) -> int:
     if kept.standing or kept.breached:
         publish(f"sla-{play.key}", clocks_report(kept, now), "Who owes what to whom, and by when")
     return len(broken)
-
-
-def _with_hot(connection: Connection, facts: Facts, acts: ByAccount, play: Play, now: datetime) -> Facts:
-    """The facts with the accounts whose interest rises and to whom sales has not spoken since."""
-    nurtured = {stage.key for stage in play.stages if stage.nurtured}
-    standing = (account for account in facts.accounts.values() if account.stage in nurtured)
-    fresh = {account.id: left for account in standing if (left := _since_last_word(account, facts, acts, now))}
-    hot: dict[int, Sequence[Fact]] = {}
-    for some in chunks(sorted(fresh), ACCOUNTS_AT_ONCE):
-        readings = scores.read_engagement(connection, some, play.engagement, now)
-        hot.update({id: fresh[id] for id, found in readings.items() if found.heat.heat is Heat.RISING})
-    return Facts(**{name: getattr(facts, name) for name in Facts.__slots__} | {"hot": hot})
-
-
-def _since_last_word(account: Stood, facts: Facts, acts: ByAccount, now: datetime) -> list[Fact]:
-    """What people did this week, after the last touch, verdict or agreed meeting."""
-    words = [told.fact for told in facts.verdicts.get(account.id, ())]
-    done = [*facts.sales.get(account.id, ()), *words, *facts.meetings.get(account.id, ())]
-    last = max((fact.at for fact in done), default=now - WEEK)
-    return [act for act in acts.get(account.id, ()) if act.at > max(last, now - WEEK)]
 
 
 def _warm(play: Play) -> set[SignalKind]:

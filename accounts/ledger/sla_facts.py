@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, func, or_, select, union_all
 
 from accounts.ledger.bulk import among
 from accounts.models import (
@@ -22,7 +22,7 @@ from accounts.models import (
     Stakeholder,
     Touch,
 )
-from accounts.sla.causes import HISTORY, SALES_HAS_THE_WORD, Fact, Told
+from accounts.sla.causes import HISTORY, MEETINGS, SALES_HAS_THE_WORD, Fact, Told
 from accounts.sla.facts import PlanFact, Stood, Waiting
 from accounts.sla.hours import Desk, Span
 from accounts.vocabulary import ActivityKind, Answer, Direction, HoldScope, Reason, Role, Side, SignalKind, Verdict
@@ -61,14 +61,17 @@ def newly_contacted(connection: Connection, play: str, now: datetime) -> dict[in
     }
 
 
-def read_asks(connection: Connection, play: str, kinds: Collection[SignalKind], now: datetime) -> dict[int, list[Fact]]:
-    """Account -> what people did of these kinds lately, machines left out; what we do not know yet is left out too."""
+def read_asks(
+    connection: Connection, play: str, kinds: Collection[SignalKind], now: datetime, since: datetime | None = None
+) -> dict[int, list[Fact]]:  # fmt: skip
+    """Account -> what people did of these kinds since then, or lately; no machines, nothing we do not know yet."""
+    after = since or now - HISTORY
     query = (
         select(Signal.account_id, Signal.id, Signal.occurred_at, Signal.received_at, Signal.stakeholder_id)
         .join(Account, Account.id == Signal.account_id)
         .where(Account.play == play, Signal.kind.in_(sorted(kinds)), Signal.is_machine.is_(False))
-        .where(Signal.received_at > now - HISTORY, Signal.received_at <= now)
-        .where(Signal.occurred_at > now - HISTORY, Signal.occurred_at <= now)
+        .where(Signal.received_at > after, Signal.received_at <= now)
+        .where(Signal.occurred_at > after, Signal.occurred_at <= now)
         .order_by(Signal.id)
     )
     found: dict[int, list[Fact]] = defaultdict(list)
@@ -100,6 +103,27 @@ def sales_touches(connection: Connection, accounts: Collection[int], now: dateti
         .where(Activity.occurred_at <= now, Activity.occurred_at > now - 4 * HISTORY)
     )
     return _facts("activity", connection.execute(query))
+
+
+def last_words(connection: Connection, accounts: Collection[int], now: datetime) -> dict[int, datetime]:
+    """Account -> when sales last did something there, a rep last gave a verdict, or people last agreed to meet."""
+    ids = sorted(accounts)
+    ours = or_(Activity.direction.is_(None), Activity.direction != Direction.INBOUND)
+    done = union_all(
+        select(Activity.account_id, Activity.occurred_at.label("at")).where(
+            among(connection, Activity.account_id, ids), Activity.kind != ActivityKind.NOTE, ours,
+            Activity.occurred_at <= now,
+        ),
+        select(Feedback.account_id, Feedback.at).where(
+            among(connection, Feedback.account_id, ids), Feedback.at <= now
+        ),
+        select(Signal.account_id, Signal.occurred_at).where(
+            among(connection, Signal.account_id, ids), Signal.kind.in_(sorted(MEETINGS)), Signal.is_machine.is_(False),
+            Signal.occurred_at <= now,
+        ),
+    ).subquery()  # fmt: skip
+    query = select(done.c.account_id, func.max(done.c.at)).group_by(done.c.account_id)
+    return {account: at for account, at in connection.execute(query) if at is not None}
 
 
 def mails_sent(connection: Connection, accounts: Collection[int], now: datetime) -> dict[int, list[Fact]]:

@@ -4,7 +4,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.calibration import MOST_CHANGE, Calibration, agreement, calibrate, with_weights
@@ -130,6 +130,7 @@ class TestNothingToLearn:
 
 
 class TestAgreement:
+    @settings(deadline=None)
     @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=12))
     def test_it_is_the_share_of_pairs_in_the_right_order_with_ties_as_halves(
         self, pairs: list[tuple[int, bool]]

@@ -1,5 +1,6 @@
 """The clocks in the ledger, on both databases. The cast's Tuesday: 10:00 UTC is 11:00 in Berlin, where Ravi is."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from random import Random
@@ -14,7 +15,7 @@ from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Activity, Decision, RoleChange, Signal
 from accounts.vocabulary import ClockState, Duty, Side
 from flows.sla import answer
-from tests.cast import NOW, PLAY
+from tests.cast import NOW, PLAY, on_postgresql
 from tests.plays import STEPS, step
 from tests.sla.conftest import Days
 
@@ -322,6 +323,16 @@ class TestLooking:
             (Duty.FIRST_NURTURE, ClockState.MET, NOW + DAY),
             (Duty.HANDOFF_ANSWER, ClockState.MET, NOW + DAY),
         ]
+
+    @on_postgresql
+    def test_looks_at_the_same_moment_tell_nothing_twice(self, days: Days) -> None:
+        days.signal("replied", NOW - 5 * DAY)
+        days.signal("downloaded", NOW - HOUR, "globex", "gina")
+        days.contact("acme", NOW - 5 * DAY)
+        with ThreadPoolExecutor(4) as pool:
+            kept = list(pool.map(days.look, [NOW] * 4))
+        assert (sum(one.started for one in kept), sum(one.breached for one in kept)) == (3, 2)
+        assert len(days.clocks()) == 3
 
     def test_a_look_into_the_past_leaves_later_clocks_alone(self, days: Days) -> None:
         days.signal("replied", NOW)

@@ -5,7 +5,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.sla.hours import Desk, calendar_of, due, less, marketing_time, on_duty, opened, sales_time, spent
@@ -34,6 +34,7 @@ def desk(id: int = 1, zone: str = "Europe/Berlin", **more: object) -> Desk:
 
 
 class TestProperties:
+    @settings(deadline=None)
     @given(moments, allowances, zones, spans)
     def test_at_the_due_moment_exactly_the_allowed_time_is_spent(self, start, allowed, zone, pauses) -> None:
         calendar = calendar_of(PLAY, zone)
@@ -42,6 +43,7 @@ class TestProperties:
         assert spent(less(opened(calendar, start), pauses), at) == allowed
         assert spent(less(opened(calendar, start), pauses), at - timedelta(seconds=1)) < allowed
 
+    @settings(deadline=None)
     @given(moments, allowances, zones, spans)
     def test_a_pause_never_makes_anything_due_earlier(self, start, allowed, zone, pauses) -> None:
         calendar = calendar_of(PLAY, zone)
@@ -50,6 +52,7 @@ class TestProperties:
         assert paused is not None
         assert free <= paused
 
+    @settings(deadline=None)
     @given(moments, zones, spans)
     def test_no_working_time_lies_in_a_pause_at_night_or_on_a_weekend(self, start, zone, pauses) -> None:
         calendar = calendar_of(PLAY, zone)
@@ -60,6 +63,7 @@ class TestProperties:
             assert there.weekday() < 5
             assert (there.hour, calendar.local(closes).hour <= 17) >= (9, True)
 
+    @settings(deadline=None)
     @given(moments, allowances, zones, spans, st.randoms(use_true_random=False))
     def test_the_order_in_which_holds_become_known_changes_nothing(self, start, allowed, zone, pauses, random) -> None:
         calendar = calendar_of(PLAY, zone)
@@ -68,6 +72,7 @@ class TestProperties:
             less(opened(calendar, start), shuffled), allowed
         )
 
+    @settings(deadline=None)
     @given(moments, allowances, zones, zones)
     def test_an_absence_with_a_backup_loses_no_moment_and_counts_none_twice(self, start, allowed, mine, theirs) -> None:
         away = {"away_from": start + timedelta(days=1), "away_until": start + timedelta(days=9), "backup": 2}
