@@ -20,7 +20,7 @@ play_key = click.option(
 )
 dataset_name = click.option(
     "--dataset",
-    type=click.Choice(["reps", "accounts", "stakeholders", "opportunities", "activities", "signals"]),
+    type=click.Choice(["reps", "accounts", "stakeholders", "opportunities", "activities", "signals", "mail"]),
     default=None,
     help="Only rows of this kind.",
 )
