@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_column, or_, select
 
 from accounts.identity import domain_hash, domain_of
 from accounts.ledger.bulk import among
 from accounts.models import Brake, Certificate, PlanMember, Signal, Touch
 from accounts.reputation import Record, Tolerance
-from accounts.vocabulary import BrakeScope, SignalKind, TouchState
+from accounts.vocabulary import BounceAction, BrakeScope, SignalKind, TouchState
 
 #: Written out, since an index of these kinds only is not used for values that are bound later.
 _HARMFUL: list[ColumnElement[str]] = [
@@ -57,8 +57,9 @@ def _record(subject: _Subject, harm: Iterable[_Harm], since: datetime, sent: int
 
 
 def _harm(connection: Connection, since: datetime) -> Iterator[_Harm]:
-    """Hard bounces of, and complaints about, messages that left since then."""
-    is_hard = func.coalesce(Signal.data["bounce"].as_string(), "") != "soft"
+    """Hard bounces of, refusals of our mail, and complaints about, messages that left since then."""
+    refused = func.coalesce(Signal.data["action"].as_string(), "") == BounceAction.OUR_FAULT
+    is_hard = or_(func.coalesce(Signal.data["bounce"].as_string(), "") != "soft", refused)
     query = (
         select(Touch.id, Signal.kind, Touch.play, Touch.address, Touch.claimed_at)
         .join(Touch, Touch.id == Signal.touch_id)

@@ -127,6 +127,15 @@ def test_soft_bounces_unknown_kinds_and_doubles_do_not_count(world: World) -> No
     assert _records(world)[PLAY] == (6, 2, 0)
 
 
+def test_a_mail_that_came_back_because_we_are_refused_counts_though_it_is_nobodys_fault_there(world: World) -> None:
+    sent = list(_sent(world, {"big.example": 6}).values())
+    with writing(world.engine) as connection:
+        data = {"bounce": "soft", "action": "our_fault", "reason": "sender_blocklisted"}
+        told = [Incoming("mailbox", f"b{id}", "bounced", NOW, touch_id=id, data=data) for id in sent[:3]]
+        record(connection, told, NOW)
+    assert _records(world)[PLAY] == (6, 3, 0)
+
+
 def test_mails_that_were_refused_at_the_door_were_sent_and_bounced(world: World) -> None:
     plan_id = certified(world, crowd(world, {"big.example": 6}))
     touches = claim(world, plan_id).touches

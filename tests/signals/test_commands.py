@@ -10,9 +10,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from accounts.errors import TandemError
+from accounts.ledger.engine import writing
+from accounts.ledger.signals import record
+from accounts.vocabulary import SignalKind
 from flows.cli import COMMANDS, tandem
 from tests.cast import NOW, World
-from tests.signals.post import person
+from tests.signals.post import person, signal
 
 ALICE = "alice@acme.example"
 TOMORROW = (NOW + timedelta(days=1)).isoformat()
@@ -113,6 +116,48 @@ def test_a_signal_by_hand_acts_at_once(say: Say, world: World) -> None:
     assert refusal(say("signal", "add", "--email", "x@acme.example", "--kind", "clicked")).startswith("nobody has")
 
 
+@pytest.mark.parametrize("kind", list(SignalKind))
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_every_kind_can_be_added_by_hand(say: Say, kind: SignalKind) -> None:
+    said = ok(say("signal", "add", "--email", ALICE, "--kind", kind.value))
+    assert said.startswith("signals: 1 new, 0 known before, 1 applied, 0 in quarantine")
+
+
+def test_what_is_added_by_hand_says_all_that_a_door_says(say: Say, world: World) -> None:
+    for words in (
+        ["--kind", "bounced", "--bounce", "our_fault"],
+        ["--kind", "preferred", "--every-days", "14", "--topic", "cost"],
+        ["--kind", "left_company", "--instead", "Zoe Lin <zoe@acme.example>"],
+    ):
+        ok(say("signal", "add", "--email", ALICE, *words))
+    alice = person(world.engine, world, "alice")
+    assert (alice.email_status, alice.mail_every_days, alice.only_topic) == ("left", 14, "cost")
+    assert "Zoe Lin <zoe@acme.example>" in ok(say("proposals", "list", now=False))
+
+
+def test_what_is_added_by_hand_is_checked_like_a_row_of_a_list(say: Say) -> None:
+    add = ["signal", "add", "--kind", "visited"]
+    assert refusal(say(*add)).startswith("email: says nothing of whose it is")
+    assert refusal(say(*add, "--email", ALICE, "--at", TOMORROW)).startswith("occurred_at: has not happened yet")
+    assert refusal(say(*add, "--email", ALICE, "--at", "1815-06-18")).startswith(
+        "occurred_at: lies before the year 2000"
+    )
+    assert refusal(say(*add, "--account", "umbrella")).startswith("no account 'umbrella'")
+    assert say("signal", "add", "--email", ALICE, "--kind", "telepathy").exit_code == 2
+
+
+def test_the_list_says_what_speaks_for_a_machine(say: Say, world: World) -> None:
+    told = [{"honeypot": True}, {"user_agent": "", "method": "GET"}, {"method": "GET"}]
+    with writing(world.engine) as connection:
+        record(
+            connection, [signal("clicked", ALICE, NOW - timedelta(hours=n), data=d) for n, d in enumerate(told)], NOW
+        )
+    first, second, third = ok(say("signal", "list", "--kind", "clicked", now=False)).splitlines()
+    assert "(a machine, 99%: followed the link that people do not see)" in first
+    assert "(perhaps a machine, 50%: the program says nothing of itself)" in second
+    assert "machine" not in third
+
+
 def test_a_file_of_signals_is_read_and_listed(say: Say, tmp_path: Path) -> None:
     path = tmp_path / "fair.csv"
     path.write_text(f"email,kind,occurred_at\n{ALICE},visited,2026-11-20\nx@acme.example,visited,2026-11-20\n")
@@ -162,7 +207,7 @@ def test_everything_reps_said_stands_in_the_audit_and_the_audit_is_whole(say: Sa
 
 
 @pytest.mark.parametrize(
-    "name", ["signal", "hold", "release", "stop", "veto", "feedback", "forget", "export", "audit", "serve"]
+    "name", ["signal", "proposals", "hold", "release", "stop", "veto", "feedback", "forget", "export", "audit", "serve"]
 )
 def test_the_manual_of_each_command_ends_with_one_that_can_be_pasted(name: str) -> None:
     assert name in COMMANDS
