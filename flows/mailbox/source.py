@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from accounts.ledger import mailboxes, quarantine
+from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.quarantine import Reason
 from accounts.ledger.whose import Incoming
@@ -29,6 +30,8 @@ DATASET = "mail"
 MOST = 5_000
 #: Mails that are matched with the same few queries.
 AT_ONCE = 200
+#: For how long a mail that could not be read is tried again.
+TRY_AGAIN = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Reached:
     uidvalidity: int
     uid: int
     uids: tuple[int, ...]
+    #: Rows of the quarantine whose mails could be read this time.
+    mended: tuple[int, ...]
     now: datetime
 
 
@@ -87,23 +92,30 @@ class ReplyMailbox:
         with writing(self._engine) as connection:
             for at in self._reached:
                 mailboxes.read_up_to(connection, self._title(at.folder), at.uidvalidity, at.uid, at.now)
+                quarantine.mark_resolved(connection, at.mended, at.now)
         if self._mailbox.mark_read and any(at.uids for at in self._reached):
             self._mark_read()
 
     def _read_folder(self, imap: Imap, folder: str, now: datetime) -> Iterator[Incoming]:
         opened = imap.open(folder)
+        place = f"{folder}/{opened.uidvalidity}"
         with reading(self._engine) as connection:
             last = mailboxes.last_read(connection, self._title(folder), opened.uidvalidity)
+            again = _set_aside_of_late(connection, place, now)
         since = (now - timedelta(days=self._mailbox.first_days)).date() if last is None else None
         uids = imap.uids(last or 0, since)
         some = uids[: self._most]
-        for begin in range(0, len(some), AT_ONCE):
-            letters = imap.fetch(some[begin : begin + AT_ONCE])
-            yield from self._understand(letters, f"{folder}/{opened.uidvalidity}", now)
+        broken: set[int] = set()
+        for uids_at_once in chunks([*again, *some], AT_ONCE):
+            signals, not_read = self._understand(imap.fetch(uids_at_once), place, now)
+            broken |= not_read
+            yield from signals
+        mended = tuple(row for uid, row in again.items() if uid not in broken)
         end = some[-1] if len(some) < len(uids) else max(opened.uidnext - 1, last or 0, *some)
-        self._reached.append(Reached(folder, opened.uidvalidity, end, tuple(some), now))
+        self._reached.append(Reached(folder, opened.uidvalidity, end, tuple(some), mended, now))
 
-    def _understand(self, letters: Iterable[Letter], folder: str, now: datetime) -> list[Incoming]:
+    def _understand(self, letters: Iterable[Letter], folder: str, now: datetime) -> tuple[list[Incoming], set[int]]:
+        """Signals of these mails, and the UIDs of those that were set aside."""
         opened: list[_Opened] = []
         broken: list[_Broken] = []
         for letter in letters:
@@ -115,8 +127,9 @@ class ReplyMailbox:
             except Exception as error:  # one mail never stops the others
                 broken.append((letter, f"it could not be read: {type(error).__name__}"))
         signals, unmatched = self._match(opened)
-        self._set_aside([*broken, *unmatched], folder, now)
-        return signals
+        broken += unmatched
+        self._set_aside(broken, folder, now)
+        return signals, {letter.uid for letter, _ in broken}
 
     def _match(self, opened: Sequence[_Opened]) -> tuple[list[Incoming], list[_Broken]]:
         with reading(self._engine) as connection:
@@ -142,6 +155,13 @@ class ReplyMailbox:
 
     def _title(self, folder: str) -> str:
         return f"{self._mailbox.username}@{self._mailbox.host}:{self._mailbox.port}/{folder}"[:300]
+
+
+def _set_aside_of_late(connection: Connection, place: str, now: datetime) -> dict[int, int]:
+    """UID -> row of the quarantine: what could not be read may have been the line's fault, and is tried for a day."""
+    waiting = quarantine.read_open(connection, dataset=DATASET)
+    ours = [entry for entry in waiting if entry.row.get("mail") == f"{place}/{entry.row_number}"]
+    return {entry.row_number: entry.id for entry in ours if entry.row_number and entry.first_seen > now - TRY_AGAIN}
 
 
 def _open(letter: Letter, folder: str) -> _Opened:

@@ -364,6 +364,11 @@ class TestBadMail:
         (row,) = rows(house.world.engine, Quarantine)
         assert (row.source, row.dataset, row.row_number) == ("mailbox", "mail", 1)
         assert row.reasons[0]["sentence"] == "it could not be read: RecursionError"
+        monkeypatch.setattr(source, "understand", sane)
+        assert house.collect(NOW + 2 * HOUR).recorded == 1, "it is tried again, for a day"
+        (row,) = rows(house.world.engine, Quarantine)
+        assert row.resolved_at == NOW + 2 * HOUR
+        assert house.collect(NOW + 3 * HOUR).recorded + house.collect(NOW + 3 * HOUR).duplicates == 0
 
     def test_garbage_stops_nothing(self, house: House) -> None:
         sent = house.mail()
