@@ -36,7 +36,8 @@ needs_dovecot = pytest.mark.skipif(
 PASSWORD = "correct-horse-battery-staple"
 CLIENT, CLIENT_SECRET, TOKEN = "tandem", "hush-hush", "a-token-that-is-good"
 
-#: Everybody has a mailbox and the same password. Tokens are shown to the office below.
+#: Everybody has a mailbox and the same password; who got it wrong before is not kept waiting. Tokens are shown to the
+#: office below.
 _CONFIG = """
 protocols = imap
 listen = 127.0.0.1
@@ -77,6 +78,9 @@ service imap-login {{
 }}
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   chroot =
