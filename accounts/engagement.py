@@ -15,7 +15,6 @@ silent colleague takes nothing away.
 import hashlib
 import json
 import math
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -111,7 +110,18 @@ class HeatReading:
     this_week: float
     #: Average week of the four before.
     usual_week: float
-    sentence: str
+    #: What weighed something this week.
+    recent: Mapping[SignalKind, int]
+
+    @property
+    def sentence(self) -> str:
+        """Such as: rising: 18.0 points in the last seven days, 6.0 in a usual week (3 clicked, 1 replied)."""
+        if not self.this_week and not self.usual_week:
+            return f"{self.heat}: nothing heard in the last five weeks"
+        kinds = sorted(self.recent.items(), key=lambda pair: (-pair[1], pair[0]))
+        what = ", ".join(f"{count} {kind.value.replace('_', ' ')}" for kind, count in kinds)
+        measure = f"{self.this_week:.1f} points in the last seven days, {self.usual_week:.1f} in a usual week"
+        return f"{self.heat}: {measure} ({what or 'nothing this week'})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,17 +188,28 @@ def read(signals: Sequence[Told], roles: Mapping[int, Role], rules: Rules, now: 
 
 def heat_of(signals: Iterable[Told], roles: Mapping[int, Role], rules: Rules, now: datetime) -> HeatReading:
     """This week against the average of the four before: unfaded weights times role weights."""
-    recent: Counter[SignalKind] = Counter()
-    weeks: dict[bool, list[float]] = defaultdict(list)
-    for signal in signals:
-        age = now - signal.occurred_at
-        if timedelta(0) <= age < (BASELINE_WEEKS + 1) * WEEK:
-            points = weight_of(signal.kind, rules) * _role_weight(roles.get(signal.person, Role.UNKNOWN), rules)
-            weeks[age < WEEK].append(points)
-            recent[signal.kind] += bool(points) and age < WEEK
-    this_week, usual = math.fsum(weeks[True]), math.fsum(weeks[False]) / BASELINE_WEEKS
-    heat = _heat(this_week, usual)
-    return HeatReading(heat, this_week, usual, _sentence(heat, this_week, usual, +recent))
+    return heat_from(((signal.person, signal.kind, signal.occurred_at) for signal in signals), roles, rules, now)
+
+
+def heat_from(
+    acts: Iterable[tuple[int, SignalKind, datetime]], roles: Mapping[int, Role], rules: Rules, now: datetime
+) -> HeatReading:  # fmt: skip
+    """The same from (person, kind, when): briefs ask for thousands of accounts."""
+    week_ago, weeks_ago = now - WEEK, now - (BASELINE_WEEKS + 1) * WEEK
+    recent: dict[SignalKind, int] = {}
+    this_week, before = [], []
+    for person, kind, at in acts:
+        weight = rules.weights.get(kind)
+        if not weight or not weeks_ago < at <= now:
+            continue
+        points = weight * _role_weight(roles.get(person, Role.UNKNOWN), rules)
+        if at > week_ago:
+            this_week.append(points)
+            recent[kind] = recent.get(kind, 0) + bool(points)
+        else:
+            before.append(points)
+    week, usual = math.fsum(this_week), math.fsum(before) / BASELINE_WEEKS
+    return HeatReading(_heat(week, usual), week, usual, {kind: count for kind, count in recent.items() if count})
 
 
 def what_moved(before: Mapping[int, Score], after: Mapping[int, Score]) -> tuple[Moved, ...]:
@@ -234,13 +255,3 @@ def _heat(this_week: float, usual: float) -> Heat:
     if this_week > usual:
         return Heat.RISING if this_week >= usual * NOTABLE_RATIO else Heat.STEADY
     return Heat.COOLING if this_week * NOTABLE_RATIO <= usual else Heat.STEADY
-
-
-def _sentence(heat: Heat, this_week: float, usual: float, recent: Counter[SignalKind]) -> str:
-    """Such as: rising: 18.0 points in the last seven days, 6.0 in a usual week (3 clicked, 1 replied)."""
-    if not this_week and not usual:
-        return f"{heat}: nothing heard in the last five weeks"
-    kinds = sorted(recent.items(), key=lambda pair: (-pair[1], pair[0]))
-    what = ", ".join(f"{count} {kind.value.replace('_', ' ')}" for kind, count in kinds)
-    measure = f"{this_week:.1f} points in the last seven days, {usual:.1f} in a usual week"
-    return f"{heat}: {measure} ({what or 'nothing this week'})"

@@ -22,9 +22,9 @@ from typing import Any
 from jinja2 import Environment
 from sqlalchemy import Engine, delete, select
 
-from accounts.briefs import LABELS, Brief, write_brief
+from accounts.briefs import LABELS, Brief
 from accounts.garbage import uncollected
-from accounts.ledger.brief_material import read_material
+from accounts.ledger.brief_material import briefs_of
 from accounts.ledger.briefs import read_looks, store_briefs
 from accounts.ledger.engine import create_tables, open_ledger, reading, writing
 from accounts.models import Brief as BriefRow
@@ -86,8 +86,7 @@ def build(engine: Engine, accounts: int, play: Play) -> None:
 def written(engine: Engine, play: Play) -> list[Brief]:
     """Ledger to briefs, as `write_briefs` does it."""
     with reading(engine) as connection, uncollected():
-        material = read_material(connection, read_looks(connection, NOW), play, NOW)
-        return [brief for rep in material if (brief := write_brief(rep, play, NOW))]
+        return [brief for _, brief in briefs_of(connection, read_looks(connection, NOW), play, NOW)]
 
 
 def rendered(pages: BriefPages, briefs: list[Brief]) -> int:

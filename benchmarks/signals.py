@@ -30,6 +30,7 @@ from tests.signals.post import play
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
 ACCOUNTS, GROUP = 20_000, 5
+YEARS = timedelta(days=730)
 K = SignalKind
 MIX = (
     (K.DELIVERED, 45), (K.OPENED, 25), (K.CLICKED, 15), (K.VISITED, 8), (K.DOWNLOADED, 4), (K.REPLIED, 1),
@@ -71,7 +72,7 @@ def build(engine: Engine, history: int) -> None:
             ],
         )  # fmt: skip
     for start in range(0, history, 50_000):
-        rows = [past(number, dice) for number in range(start, min(start + 50_000, history))]
+        rows = [past(number, history, dice) for number in range(start, min(start + 50_000, history))]
         with writing(engine) as connection:
             connection.execute(insert(Signal), rows)
     with writing(engine) as connection:
@@ -79,9 +80,10 @@ def build(engine: Engine, history: int) -> None:
         connection.execute(text("ANALYZE"))
 
 
-def past(number: int, dice: random.Random) -> dict[str, object]:
+def past(number: int, history: int, dice: random.Random) -> dict[str, object]:
+    """Whoever it is about, signals come in as time goes by."""
     person = dice.randrange(PEOPLE)
-    at = NOW - timedelta(seconds=dice.randrange(2 * 365 * 86_400))
+    at = NOW - timedelta(days=1) - YEARS * (1 - number / history)
     return {
         "source": "old", "source_id": f"o{number}", "kind": dice.choices(KINDS, SHARES)[0].value,
         "account_id": person // GROUP + 1, "stakeholder_id": person + 1, "touch_id": person + 1, "email_hash": None,

@@ -18,12 +18,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
 
-from accounts.briefs import Brief, write_brief
+from accounts.briefs import Brief
 from accounts.briefs.stored import from_payload, to_payload
 from accounts.errors import ChannelError, NotSent, OutcomeUnknown, Refused, Unreachable
 from accounts.garbage import uncollected
 from accounts.ledger import briefs as ledger
-from accounts.ledger.brief_material import known_signals, read_material
+from accounts.ledger.brief_material import briefs_of, known_signals
 from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
 from accounts.playbook import Play, Vendor
@@ -117,8 +117,7 @@ def current_brief(connection: Connection, play: Play, now: datetime, rep_id: int
     if stored is not None:
         return from_payload(stored)
     looks = ledger.read_looks(connection, now, rep_id)
-    written = [write_brief(material, play, now) for material in read_material(connection, looks, play, now)]
-    return written[0] if written else None
+    return next((brief for _, brief in briefs_of(connection, looks, play, now)), None)
 
 
 def write_briefs(engine: Engine, play: Play, now: datetime, rep_id: int | None = None) -> tuple[int, int]:
@@ -140,10 +139,9 @@ def _rows(
 ) -> Iterator[tuple[int, datetime, int, dict[str, Any]]]:  # fmt: skip
     """(rep, as of, words, payload) of each brief there is to write."""
     known = known_signals(connection, [look.rep_id for look in looks], now)
-    for material in read_material(connection, looks, play, now):
-        if brief := write_brief(material, play, now):
-            words = sum(account.words for account in brief.accounts)
-            yield material.id, now, words, {**to_payload(brief), "known": known.get(material.id, [])}
+    for rep, brief in briefs_of(connection, looks, play, now):
+        words = sum(account.words for account in brief.accounts)
+        yield rep, now, words, {**to_payload(brief), "known": known.get(rep, [])}
 
 
 def deliver_briefs(

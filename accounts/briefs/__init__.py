@@ -13,7 +13,7 @@ from accounts.briefs.brevity import MOST_WORDS
 from accounts.briefs.coming import Planned
 from accounts.briefs.material import AccountMaterial, RepMaterial, Statement
 from accounts.briefs.seats import Seat, SeatState
-from accounts.briefs.writing import MOST_ACCOUNTS, Brief, write_brief
+from accounts.briefs.writing import MOST_ACCOUNTS, Brief, Choice, choose, write, write_brief
 
 __all__ = [
     "LABELS",
@@ -23,10 +23,13 @@ __all__ = [
     "AccountMaterial",
     "Asset",
     "Brief",
+    "Choice",
     "Planned",
     "RepMaterial",
     "Seat",
     "SeatState",
     "Statement",
+    "choose",
+    "write",
     "write_brief",
 ]

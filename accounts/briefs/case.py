@@ -5,7 +5,7 @@ from datetime import datetime
 
 from accounts.briefs.material import AccountMaterial
 from accounts.briefs.saying import DID_SHORT, Local
-from accounts.engagement import NOBODY, HeatReading, Told, heat_of
+from accounts.engagement import NOBODY, HeatReading, heat_from
 from accounts.playbook import Play
 from accounts.sla import ASKS, Owing, owed_answer, owed_call
 from accounts.vocabulary import Heat, SignalKind
@@ -43,8 +43,8 @@ def open_case(account: AccountMaterial, play: Play, since: datetime, local: Loca
 
 def heat_reading(account: AccountMaterial, play: Play, now: datetime) -> HeatReading:
     """This week against a usual one, by engagement.py."""
-    told = [Told(sign.id, sign.person or NOBODY, sign.kind, sign.at) for sign in account.signs if sign.at <= now]
-    return heat_of(told, {person.id: person.role for person in account.people}, play.engagement, now)
+    acts = ((sign.person or NOBODY, sign.kind, sign.at) for sign in account.signs)
+    return heat_from(acts, {person.id: person.role for person in account.people}, play.engagement, now)
 
 
 def _clock(account: AccountMaterial, play: Play, local: Local, heat: HeatReading) -> Owing | None:

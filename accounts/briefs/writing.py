@@ -3,8 +3,8 @@
 brief = write_brief(material, play, as_of)      # None: nothing changed, so there is nothing to say
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from shlex import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from accounts.briefs.account import AccountBrief, account_brief
 from accounts.briefs.brevity import shorten
 from accounts.briefs.case import Case, open_case
-from accounts.briefs.material import AccountMaterial, RepMaterial, Statement, clip, evidence
+from accounts.briefs.material import AccountMaterial, Person, RepMaterial, Statement, clip, evidence
 from accounts.briefs.news import News, news_of
 from accounts.briefs.saying import Local, counted
 from accounts.playbook import Play
@@ -44,29 +44,65 @@ class Brief:
     answers: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What there is to tell one rep, the most important account first."""
+
+    rep: RepMaterial
+    play: Play
+    local: Local
+    told: tuple[tuple[Case, tuple[News, ...]], ...]
+
+    @property
+    def in_full(self) -> list[int]:
+        """Accounts that are told in full, by id; the others get a line."""
+        return [case.account.id for case, _ in self.told[:MOST_ACCOUNTS]]
+
+
 def write_brief(rep: RepMaterial, play: Play, as_of: datetime) -> Brief | None:
     """The brief of a rep as of a moment, or None when nothing changed since the last one."""
-    zone = zone_of(rep, play)
-    local = Local.at(as_of, zone)
+    choice = choose(rep, play, as_of)
+    return write(choice) if choice else None
+
+
+def choose(rep: RepMaterial, play: Play, as_of: datetime) -> Choice | None:
+    """Which accounts have news, by importance; None: nothing changed.
+
+    Of people it looks at names, roles and whether they can be reached; the rest of them is asked for by `write`.
+    """
+    local = Local.at(as_of, zone_of(rep, play))
     told = sorted(_told(rep, play, local), key=_importance)
-    if not told:
-        return None
-    chosen, rest = told[:MOST_ACCOUNTS], told[MOST_ACCOUNTS:]
+    return Choice(rep, play, local, tuple(told)) if told else None
+
+
+def write(choice: Choice, people: Mapping[int, tuple[Person, ...]] | None = None) -> Brief:
+    """The brief. `people`: by account, everything about the people of the accounts that are told in full."""
+    rep, local = choice.rep, choice.local
+    chosen, rest = choice.told[:MOST_ACCOUNTS], choice.told[MOST_ACCOUNTS:]
+    if people is not None:
+        chosen = tuple(_with_people(case, news, people.get(case.account.id, ())) for case, news in chosen)
     accounts = tuple(shorten(account_brief(case, news)) for case, news in chosen)
     return Brief(
         rep_name=rep.name,
         rep_email=rep.email,
-        zone=str(zone),
+        zone=str(local.zone),
         since=rep.since,
-        as_of=as_of,
+        as_of=local.now,
         since_text=local.moment(rep.since),
-        as_of_text=local.in_full(as_of),
-        subject=_subject(accounts, len(told)),
+        as_of_text=local.in_full(local.now),
+        subject=_subject(accounts, len(choice.told)),
         accounts=accounts,
         also=_also(rest),
         note=_doubt(rep, local),
         answers=_answers(chosen[0][0].account, local),
     )
+
+
+def _with_people(case: Case, news: tuple[News, ...], people: tuple[Person, ...]) -> tuple[Case, tuple[News, ...]]:
+    account = replace(case.account, people=people)
+    known = {person.id: person for person in people}
+    about = tuple(replace(item, person=known.get(item.person.id)) if item.person else item for item in news)
+    return replace(case, account=account), about
 
 
 def zone_of(rep: RepMaterial, play: Play) -> ZoneInfo:
@@ -100,7 +136,7 @@ def _subject(accounts: tuple[AccountBrief, ...], moved: int) -> str:
     return f"{clip(first.title, 6, 50)}: {first.why}{more}"
 
 
-def _also(rest: list[tuple[Case, tuple[News, ...]]]) -> tuple[Statement, ...]:
+def _also(rest: Sequence[tuple[Case, tuple[News, ...]]]) -> tuple[Statement, ...]:
     told = [_in_one_line(case.account, news) for case, news in rest[:MOST_ALSO]]
     left = rest[MOST_ALSO:]
     if left:

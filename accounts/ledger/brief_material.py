@@ -5,13 +5,14 @@ Signals made by machines stay out of every query here.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, String, cast, func, or_, select, union_all
+from sqlalchemy import Connection, Select, func, or_, select, union_all
 
 from accounts.briefs.material import (
     AccountMaterial,
@@ -27,14 +28,16 @@ from accounts.briefs.material import (
     clean,
 )
 from accounts.briefs.saying import DID, DID_SHORT
+from accounts.briefs.writing import MOST_ACCOUNTS, Brief, choose, write
 from accounts.engagement import BASELINE_WEEKS, WEEK
 from accounts.ledger.briefs import Look
 from accounts.ledger.bulk import chunks
+from accounts.ledger.driver import Form, rows
+from accounts.ledger.signals import first_since
 from accounts.ledger.sla import sales_owes
 from accounts.models import (
     Account,
     Activity,
-    Decision,
     Hold,
     Proposal,
     Signal,
@@ -42,7 +45,6 @@ from accounts.models import (
     StageChange,
     Stakeholder,
     Touch,
-    Veto,
 )
 from accounts.playbook import Play
 from accounts.vocabulary import (
@@ -59,6 +61,8 @@ from accounts.vocabulary import (
     SignalKind,
 )
 
+T = TypeVar("T")
+
 ACCOUNTS_AT_ONCE = 500
 #: Signals may become visible this much after the time they carry: a transaction that was open while a brief was
 #: written. The brief remembers the ids it knew of, so nothing is told twice.
@@ -70,11 +74,77 @@ Had = tuple[tuple[int, ...], frozenset[str]]
 #: As far back as heat looks.
 _LOOK_BACK = (BASELINE_WEEKS + 1) * WEEK
 
+_NAMES = """
+    SELECT account_id, id, first_name, last_name, title, email, role, email_status, {time:opted_out_at}
+      FROM stakeholder WHERE account_id {among:accounts} ORDER BY id"""
+_OUTLOOKS = """
+    SELECT decision.stakeholder_id, answer, reason, {time:until}, content,
+           EXISTS (SELECT 1 FROM veto WHERE veto.stakeholder_id = decision.stakeholder_id
+                      AND (veto.content IS NULL OR veto.content = decision.content))
+      FROM decision WHERE account_id {among:accounts}"""
+_LAST_ACTS = """
+    SELECT id, kind, stakeholder_id, {time:occurred_at}
+      FROM (SELECT id, kind, stakeholder_id, occurred_at,
+                   row_number() OVER (PARTITION BY stakeholder_id ORDER BY occurred_at DESC, id DESC) AS place
+              FROM signal
+             WHERE account_id {among:accounts} AND kind {among:acts} AND is_machine = false
+               AND stakeholder_id IS NOT NULL AND occurred_at <= :as_of AND received_at <= :as_of) AS ranked
+     WHERE place = 1"""
+#: When it came in, and what it answers to, are asked only of what may be news.
+_SIGNS = """
+    SELECT signal.account_id, signal.id, kind, signal.stakeholder_id, {time:occurred_at},
+           CASE WHEN received_at > :received THEN {time:received_at} END, touch.content
+      FROM signal LEFT JOIN touch ON touch.id = signal.touch_id AND received_at > :received
+     WHERE signal.account_id {among:accounts} AND signal.id >= :least AND is_machine = false AND kind {among:kinds}
+       AND (occurred_at > :earliest OR received_at > :received) AND received_at <= :as_of
+     ORDER BY signal.id"""
+_HAD = """
+    SELECT stakeholder_id, {join}(CAST(id AS TEXT), ' '), {join}(content, ' ')
+      FROM touch
+     WHERE account_id {among:accounts} AND sent_at <= :as_of AND stakeholder_id IS NOT NULL
+     GROUP BY stakeholder_id"""
+
+
+def briefs_of(
+    connection: Connection, looks: Sequence[Look], play: Play, as_of: datetime
+) -> Iterator[tuple[int, Brief]]:  # fmt: skip
+    """(rep, brief) of each rep with news.
+
+    All is read of the accounts that are told in full; of the many others only what shows that they are not among them.
+    """
+    choices = (choose(rep, play, as_of) for rep in _material(connection, looks, play, as_of))
+    for some in _in_hundreds(choice for choice in choices if choice):
+        people = _everybody(connection, [account for choice in some for account in choice.in_full], as_of)
+        yield from ((choice.rep.id, write(choice, people)) for choice in some)
+
 
 def read_material(
     connection: Connection, looks: Sequence[Look], play: Play, as_of: datetime
 ) -> Iterator[RepMaterial]:  # fmt: skip
     """The material of each rep on whose accounts something may have happened, in the order of `looks`' times."""
+    for reps in _in_hundreds(_material(connection, looks, play, as_of)):
+        people = _everybody(connection, [account.id for rep in reps for account in rep.accounts], as_of)
+        for rep in reps:
+            accounts = (replace(account, people=people.get(account.id, ())) for account in rep.accounts)
+            yield replace(rep, accounts=tuple(accounts))
+
+
+def _in_hundreds(values: Iterator[T]) -> Iterator[list[T]]:
+    """A hundred reps with five accounts each are one reading."""
+    while some := list(islice(values, ACCOUNTS_AT_ONCE // MOST_ACCOUNTS)):
+        yield some
+
+
+def _everybody(connection: Connection, accounts: Sequence[int], as_of: datetime) -> dict[int, tuple[Person, ...]]:
+    """Everything about the people of these accounts."""
+    pieces = (_people(connection, list(some), as_of) for some in chunks(sorted(accounts), ACCOUNTS_AT_ONCE))
+    return {account: tuple(people) for piece in pieces for account, people in piece.items()}
+
+
+def _material(
+    connection: Connection, looks: Sequence[Look], play: Play, as_of: datetime
+) -> Iterator[RepMaterial]:  # fmt: skip
+    """Without what is known of people beyond name, role and address."""
     by_time = sorted(looks, key=lambda look: (look.since, look.rep_id))
     for some in chunks(by_time, ACCOUNTS_AT_ONCE):
         yield from _of_reps(connection, {look.rep_id: look for look in some}, play, as_of)
@@ -163,10 +233,10 @@ def _signals(*columns: Any) -> Select[Any]:
 def _accounts(
     connection: Connection, looks: dict[int, Look], play: Play, as_of: datetime
 ) -> dict[int, AccountMaterial]:  # fmt: skip
-    """Account id -> its material: eleven queries for up to 500 accounts. `looks`: account id -> its rep's look."""
+    """Account id -> its material: ten queries for up to 500 accounts. `looks`: account id -> its rep's look."""
     ids = list(looks)
     since = min(look.since for look in looks.values())
-    people = _people(connection, ids, _last_acts(connection, ids, as_of), _had(connection, ids, as_of))
+    people = _names(connection, ids)
     signs = _signs(connection, looks, play, since, as_of)
     mails, moves = _mails(connection, ids, since, as_of), _moves(connection, ids, since, as_of)
     holds, touches = _holds(connection, ids, since, as_of), _sales_touches(connection, ids, as_of)
@@ -198,48 +268,57 @@ def _name(name: str, division: str | None) -> str:
     return clean(name if is_told else f"{name} {division}")
 
 
-def _people(
-    connection: Connection, ids: list[int], acts: dict[int, Sign], had: dict[int, Had]
-) -> dict[int, list[Person]]:  # fmt: skip
-    """The buying group of each account, with what planning answers for each person."""
-    no = select(Veto.id).where(
-        Veto.stakeholder_id == Stakeholder.id, (Veto.content.is_(None)) | (Veto.content == Decision.content)
-    )
-    query = (
-        select(
-            Stakeholder.account_id, Stakeholder.id, Stakeholder.first_name, Stakeholder.last_name, Stakeholder.title,
-            Stakeholder.email, Stakeholder.role, Stakeholder.email_status, Stakeholder.opted_out_at,
-            Decision.answer, Decision.reason, Decision.until, Decision.content, no.exists().label("vetoed"),
-        )
-        .outerjoin(Decision, Decision.stakeholder_id == Stakeholder.id)
-        .where(Stakeholder.account_id.in_(ids))
-        .order_by(Stakeholder.id)
-    )  # fmt: skip
-    found: dict[int, list[Person]] = defaultdict(list)
-    for row in connection.execute(query).all():
-        found[row.account_id].append(_person(row, acts.get(row.id), *had.get(row.id, ((), frozenset()))))
+def _names(connection: Connection, ids: list[int]) -> dict[int, list[Person]]:
+    """The buying group of each account, as far as news need it."""
+    read, found = _time_or_none(connection), defaultdict[int, list[Person]](list)
+    for account, id, first, last, title, email, role, status, opted_out in rows(connection, _NAMES, accounts=ids):
+        person = Person(id, _called(first, last, title, email), email, _role(role), _status(status), read(opted_out))
+        found[account].append(person)
     return found
 
 
-def _person(row: Row[Any], last_act: Sign | None, touches: tuple[int, ...], contents: frozenset[str]) -> Person:
-    named = clean(f"{row.first_name or ''} {row.last_name or ''}")
+def _people(connection: Connection, ids: list[int], as_of: datetime) -> dict[int, list[Person]]:
+    """The same with what they did and got, and what planning answers for each; four queries."""
+    acts, had, outlooks = _last_acts(connection, ids, as_of), _had(connection, ids, as_of), _outlooks(connection, ids)
+    return {
+        account: [_whole(person, acts, had, outlooks) for person in people]
+        for account, people in _names(connection, ids).items()
+    }
+
+
+def _whole(
+    person: Person, acts: dict[int, Sign], had: dict[int, Had], outlooks: dict[int, tuple[Outlook, bool]]
+) -> Person:  # fmt: skip
+    outlook, vetoed = outlooks.get(person.id, (None, False))
+    touches, contents = had.get(person.id, ((), frozenset()))
     return Person(
-        id=row.id,
-        name=named or clean(row.title) or clean(row.email.partition("@")[0]),
-        email=row.email,
-        role=_known(Role, row.role, Role.UNKNOWN),
-        email_status=_known(EmailStatus, row.email_status, EmailStatus.OK),
-        opted_out_at=row.opted_out_at,
-        last_sign=last_act,
-        outlook=_outlook(row) if row.answer else None,
-        vetoed=bool(row.vetoed),
-        touches=touches,
-        contents=contents,
-    )
+        person.id, person.name, person.email, person.role, person.email_status, person.opted_out_at,
+        acts.get(person.id), outlook, vetoed, touches, contents,
+    )  # fmt: skip
 
 
-def _outlook(row: Row[Any]) -> Outlook:
-    return Outlook(_known(Answer, row.answer, Answer.NEVER), _known(Reason, row.reason, None), row.until, row.content)
+def _called(first: str | None, last: str | None, title: str | None, email: str) -> str:
+    """As a person calls them; by what they do, or by their address, when nobody wrote a name."""
+    return clean(f"{first or ''} {last or ''}") or clean(title) or clean(email.partition("@")[0])
+
+
+def _outlooks(connection: Connection, ids: list[int]) -> dict[int, tuple[Outlook, bool]]:
+    """Person -> what planning answers, and whether the rep said no to it."""
+    read = _time_or_none(connection)
+    return {
+        person: (Outlook(_known(Answer, answer, Answer.NEVER), _known(Reason, reason, None), read(at), content), vetoed)
+        for person, answer, reason, at, content, vetoed in rows(connection, _OUTLOOKS, accounts=ids)
+    }
+
+
+def _role(value: str) -> Role:
+    role: Role = _known(Role, value, Role.UNKNOWN)
+    return role
+
+
+def _status(value: str) -> EmailStatus:
+    status: EmailStatus = _known(EmailStatus, value, EmailStatus.OK)
+    return status
 
 
 def _known(words: type[StrEnum], value: str | None, otherwise: Any) -> Any:
@@ -247,50 +326,39 @@ def _known(words: type[StrEnum], value: str | None, otherwise: Any) -> Any:
     return words._value2member_map_.get(value, otherwise)
 
 
+def _time_or_none(connection: Connection) -> Callable[[Any], datetime | None]:
+    read = Form.of(connection).read
+    return lambda value: None if value is None else read(value)
+
+
 def _last_acts(connection: Connection, ids: list[int], as_of: datetime) -> dict[int, Sign]:
     """Person -> the last thing they did, ever."""
-    place = func.row_number().over(
-        partition_by=Signal.stakeholder_id, order_by=(Signal.occurred_at.desc(), Signal.id.desc())
-    )
-    ranked = (
-        _signals(Signal.id, Signal.kind, Signal.stakeholder_id, Signal.occurred_at, place.label("place"))
-        .where(Signal.account_id.in_(ids), Signal.kind.in_(DID_SHORT), Signal.stakeholder_id.is_not(None))
-        .where(Signal.occurred_at <= as_of, Signal.received_at <= as_of)
-        .subquery()
-    )
-    query = select(ranked).where(ranked.c.place == 1)
-    return {
-        row.stakeholder_id: Sign(row.id, SignalKind(row.kind), row.stakeholder_id, row.occurred_at)
-        for row in connection.execute(query).all()
-    }
+    read, acts = Form.of(connection).read, sorted(kind.value for kind in DID_SHORT)
+    found = rows(connection, _LAST_ACTS, accounts=ids, acts=acts, as_of=as_of)
+    return {person: Sign(id, SignalKind(kind), person, read(at)) for id, kind, person, at in found}
 
 
 def _signs(
     connection: Connection, looks: dict[int, Look], play: Play, since: datetime, as_of: datetime
 ) -> dict[int, list[Sign]]:  # fmt: skip
     """What people did in the last weeks, and all that came in since the last brief."""
-    kinds = {*DID, *(kind for kind, weight in play.engagement.weights.items() if weight)}
-    query = (
-        select(
-            Signal.account_id, Signal.id, Signal.kind, Signal.stakeholder_id, Signal.occurred_at, Signal.received_at,
-            Touch.content,
-        )
-        .outerjoin(Touch, Touch.id == Signal.touch_id)
-        .where(Signal.account_id.in_(list(looks)), Signal.is_machine.is_(False), Signal.kind.in_(kinds))
-        .where((Signal.occurred_at > as_of - _LOOK_BACK) | (Signal.received_at > since - LATE))
-        .where(Signal.received_at <= as_of)
-        .order_by(Signal.id)
+    kinds = {kind.value: kind for kind in {*DID, *(kind for kind, weight in play.engagement.weights.items() if weight)}}
+    earliest, received = as_of - _LOOK_BACK, since - LATE
+    told = rows(
+        connection, _SIGNS, accounts=list(looks), kinds=sorted(kinds), earliest=earliest, received=received,
+        as_of=as_of, least=first_since(connection, min(earliest, received)),
     )  # fmt: skip
-    found: dict[int, list[Sign]] = defaultdict(list)
-    for row in connection.execute(query).all():
-        found[row.account_id].append(_sign(row, looks[row.account_id]))
+    read, found = Form.of(connection).read, defaultdict[int, list[Sign]](list)
+    for account, id, kind, person, happened, came_in, content in told:
+        at, look = read(happened), looks[account]
+        is_new = came_in is not None and _is_new(id, at, read(came_in), look)
+        found[account].append(Sign(id, kinds[kind], person, at, content, is_new))
     return found
 
 
-def _sign(row: Row[Any], look: Look) -> Sign:
+def _is_new(id: int, at: datetime, received_at: datetime, look: Look) -> bool:
     start = look.since if look.is_first else look.since - LATE
-    is_new = row.received_at > start and row.occurred_at > look.since - STALE and row.id not in look.known
-    return Sign(row.id, SignalKind(row.kind), row.stakeholder_id, row.occurred_at, row.content, is_new)
+    return received_at > start and at > look.since - STALE and id not in look.known
 
 
 def known_signals(connection: Connection, rep_ids: Sequence[int], as_of: datetime) -> dict[int, list[int]]:
@@ -310,18 +378,9 @@ def known_signals(connection: Connection, rep_ids: Sequence[int], as_of: datetim
 
 def _had(connection: Connection, ids: list[int], as_of: datetime) -> dict[int, Had]:
     """Person -> all that marketing ever sent them; one row a person, the ids and keys strung together."""
-    query = (
-        select(
-            Touch.stakeholder_id,
-            func.aggregate_strings(cast(Touch.id, String), " ").label("touches"),
-            func.aggregate_strings(Touch.content, " ").label("contents"),
-        )
-        .where(Touch.account_id.in_(ids), Touch.sent_at <= as_of, Touch.stakeholder_id.is_not(None))
-        .group_by(Touch.stakeholder_id)
-    )
     return {
         person: (tuple(sorted(map(int, touches.split()))), frozenset(contents.split()))
-        for person, touches, contents in connection.execute(query).all()
+        for person, touches, contents in rows(connection, _HAD, accounts=ids, as_of=as_of)
     }
 
 
