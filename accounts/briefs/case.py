@@ -52,7 +52,7 @@ def _clock(account: AccountMaterial, play: Play, local: Local, heat: HeatReading
 
     Nobody is called who just agreed to meet.
     """
-    if account.owing:
+    if account.is_clocked:
         return account.owing
     now, zone = local.now, str(local.zone)
     contacted_at = account.sales_touch.at if account.sales_touch else None

@@ -219,8 +219,9 @@ class AccountMaterial:
     sales_touch: SalesTouch | None = None
     #: Who waits for the rep's word, the latest first.
     newcomers: tuple[Newcomer, ...] = ()
-    #: Sales' clock, where the ledger keeps one.
+    #: What sales owes by the ledger, and whether the ledger kept a clock here lately: then it has the last word.
     owing: Owing | None = None
+    is_clocked: bool = False
 
     @property
     def new_signs(self) -> tuple[Sign, ...]:

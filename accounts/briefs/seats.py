@@ -91,9 +91,7 @@ def question_of(account: AccountMaterial, play: Play) -> Statement | None:
 def _belongs(newcomer: Newcomer, others: int, account: str) -> Statement:
     title = f", {clip(newcomer.title, 4, 40)}," if newcomer.title else ""
     more = f" {others} more: tandem proposals list --account {quote(account)}" if others else ""
-    said = (
-        f"Is {clip(newcomer.name, 3, 40)}{title} one of the group? tandem proposals accept {newcomer.id}, or reject."
-    )
+    said = f"Is {clip(newcomer.name, 3, 40)}{title} one of the group? tandem proposals accept {newcomer.id}, or reject."
     return Statement(said + more, newcomer.evidence)
 
 

@@ -257,6 +257,7 @@ def _accounts(
             sales_touch=touches.get(row.id),
             newcomers=tuple(newcomers[row.id]),
             owing=owing.get(row.id),
+            is_clocked=row.id in owing,
         )
         for row in connection.execute(query).all()
     }

@@ -147,21 +147,27 @@ def list_clocks(
     return [_listed(row) for row in rows]
 
 
-def sales_owes(connection: Connection, accounts: Sequence[int], as_of: datetime) -> dict[int, Owing]:
-    """Account -> what sales owes there as of a time, for the brief: what is due first, where it is known when."""
+def sales_owes(connection: Connection, accounts: Sequence[int], as_of: datetime) -> dict[int, Owing | None]:
+    """Account -> what sales owes there as of a time, for the brief: what is due first.
+
+    None: a clock was kept lately and nothing is due, since it was answered or a hold without an end pauses it. Accounts
+    without a clock are missing.
+    """
     query = (
-        select(SlaClock)
+        select(SlaClock.__table__)
         .where(among(connection, SlaClock.account_id, accounts), SlaClock.side == Side.SALES)
-        .where(SlaClock.started_at <= as_of, or_(SlaClock.closed_at.is_(None), SlaClock.closed_at > as_of))
-        .where(SlaClock.due_at.is_not(None))
-        .order_by(SlaClock.due_at.desc(), SlaClock.id.desc())
+        .where(SlaClock.started_at <= as_of, or_(SlaClock.closed_at.is_(None), SlaClock.closed_at > as_of - HISTORY))
+        .order_by(SlaClock.due_at, SlaClock.id)
     )
-    return {
-        row.account_id: Owing(
-            row.started_at, row.due_at, row.stakeholder_id, row.duty == Duty.ANSWER, tuple(row.evidence)
-        )
-        for row in connection.execute(query.with_only_columns(*SlaClock.__table__.columns))
-    }
+    found: dict[int, Owing | None] = {}
+    for row in connection.execute(query):
+        is_due = row.due_at is not None and (row.closed_at is None or row.closed_at > as_of)
+        if not is_due or found.get(row.account_id):
+            found.setdefault(row.account_id, None)
+            continue
+        is_asked, proof = row.duty == Duty.ANSWER, tuple(row.evidence)
+        found[row.account_id] = Owing(row.started_at, row.due_at, row.stakeholder_id, is_asked, proof)
+    return found
 
 
 # ---- rows and values

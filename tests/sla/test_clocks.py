@@ -12,6 +12,7 @@ from sqlalchemy import insert
 from accounts.errors import NotFound, Refused
 from accounts.ledger.audit import read_audit
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.sla import sales_owes
 from accounts.models import Account, Activity, Decision, RoleChange, Signal
 from accounts.vocabulary import ClockState, Duty, Side
 from flows.sla import answer
@@ -283,6 +284,37 @@ def wait(days: Days, at: datetime) -> None:
                 answer="wait", reason="waiting_step", content=f"{PLAY}/evaluation/pilot", play=PLAY, stage="evaluation",
             )
         )  # fmt: skip
+
+
+class TestTheBrief:
+    def owes(self, days: Days, at: datetime) -> Any:
+        with reading(days.world.engine) as connection:
+            return sales_owes(connection, [days.world.accounts["acme"]], at)
+
+    def test_it_reads_the_clock_that_is_due_first(self, days: Days) -> None:
+        reply = days.signal("replied", NOW)
+        days.look(NOW + HOUR)
+        (owing,) = self.owes(days, NOW + HOUR).values()
+        assert (owing.since, owing.due, owing.is_asked) == (NOW, DUE, True)
+        assert owing.evidence == (f"signal:{reply}",)
+
+    def test_a_clock_that_was_stopped_says_that_nothing_is_due(self, days: Days) -> None:
+        """A hot account whose rep gave a verdict is not told to be called."""
+        days.signal("downloaded", NOW - HOUR)
+        days.look(NOW)
+        days.verdict("not_yet", NOW + HOUR)
+        days.look(NOW + 2 * HOUR)
+        assert list(self.owes(days, NOW + 2 * HOUR).values()) == [None]
+
+    def test_of_a_past_moment_it_tells_what_was_owed_then(self, days: Days) -> None:
+        days.signal("replied", NOW)
+        days.call(NOW + 5 * HOUR)
+        days.look(NOW + 6 * HOUR)
+        assert self.owes(days, NOW + HOUR) != self.owes(days, NOW + 6 * HOUR)
+
+    def test_an_account_without_a_clock_is_missing(self, days: Days) -> None:
+        days.look(NOW)
+        assert self.owes(days, NOW) == {}
 
 
 class TestLooking:
