@@ -9,6 +9,7 @@ import hmac
 from base64 import b32decode, b32encode, urlsafe_b64decode, urlsafe_b64encode
 from datetime import date
 from functools import lru_cache
+from hashlib import blake2b, sha256
 from typing import Literal, NamedTuple
 
 _MAC_BYTES = 12
@@ -127,7 +128,14 @@ def returned(address: str, secret: str) -> Returned | None:
 
 
 def _mac(purpose: str, payload: bytes, secret: str) -> bytes:
-    return hmac.digest(secret.encode(), purpose.encode() + b"\0" + payload, "sha256")
+    """Keyed BLAKE2b (RFC 7693): each mail has half a dozen of them, and HMAC takes twice as long."""
+    return blake2b(purpose.encode() + b"\0" + payload, key=_key(secret), digest_size=32).digest()
+
+
+@lru_cache(maxsize=8)
+def _key(secret: str) -> bytes:
+    """A key of 32 bytes, however long the secret is."""
+    return sha256(secret.encode()).digest()
 
 
 def _seal(purpose: str, payload: str, secret: str) -> str:
