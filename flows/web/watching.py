@@ -38,7 +38,7 @@ class Watch:
         self.posts.labels(provider, outcome).inc()
 
     def exposition(self) -> bytes:
-        """Prometheus text format 0.0.4."""
+        """In the text format of Prometheus."""
         return generate_latest(self._registry)
 
 
