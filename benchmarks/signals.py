@@ -147,7 +147,7 @@ def bare(engine: Engine, count: int, rounds: int) -> Iterator[float]:
 
 
 def group_by(engine: Engine) -> float:
-    """The same decayed sums in one statement."""
+    """The same decayed sums in one statement; the plus keeps it from walking the index of accounts."""
     half = play().engagement.half_life.total_seconds()
     age = (
         "(strftime('%s', '2026-11-24 10:00:00') - strftime('%s', occurred_at))"
@@ -158,7 +158,7 @@ def group_by(engine: Engine) -> float:
         f"WHEN '{kind.value}' THEN {weight}" for kind, weight in play().engagement.weights.items() if weight
     )
     query = (
-        f"SELECT account_id, stakeholder_id, SUM(CASE kind {weights} ELSE 0 END * pow(2, -({age}) / {half})) "
+        f"SELECT +account_id, +stakeholder_id, SUM(CASE kind {weights} ELSE 0 END * pow(2, -({age}) / {half})) "
         "FROM signal WHERE is_machine = false AND applied_at IS NOT NULL GROUP BY 1, 2"
     )
     start = perf_counter()
