@@ -25,6 +25,8 @@ SECRET = "of the tests and nobody else"
 OURS = "mail.lumenflow.example"
 ALICE, BOB = "alice@acme.example", "bob@acme.example"
 DAY = timedelta(days=1)
+#: What does not depend on the database is shown on one.
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 SUBJECT = "{{ account.name }}: what waiting until {{ next_quarter }} costs"
 STEPS = (step("evaluation/pilot", "champion", subject=SUBJECT), step("evaluation/privacy", "legal", subject="{{ x }}"))
 
@@ -78,6 +80,7 @@ class TestWhichMail:
         theirs = tokens.message_id(touch + 1_000, SECRET, OURS)
         assert matched(world.engine, marks, from_("x@elsewhere.example", In_Reply_To=theirs)) == [Match(By.NOBODY)]
 
+    @on_sqlite
     @pytest.mark.parametrize("head", ["To", "Delivered_To", "X_Original_To"])
     def test_the_return_path_says_which_mail_came_back(self, world: World, marks: Marks, touch: int, head: str) -> None:
         path = tokens.return_path("touch", touch, SECRET, OURS)
@@ -138,6 +141,7 @@ class TestWhatIsTold:
             "Yes, on Thursday.", "Re: Hello", "message_id",
         )  # fmt: skip
 
+    @on_sqlite
     @pytest.mark.parametrize(
         "words",
         ["unsubscribe", "STOP!", "Please remove me from your list, I am not the right person.",
@@ -157,6 +161,7 @@ class TestWhatIsTold:
         found = told(world.engine, marks, from_("x@elsewhere.example", "Please remove me from your list."))
         assert [(one.kind, one.email) for one in found] == [("unsubscribed", "x@elsewhere.example")]
 
+    @on_sqlite
     @pytest.mark.parametrize(
         "words",
         ["Thanks, can we talk on Thursday?", "Please do not stop here.", "Ok",

@@ -318,6 +318,7 @@ class TestReadingAgain:
         runs = [collect(house.world.engine, house.settings, house.play, NOW + HOUR, [reader]) for _ in range(4)]
         assert [run.recorded for run in runs] == [2, 2, 1, 0]
 
+    @on_sqlite
     def test_what_lay_there_before_is_left_alone(self, house: House) -> None:
         house.postbox.put(letter("from last year"), at=NOW - 300 * DAY)
         assert house.collect().recorded == 0
@@ -325,12 +326,14 @@ class TestReadingAgain:
         house.postbox.put(letter("new"))
         assert house.collect().recorded == 1
 
+    @on_sqlite
     def test_mails_are_marked_as_read_where_that_is_set(self, house: House) -> None:
         house.with_mailbox(mark_read=True)
         house.postbox.put(letter("one"))
         house.collect()
         assert house.postbox.flags() == [(b"\\Seen",)]
 
+    @on_sqlite
     def test_several_folders_are_read(self, house: House) -> None:
         house.with_mailbox(folders="INBOX, Junk")
         sent = house.mail()
