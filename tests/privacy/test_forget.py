@@ -97,6 +97,7 @@ def everything_about(world: World) -> None:
                 Proposed(world.accounts["hooli"], first_name="Alice", last_name="Example", **seen),
                 Proposed(acme, first_name="Zoe", last_name="Lin", replaces_id=alice, **seen),
             ],
+            NOW,
         )
         row = Row(2, {"email": ALICE.upper(), "kind": "clicked", "occurred_at": "yesterday"})
         put_aside(connection, [quarantined(Refused(row, ()), "csv/week.csv", NOW)])
