@@ -193,7 +193,7 @@ class Side(StrEnum):
 
 
 class ClockState(StrEnum):
-    """Of a promise between the teams. `breached` stays, also when it is kept later; `lapsed`: nothing is owed any more."""
+    """Of a promise between the teams. `breached` stays, also when kept later; `lapsed`: nothing is owed any more."""
 
     RUNNING = "running"
     PAUSED = "paused"

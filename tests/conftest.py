@@ -23,7 +23,7 @@ settings.register_profile("chaos", max_examples=500, stateful_step_count=60, dea
 
 os.environ.setdefault("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
-# Prefect makes its home when it is imported: not in that of who runs the tests, and one for each process of pytest-xdist.
+# Prefect makes its home when it is imported: not in that of who runs the tests, and one for each process of them.
 if "PREFECT_HOME" not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="tandem-tests-")
     atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)

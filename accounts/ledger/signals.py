@@ -140,7 +140,8 @@ def _values(signal: Incoming, whose: Whose, received_at: datetime, form: Form) -
     verdict = own_verdict(kind, data)
     return (
         signal.source, stored_name(signal.source_id), kind.value, whose.account_id, whose.stakeholder_id,
-        whose.touch_id, whose.email_hash, form.write(min(_utc(signal.occurred_at), received_at)), form.write(received_at),
+        whose.touch_id, whose.email_hash, form.write(min(_utc(signal.occurred_at), received_at)),
+        form.write(received_at),
         verdict is not None and verdict.is_machine, verdict and verdict.reason, verdict and verdict.confidence,
         _as_json(data) if data else None,
     )  # fmt: skip
