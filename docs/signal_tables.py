@@ -69,7 +69,7 @@ def tables() -> dict[str, str]:
         "kinds": _table(("kind", "what happened", "heard from", "points", "what it does"), _kinds(play)),
         "bounces": _table(("what the reader of bounces says", "what it does"), _bounces(play)),
         "signs": _table(("sign", "how sure by itself"), _signs()),
-        "networks": _table(("network", "how sure", "where that was read"), _networks()),
+        "networks": _table(("network", "how sure", "the vendor's list, to compare with"), _networks()),
     }
 
 

@@ -218,7 +218,7 @@ class Conductor:
         self.history = replace(self.history, incidents=(), pace=0.0)
         self._close_office()
         self._open_office()
-        self._house.tend()
+        self._house.wait()
         self._record.write("settling")
         code = wait_for(fork(self._quiet_day, self._files.tracebacks), PATIENCE)
         self._record.write("settled", code=code)

@@ -36,6 +36,10 @@ class Database(Protocol):
         """Start what does not run any more."""
         ...
 
+    def wait(self) -> None:
+        """Until it answers."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -61,6 +65,9 @@ class Sqlite:
     def tend(self) -> None:
         return None
 
+    def wait(self) -> None:
+        return None
+
     def close(self) -> None:
         return None
 
@@ -84,7 +91,7 @@ class Postgresql:
         create_tables(engine)
         engine.dispose()
         self.strike(Strike.SHUT_POSTGRES, random.Random(0))
-        self._execute("SELECT 1")  # started anew, with these settings
+        self.wait()  # started anew, with these settings
 
     def fresh(self, name: str, home: Path) -> str:
         self._execute(f"CREATE DATABASE {name} TEMPLATE empty")
@@ -119,6 +126,9 @@ class Postgresql:
             for pid in (self._board.postmaster, *family):
                 _kill(pid)
 
+    def wait(self) -> None:
+        self._execute("SELECT 1")
+
     def close(self) -> None:
         for pid in (self._board.postmaster, *_children(self._board.postmaster)):
             _kill(pid)
@@ -127,7 +137,7 @@ class Postgresql:
     def _execute(self, *statements: str) -> None:
         """Each on its own; a server that is just starting anew gets a moment."""
         engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         for statement in statements:
             while not self._executed(engine, statement):
                 if time.monotonic() > deadline:
