@@ -85,10 +85,14 @@ def _the(cause: Cause | None) -> Cause:
 
 
 def _causes(facts: Facts, known: Known, play: Play, now: datetime) -> Iterator[Cause]:
+    owed = {
+        clock.cause.account for clock in known.values() if clock.is_open and SIDE_OF[clock.cause.duty] is Side.SALES
+    }
     for account in facts.accounts.values():
         asks = asked(account.id, facts.asks.get(account.id, ()), facts.sales.get(account.id, ()))
         yield from asks
-        yield from _hot(account.id, asks, facts, known, now)
+        if account.id not in owed:
+            yield from _hot(account.id, asks, facts, known, now)
         if account.id in facts.contacted and _is_nurtured(account.id, facts, play):
             contact = facts.contacted[account.id]
             proof = (contact.proof,)
@@ -103,12 +107,8 @@ def _causes(facts: Facts, known: Known, play: Play, now: datetime) -> Iterator[C
 
 def _hot(account: int, asks: Iterable[Cause], facts: Facts, known: Known, now: datetime) -> Iterator[Cause]:
     """A hot account where nothing is owed yet: who is to be answered need not be told to call as well."""
-    open_here = any(
-        clock.is_open and clock.cause.account == account and SIDE_OF[clock.cause.duty] is Side.SALES
-        for clock in known.values()
-    )
     acts = facts.hot.get(account, ())
-    if not acts or open_here or any(_unanswered(ask, facts) for ask in asks):
+    if not acts or any(_unanswered(ask, facts) for ask in asks):
         return
     cause = turned_hot(account, acts, now)
     if (cause.duty, cause.subject) not in known:

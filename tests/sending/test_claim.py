@@ -85,7 +85,7 @@ def test_every_no_said_after_certification_cancels_the_touch_with_its_reason(
     plan_id = certified(world, ALICE)
     alice = touch_of(world, "alice")
     for happened, reason in NOES:
-        with subtests.test(reason), tried(world.engine) as connection:
+        with subtests.test(str(reason)), tried(world.engine) as connection:
             connection.execute(happened(world))
             answer = claims.claim(connection, plan_id, NOW, by="test", window=ALWAYS)
             row = connection.execute(select(Touch.state, Touch.reason)).one()
@@ -98,7 +98,7 @@ def test_each_no_is_also_inside_the_update_that_claims(world: World, subtests: p
     certified(world, ALICE)
     alice = touch_of(world, "alice")
     for happened, reason in NOES:
-        with subtests.test(reason), tried(world.engine) as connection:
+        with subtests.test(str(reason)), tried(world.engine) as connection:
             connection.execute(happened(world))
             assert claims._take(connection, {alice: None}, NOW, "test") == []
     with tried(world.engine) as connection:
@@ -115,7 +115,7 @@ def test_every_no_said_after_the_claim_is_heard_before_the_message_begins(
     with reading(world.engine) as connection:
         assert claims.still_allowed(connection, [alice], NOW, by="test") == {alice: None}
     for happened, reason in NOES:
-        with subtests.test(reason), tried(world.engine) as connection:
+        with subtests.test(str(reason)), tried(world.engine) as connection:
             connection.execute(happened(world))
             assert claims.still_allowed(connection, [alice], NOW) == {alice: reason}
 

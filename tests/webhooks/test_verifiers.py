@@ -49,9 +49,14 @@ def _altered(draw: st.DrawFn, text: str) -> str:
     at, letter = draw(st.integers(0, max(len(text) - 1, 0))), draw(st.sampled_from("aA1+/=. ,v-\t"))
     changes = [
         "", text[:at] + text[at + 1 :], text[:at] + letter + text[at:], text[:at] + letter + text[at + 1 :],
-        text + text, text[:at], text.swapcase(), text[::-1],
+        text + text, text[:at], _swapped(text), text[::-1],
     ]  # fmt: skip
     return draw(st.sampled_from(changes))
+
+
+def _swapped(text: str) -> str:
+    """Capitals for small letters, of the alphabet only: those of other letters may not fit into a byte."""
+    return "".join(letter.swapcase() if letter.isascii() else letter for letter in text)
 
 
 def takes(door: Any, request: Request) -> bool:
