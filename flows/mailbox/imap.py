@@ -21,6 +21,7 @@ from accounts.errors import SettingsRefused, Unreachable
 from flows.mailbox.login import access_token, takes_tokens
 from flows.prefect_api import is_loopback
 from flows.settings import Mailbox as Settings
+from flows.trust import trust_of
 
 #: Bytes up to which a mail is fetched whole, and what is fetched of a larger one.
 LARGE, BEGINNING = 1_000_000, 65_536
@@ -150,7 +151,7 @@ class Imap:
         settings = self._settings
         _refuse_open_password(settings)
         with self._explained():
-            trust = trust_of(settings) if settings.security != "none" else None
+            trust = trust_of(settings.ca_file, "mailbox.ca_file") if settings.security != "none" else None
             client = IMAPClient(
                 settings.host, settings.port, ssl=settings.security == "tls", ssl_context=trust,
                 timeout=settings.timeout_seconds,
@@ -233,19 +234,6 @@ class Imap:
             said = getattr(error, "strerror", None) or type(error).__name__
             cure = "check mailbox.host and mailbox.port"
             raise Unreachable(f"the mail server does not answer: {said}", where=self.where, cure=cure) from None
-
-
-def trust_of(settings: Settings) -> ssl.SSLContext:
-    """The system's authorities, and the one of `ca_file`; names are checked. Raises SettingsRefused."""
-    context = ssl.create_default_context()
-    if settings.ca_file is not None:
-        try:
-            context.load_verify_locations(settings.ca_file)
-        except OSError:
-            raise SettingsRefused(
-                "no certificate authority can be read from it", where="mailbox.ca_file", cure="name a PEM file"
-            ) from None
-    return context
 
 
 def _refuse_open_password(settings: Settings) -> None:

@@ -29,10 +29,11 @@ from accounts.errors import NotSent, OutcomeUnknown, Unreachable
 from accounts.touch_states import Refusal
 from flows.channels.email import OneByOne, Outgoing, Sent
 from flows.channels.email.replies import OURS
-from flows.channels.email.smtp_connect import connect, trust_of
+from flows.channels.email.smtp_connect import connect
 from flows.channels.email.smtp_line import HungUp, Line
 from flows.masking import mask
 from flows.settings import Smtp as SmtpSettings
+from flows.trust import trust_of
 
 #: How long we wait before we knock again at a server that has had too much of us, in seconds.
 BREATH = 1.0
@@ -102,7 +103,7 @@ class Smtp(OneByOne):
 
     @cached_property
     def _trust(self) -> ssl.SSLContext:
-        return trust_of(self._settings)
+        return trust_of(self._settings.ca_file, "smtp.ca_file")
 
     def _new_line(self) -> Line:
         trust = self._trust if self._settings.security != "none" else None

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from accounts.errors import SettingsRefused, Unreachable
+from accounts.errors import Unreachable
 from flows.channels.email.replies import Meaning, Moment, meaning_of, read_reply
 from flows.settings import Smtp as SmtpSettings
 
@@ -31,19 +31,6 @@ def connect(settings: SmtpSettings, domain: str, trust: ssl.SSLContext | None) -
         client.close()
         raise
     return client
-
-
-def trust_of(settings: SmtpSettings) -> ssl.SSLContext:
-    """The system's authorities, and the one of `ca_file`; names are checked. Raises SettingsRefused."""
-    context = ssl.create_default_context()
-    if settings.ca_file is not None:
-        try:
-            context.load_verify_locations(settings.ca_file)
-        except OSError:
-            raise SettingsRefused(
-                "no certificate authority can be read from it", where="smtp.ca_file", cure="name a PEM file"
-            ) from None
-    return context
 
 
 @contextmanager
