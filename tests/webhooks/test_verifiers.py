@@ -196,15 +196,19 @@ def test_hubspot_signs_the_address_it_was_told() -> None:
     assert not takes(DOORS["hubspot"], replace(request, path="/hooks/hubspot?portal=2"))
 
 
+#: What Amazon calls its certificates.
+PEM = "SimpleNotificationService-0123456789ab.pem"
+
+
 @pytest.mark.parametrize(
     "change",
     [
-        {"SigningCertURL": "https://sns.eu-west-1.amazonaws.com.evil.example/SimpleNotificationService-0123456789ab.pem"},
-        {"SigningCertURL": "http://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123456789ab.pem"},
-        {"SigningCertURL": "https://sns.eu-west-1.amazonaws.com@evil.example/SimpleNotificationService-0123456789ab.pem"},
-        {"SigningCertURL": "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0123456789ab.pem"},
-        {"SigningCertURL": "https://sns.eu-west-1.amazonaws.com/latest/evil.pem"},
-        {"SigningCertURL": "https://sns.eu-west-1.amazonaws.com:8443/SimpleNotificationService-0123456789ab.pem"},
+        {"SigningCertURL": f"{senders.HOST}.evil.example/{PEM}"},
+        {"SigningCertURL": f"{senders.HOST.replace('https', 'http')}/{PEM}"},
+        {"SigningCertURL": f"{senders.HOST}@evil.example/{PEM}"},
+        {"SigningCertURL": f"{senders.HOST.replace('eu-west-1', 'us-east-1')}/{PEM}"},
+        {"SigningCertURL": f"{senders.HOST}/latest/evil.pem"},
+        {"SigningCertURL": f"{senders.HOST}:8443/{PEM}"},
         {"SigningCertURL": None},
         {"TopicArn": "arn:aws:sns:eu-west-1:999999999999:somebody-elses"},
         {"TopicArn": None},
