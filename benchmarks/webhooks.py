@@ -138,6 +138,7 @@ def run_server(make: Callable[[str], Any], url: str, listener: socket.socket) ->
 @contextmanager
 def serving(make: Callable[[str], Any], url: str) -> Iterator[int]:
     """The app in a process of its own; its port."""
+    senders.secrets()  # the keys are made here: made after the fork, each side would have its own
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(512)
