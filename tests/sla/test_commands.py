@@ -39,7 +39,7 @@ class TestTheList:
         assert "sales" in first
         assert "answer who asked: acme" in first
         assert "ravi@lumenflow.example" in first
-        assert "breached, escalated to grace@lumenflow.example" in first
+        assert "breached, now a matter for grace@lumenflow.example" in first
         assert "(signal:1)" in first
         assert "marketing" in second
         assert "write first, after the first contact: initech-south" in second
