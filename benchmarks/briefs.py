@@ -32,8 +32,8 @@ from accounts.models import Decision, Signal, Stakeholder
 from accounts.playbook import Play, load_play
 from accounts.vocabulary import BriefState
 from benchmarks.crowd import NOW, REPS, crowd_play, fill, write
-from flows.brief_pages import MARGIN, RULE, STARTS, BriefPages, inlined
-from flows.briefing import brief_reps
+from flows.briefs.briefing import brief_reps
+from flows.briefs.pages import MARGIN, RULE, STARTS, BriefPages, inlined
 from flows.channels.email.memory import Memory
 from flows.settings import TEMPLATES, Settings
 

@@ -25,8 +25,8 @@ from jinja2 import Environment
 from accounts.ledger.recipients import Recipient
 from accounts.playbook import load_play
 from flows.channels.email.compose import Envelope, Readable
-from flows.mailing import Mailroom, compose_touch, open_mailroom, read_touch
-from flows.render import read_layout, write_templates
+from flows.content.mailing import Mailroom, compose_touch, open_mailroom, read_touch
+from flows.content.render import read_layout, write_templates
 from flows.settings import TEMPLATES, Settings
 
 CONTENT = "new-business/discovery/why-now"

@@ -33,8 +33,8 @@ from expectations import snapshot
 from expectations.audience import ROW_RULES
 from expectations.gate import judge
 from flows.channels.email.memory import Memory
-from flows.mailing import Mailroom, open_mailroom
-from flows.sending import despatch
+from flows.content.mailing import Mailroom, open_mailroom
+from flows.sending.leaving import despatch
 from flows.settings import TEMPLATES, Settings
 
 CONTENT = "new-business/discovery/why-now"

@@ -37,7 +37,7 @@ from flows.channels.email.postmark import Postmark
 from flows.channels.email.resend import Resend
 from flows.channels.email.sendgrid import SendGrid
 from flows.channels.email.ses import Ses
-from flows.mailing import compose_touch, letter_touch, open_mailroom
+from flows.content.mailing import compose_touch, letter_touch, open_mailroom
 from flows.providers import Mailgun as MailgunSettings
 from flows.providers import Postmark as PostmarkSettings
 from flows.providers import Resend as ResendSettings

@@ -22,7 +22,7 @@ from accounts.models import Account, Decision, Rep, Stakeholder
 from accounts.playbook import Play, Window, load_play
 from benchmarks.compose import NAMES
 from benchmarks.crowd import NOW
-from flows.mailing import Mailroom, open_mailroom
+from flows.content.mailing import Mailroom, open_mailroom
 from flows.settings import TEMPLATES, Settings
 from flows.settings import Smtp as SmtpSettings
 

@@ -54,10 +54,10 @@ from benchmarks.postroom import (
 )  # fmt: skip
 from flows.channels.email import Outgoing
 from flows.channels.email.smtp import Smtp
-from flows.journal import Journal
-from flows.mailing import Mailroom, compose_touch
-from flows.render import read_layout, write_templates
-from flows.sending import despatch
+from flows.content.mailing import Mailroom, compose_touch
+from flows.content.render import read_layout, write_templates
+from flows.sending.journal import Journal
+from flows.sending.leaving import despatch
 from flows.settings import TEMPLATES, Dkim
 
 ROOT = Path(__file__).resolve().parent.parent

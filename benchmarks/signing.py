@@ -34,7 +34,7 @@ from accounts.playbook import load_play
 from flows.channels.email import Outgoing
 from flows.channels.email.dkim import SEALED, SIGNED
 from flows.channels.email.smtp import Smtp
-from flows.mailing import Mailroom, compose_touch, open_mailroom
+from flows.content.mailing import Mailroom, compose_touch, open_mailroom
 from flows.settings import TEMPLATES, Dkim, Settings
 from flows.settings import Smtp as SmtpSettings
 

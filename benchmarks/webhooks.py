@@ -39,8 +39,8 @@ from accounts.ledger.links import Link, remember_links
 from accounts.ledger.webhooks import Post, keep
 from accounts.models import Score, Signal, Stakeholder
 from benchmarks.signals import PEOPLE, build
-from flows.intake import Tally, drain, take_webhooks
 from flows.settings import Settings
+from flows.signals.intake import Tally, drain, take_webhooks
 from flows.web.app import create_app
 from flows.web.serving import config_of
 from flows.webhooks import sendgrid as door

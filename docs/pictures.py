@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from flows.prefect_server import running_server
+from flows.operating.prefect_server import running_server
 
 DEMO = Path(".tandem/demo")
 PICTURES = Path(__file__).parent / "pictures"

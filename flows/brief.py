@@ -5,12 +5,13 @@ from datetime import datetime
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import briefing, calibrating
-from flows.briefing import Briefed
+from flows.briefs import briefing
+from flows.briefs.briefing import Briefed
 from flows.clock import clock
 from flows.house import open_house, play_folder
 from flows.publishing import publish, rename_run
 from flows.reports import briefed_report, counts_of
+from flows.sales import calibrating
 
 
 @flow(name="brief-reps", flow_run_name="brief reps on {play}")

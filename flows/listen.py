@@ -6,14 +6,15 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from accounts.vocabulary import BriefState
-from flows import braking, sla
-from flows.braking import Watched
+from flows.briefs.telling import Told, tell_reps
 from flows.clock import clock
 from flows.house import open_house
-from flows.intake import Collected, collect
 from flows.publishing import announce, publish, rename_run
 from flows.reports import collected_report, counts_of
-from flows.telling import Told, tell_reps
+from flows.sales import sla
+from flows.sending import braking
+from flows.sending.braking import Watched
+from flows.signals.intake import Collected, collect
 
 
 @flow(name="collect-signals", flow_run_name="collect signals for {play}")

@@ -13,14 +13,15 @@ from accounts.ledger.touches import list_touches
 from accounts.tick import Decided
 from accounts.vocabulary import PlanState
 from expectations.gate import Verdict, describe
-from flows import braking, nurturing
-from flows.braking import Watched
+from flows import nurturing
 from flows.clock import clock
 from flows.house import open_house
 from flows.nurturing import Nurtured, Tidied, add_up
 from flows.publishing import MOST_ROWS, announce, publish, publish_table, rename_run
 from flows.reports import counts_of, delivered_report, nurtured_report, touch_rows
-from flows.sending import Despatch
+from flows.sending import braking
+from flows.sending.braking import Watched
+from flows.sending.leaving import Despatch
 
 
 @flow(name="nurture-accounts", flow_run_name="nurture {play}")

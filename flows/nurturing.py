@@ -24,13 +24,13 @@ from accounts.vocabulary import PlanState, TouchState
 from expectations import gate
 from expectations.audience import Limits
 from expectations.gate import Verdict, Word
-from flows.braking import watch
 from flows.channels.email import EmailChannel
 from flows.channels.email.registry import open_channel
 from flows.clock import running, standing
-from flows.journal import Journal
-from flows.recovering import recover
-from flows.sending import Despatch, despatch, mailroom_of
+from flows.sending.braking import watch
+from flows.sending.journal import Journal
+from flows.sending.leaving import Despatch, despatch, mailroom_of
+from flows.sending.recovering import recover
 from flows.settings import Settings
 
 #: How long the gate's word holds. A plan speaks of the facts of its hour; afterwards planning decides anew.

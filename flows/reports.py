@@ -18,15 +18,15 @@ from accounts.sla.saying import DUTIES
 from accounts.touch_states import explain
 from accounts.vocabulary import Answer, Reason
 from flows.audience_sync import AudiencesSynced
-from flows.braking import Watched
-from flows.briefing import Briefed
-from flows.calibrating import Proposal
-from flows.delivered import headline, verdict
-from flows.intake import Collected
+from flows.briefs.briefing import Briefed
 from flows.masking import mask, mask_within
 from flows.nurturing import Nurtured
+from flows.sales.calibrating import Proposal
+from flows.sales.sla import Kept
+from flows.sending.braking import Watched
+from flows.sending.record import headline, verdict
 from flows.settings import TEMPLATES
-from flows.sla import Kept
+from flows.signals.intake import Collected
 from flows.tracking import Tracked
 
 

@@ -5,11 +5,11 @@ from datetime import datetime
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import sla
 from flows.clock import clock
 from flows.house import open_house
 from flows.publishing import announce, publish, rename_run
 from flows.reports import counts_of, tracked_report
+from flows.sales import sla
 from flows.tracking import Tracked, track
 
 

@@ -18,8 +18,8 @@ from accounts.vocabulary import TouchState
 from benchmarks.crowd import NOW
 from benchmarks.postroom import mailroom, server_at
 from flows.channels.email.smtp import Smtp
-from flows.journal import Journal
-from flows.sending import despatch
+from flows.sending.journal import Journal
+from flows.sending.leaving import despatch
 
 
 def main(url: str, port: int) -> None:

@@ -60,8 +60,8 @@ def _read(
     connection: "Connection", settings: "Settings", play: str | None, rep: str, now: datetime
 ) -> "tuple[Look, Brief | None]":  # fmt: skip
     from accounts.ledger.briefs import find_rep, read_looks
-    from flows.briefing import current_brief
-    from flows.preview import only_play
+    from flows.briefs.briefing import current_brief
+    from flows.content.preview import only_play
 
     rep_id = find_rep(connection, rep)
     (look,) = read_looks(connection, now, rep_id)
@@ -71,7 +71,7 @@ def _read(
 def _show(written: "Brief", with_evidence: bool) -> None:
     from rich.console import Console
 
-    from flows.brief_screen import show_brief
+    from flows.briefs.screen import show_brief
 
     show_brief(Console(highlight=False), written, with_evidence=with_evidence)
 
@@ -91,7 +91,7 @@ def _say_nothing(look: "Look") -> None:
 
 def _write_page(settings: "Settings", written: "Brief", path: Path) -> None:
     from accounts.errors import Refused
-    from flows.brief_pages import brief_pages
+    from flows.briefs.pages import brief_pages
 
     page = brief_pages(settings.templates).html(written)
     try:

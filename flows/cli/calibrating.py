@@ -12,7 +12,7 @@ from flows.cli.door import as_json, as_of, clock, show_json
 if TYPE_CHECKING:
     from accounts.calibration import Agreement
     from accounts.playbook import Play
-    from flows.calibrating import Proposal
+    from flows.sales.calibrating import Proposal
 
 
 @click.command()
@@ -34,8 +34,8 @@ def calibrate(
 
     Example: tandem calibrate
     """
-    from flows import calibrating
     from flows.house import open_house, play_folder
+    from flows.sales import calibrating
 
     with open_house(play) as here:
         folder = play_folder(here.settings, play)

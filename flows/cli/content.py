@@ -12,7 +12,7 @@ from flows.cli.door import as_json, as_of, clock, house, show_json
 if TYPE_CHECKING:
     from accounts.coverage import Coverage
     from accounts.playbook import Play
-    from flows.preview import Preview
+    from flows.content.preview import Preview
 
 #: Gaps and dates shown before "and n more".
 MOST = 12
@@ -38,7 +38,7 @@ def preview(
 
     Example: tandem preview why-now --for alice@acme.example --open
     """
-    from flows.preview import preview as compose
+    from flows.content.preview import preview as compose
     from flows.settings import load_settings
 
     with house() if email else nullcontext((load_settings(), None)) as (settings, engine):
@@ -70,8 +70,8 @@ def content(play: str | None, as_of: datetime | None, json_: bool) -> None:
     from accounts.coverage import cover
     from accounts.ledger.engine import reading
     from accounts.ledger.seats import count_seats
-    from flows.mailing import open_mailroom
-    from flows.preview import only_play
+    from flows.content.mailing import open_mailroom
+    from flows.content.preview import only_play
 
     now = clock(as_of)
     with house() as (settings, engine):

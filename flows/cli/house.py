@@ -13,7 +13,7 @@ from flows.cli.door import as_json, clock, show_json
 
 if TYPE_CHECKING:
     from flows.doctor import Finding
-    from flows.up import Standing
+    from flows.operating.up import Standing
 
 SIGNS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
 
@@ -27,7 +27,7 @@ def init(json_: bool) -> None:
 
     Example: tandem init
     """
-    from flows.founding import found_house
+    from flows.operating.founding import found_house
     from flows.settings import load_settings
 
     founded = found_house(load_settings(), Path.cwd())
@@ -73,9 +73,9 @@ def up(
 
     Example: tandem up --ui-only --home .tandem/demo
     """
-    from flows.deployments import deployments_file
+    from flows.operating.deployments import deployments_file
+    from flows.operating.up import everything, server_only
     from flows.settings import load_settings
-    from flows.up import everything, server_only
 
     if home:
         os.environ["TANDEM_HOME"] = str(home.absolute())
@@ -99,7 +99,7 @@ def _examine_here(now: datetime) -> list["Finding"]:
     from flows.cli.run import find_server
     from flows.doctor import Patient, examine, refused
     from flows.doctor.resolver import Resolver
-    from flows.prefect_api import PrefectApi
+    from flows.operating.prefect_api import PrefectApi
     from flows.settings import load_settings
 
     try:

@@ -177,7 +177,7 @@ def _show_delivery(plan_id: int, *, csv_: bool, json_: bool) -> None:
     from accounts.ledger.delivery import read_delivery
     from accounts.ledger.engine import reading
     from flows.cli.door import house
-    from flows.delivered import as_sheet, facts, text
+    from flows.sending.record import as_sheet, facts, text
 
     with house() as (_, engine), reading(engine) as connection:
         delivery = read_delivery(connection, plan_id)

@@ -69,7 +69,7 @@ def accept(
     Example: tandem proposals accept 12 --role champion --consent consent
     """
     from flows.house import open_house
-    from flows.proposals import accept as say_yes
+    from flows.sales.proposals import accept as say_yes
 
     seat, basis = Role(role) if role else None, ConsentBasis(consent) if consent else None
     with open_house(play) as here:
@@ -92,7 +92,7 @@ def reject(number: int, by: str, as_of: datetime | None, json_: bool) -> None:
 
     Example: tandem proposals reject 12
     """
-    from flows.proposals import reject as say_no
+    from flows.sales.proposals import reject as say_no
 
     with house() as (_, engine):
         asked = say_no(engine, number, by=by, now=clock(as_of))

@@ -10,7 +10,7 @@ from accounts.vocabulary import BrakeScope, HoldCause, PauseClock, Verdict
 from flows.cli.door import Instant, as_json, as_of, clock, house, show_json
 
 if TYPE_CHECKING:
-    from flows.reps import Answered
+    from flows.sales.answers import Answered
 
 who = click.argument("who", metavar="ACCOUNT|EMAIL")
 by = click.option("--by", default=getpass.getuser, help="Who says so; default: you, as the computer knows you.")
@@ -55,7 +55,7 @@ def hold(
 
     Example: tandem hold acme --until 2026-12-01 --note "board meeting first"
     """
-    from flows.reps import hold as place
+    from flows.sales.answers import hold as place
 
     with house() as (_, engine):
         answered = place(
@@ -89,7 +89,7 @@ def release(
     Example: tandem release acme
     """
     from accounts.ledger.holds import RELEASABLE
-    from flows.reps import release as let_go
+    from flows.sales.answers import release as let_go
 
     with house() as (_, engine):
         wanted = [HoldCause(cause) for cause in causes] or RELEASABLE
@@ -121,7 +121,7 @@ def stop(
 
     Example: tandem stop --play new-business --note "wrong price in the second mail"
     """
-    from flows.reps import stop as pull
+    from flows.sales.answers import stop as pull
 
     named = {
         BrakeScope.PLAY: play, BrakeScope.ACCOUNT: account, BrakeScope.REP: rep, BrakeScope.DOMAIN: domain
@@ -183,7 +183,7 @@ def feedback(
 
     Example: tandem feedback dana@acme.example wrong_person --note "moved to another plant"
     """
-    from flows.reps import feedback as give
+    from flows.sales.answers import feedback as give
 
     day: date | None = callback_on.date() if callback_on else None
     with house() as (_, engine):
@@ -209,7 +209,7 @@ def veto(
 
     Example: tandem veto bob@acme.example new-business/evaluation/five-slides
     """
-    from flows.reps import veto as say_no
+    from flows.sales.answers import veto as say_no
 
     with house() as (_, engine):
         answered = say_no(engine, who, content, by=by, now=clock(as_of), note=note, withdrawn=withdraw)

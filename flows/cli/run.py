@@ -57,13 +57,13 @@ def run_now(flow: str, play: str, as_of: datetime | None) -> tuple[dict[str, Any
 
 def find_server(settings: "Settings") -> str | None:
     """The API this run reports to: the environment's, the settings', or that of `tandem up` in the same home."""
-    from flows.prefect_server import server_of
+    from flows.operating.prefect_server import server_of
 
     return os.environ.get("PREFECT_API_URL") or settings.prefect_api_url or server_of(settings.home / "prefect")
 
 
 def run_in_prefect(flow: str, play: str, as_of: datetime | None, server: str) -> dict[str, Any]:
-    from flows.prefect_server import client_environment
+    from flows.operating.prefect_server import client_environment
     from flows.settings import load_settings
 
     os.environ.update(client_environment(load_settings().home / "prefect", server))
@@ -91,7 +91,7 @@ def plain_function(flow: str) -> Callable[["House", datetime], Any]:
     module, name = {
         "nurture": ("flows.nurturing", "nurture"),
         "audiences": ("flows.audience_sync", "sync_audiences"),
-        "briefs": ("flows.briefing", "brief_reps"),
+        "briefs": ("flows.briefs.briefing", "brief_reps"),
     }[flow]
     function = getattr(import_module(module), name)
     return lambda house, now: function(house.engine, house.settings, house.play, now)
@@ -99,8 +99,8 @@ def plain_function(flow: str) -> Callable[["House", datetime], Any]:
 
 def _hear(house: "House", now: datetime) -> Any:
     """What came back is taken in, and reps hear of it."""
-    from flows.intake import collect
-    from flows.telling import tell_reps
+    from flows.briefs.telling import tell_reps
+    from flows.signals.intake import collect
 
     collected = collect(house.engine, house.settings, house.play, now)
     tell_reps(house.engine, house.settings, house.play, now)

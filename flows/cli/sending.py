@@ -36,8 +36,8 @@ def approve(plan: int, rejected: bool, drop_failing: bool, by: str, as_of: datet
 
     Example: tandem approve 17 --drop-failing
     """
-    from flows.approving import approve as let_go
-    from flows.approving import reject
+    from flows.sending.approving import approve as let_go
+    from flows.sending.approving import reject
 
     with house() as (settings, engine):
         if rejected:
@@ -90,7 +90,7 @@ def settle(numbers: tuple[int, ...], outcome: str, by: str, as_of: datetime | No
 
     Example: tandem settle 4711 4712 sent
     """
-    from flows.approving import settle as say
+    from flows.sending.approving import settle as say
 
     with house() as (_, engine):
         say(engine, numbers, arrived=outcome == "sent", by=by, now=clock(as_of))

@@ -12,7 +12,7 @@ from accounts.vocabulary import BounceAction, SignalKind
 from flows.cli.door import Instant, as_json, as_of, clock, house, show_json
 
 if TYPE_CHECKING:
-    from flows.intake import Collected
+    from flows.signals.intake import Collected
 
 play = click.option("--play", default="new-business", show_default=True, help="Whose weights and pauses count.")
 
@@ -57,7 +57,7 @@ def add(
     from accounts.identity import email_hash
     from accounts.ledger.whose import Incoming
     from flows.house import open_house
-    from flows.intake import add_by_hand
+    from flows.signals.intake import add_by_hand
 
     now = clock(as_of)
     occurred_at = at or now
@@ -99,7 +99,7 @@ def import_(file: Path, source: str, play: str, as_of: datetime | None, json_: b
     Example: tandem signal import webinar.csv --source webinar-november
     """
     from flows.house import open_house
-    from flows.intake import drain, summarise, take_file
+    from flows.signals.intake import drain, summarise, take_file
 
     now = clock(as_of)
     with open_house(play) as here:
@@ -193,8 +193,8 @@ def rescore(keep: bool, limit: int, play: str, as_of: datetime | None, json_: bo
     Example: tandem signal rescore --play new-business
     """
     from flows.house import open_house
-    from flows.reweighing import rescore as make_anew
-    from flows.reweighing import try_weights
+    from flows.signals.reweighing import rescore as make_anew
+    from flows.signals.reweighing import try_weights
 
     now = clock(as_of)
     with open_house(play) as here:

@@ -43,7 +43,7 @@ def sla(
     from accounts.ledger.sla import list_clocks
     from accounts.ledger.subjects import find_subjects
     from flows.house import open_house
-    from flows.sla import keep_clocks
+    from flows.sales.sla import keep_clocks
 
     with open_house(play) as here:
         keep_clocks(here.engine, here.play, clock(as_of))
@@ -73,7 +73,7 @@ def answer(number: int, by: str, as_of: datetime | None, json_: bool) -> None:
 
     Example: tandem sla answer 12
     """
-    from flows.sla import answer as say
+    from flows.sales.sla import answer as say
 
     with house() as (_, engine):
         said = say(engine, number, by=by, now=clock(as_of))

@@ -21,7 +21,7 @@ from flows.demo.ending import Ending, look_back, write_index
 from flows.demo.story import START, Teller
 from flows.demo.world import VENDOR_DOMAIN, build_world
 from flows.house import open_house
-from flows.prefect_server import running_server
+from flows.operating.prefect_server import running_server
 from flows.settings import load_settings
 
 PLAY = "new-business"

@@ -20,8 +20,8 @@ from flows.demo.buyers import Received, Row, react
 from flows.demo.world import World, write_csv
 from flows.house import House
 from flows.importing import Imported, import_paths
-from flows.intake import inbox_of
-from flows.reps import feedback, hold
+from flows.sales.answers import feedback, hold
+from flows.signals.intake import inbox_of
 
 SEED = 11
 #: A Monday; the story has a calendar of its own, so it reads the same whenever it is told.

@@ -7,7 +7,7 @@ from typing import Literal
 
 from accounts.errors import TandemError
 from flows.doctor.resolver import LookUp
-from flows.prefect_api import PrefectApi
+from flows.operating.prefect_api import PrefectApi
 from flows.settings import Settings
 
 State = Literal["ok", "warn", "fail"]

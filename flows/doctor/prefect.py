@@ -7,7 +7,7 @@ from importlib import metadata
 from typing import Any
 
 from flows.doctor.finding import Check, Finding, Patient
-from flows.prefect_api import PrefectApi
+from flows.operating.prefect_api import PrefectApi
 
 START = "tandem up"
 #: A new deployment is scheduled within a minute; until then nobody worries.

@@ -12,7 +12,7 @@ from flows.channels.email.dkim_keys import Signature, read_signatures, signing_d
 from flows.channels.email.registry import STAY_HERE
 from flows.doctor.finding import State
 from flows.doctor.resolver import LookUp
-from flows.prefect_api import is_loopback
+from flows.operating.prefect_api import is_loopback
 from flows.settings import Settings
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from flows.channels.email.registry import STAY_HERE
 from flows.doctor.finding import Finding, Patient, refused
 from flows.doctor.records import organisation, records, writes_itself
 from flows.doctor.resolver import is_reserved
-from flows.prefect_api import is_loopback
+from flows.operating.prefect_api import is_loopback
 
 #: Shorter keys have been broken; receivers trust them less and less.
 GOOD_BITS = 2048

@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr
 
 from accounts.errors import TandemError
 from flows.doctor.finding import Finding, Patient, refused
-from flows.prefect_api import is_loopback
+from flows.operating.prefect_api import is_loopback
 from flows.settings import Settings, Smtp
 
 #: A key that is shorter can be guessed by trying.

@@ -10,7 +10,7 @@ from flows.doctor.finding import Finding, Patient, refused
 def templates(patient: Patient) -> Finding:
     """Whether every play loads and every content of it compiles."""
     from accounts.playbook import load_play
-    from flows.render import compile_play
+    from flows.content.render import compile_play
 
     plays = sorted(patient.settings.templates.glob("plays/*/play.yaml"))
     if not plays:
@@ -29,7 +29,7 @@ def templates(patient: Patient) -> Finding:
 
 def deployments(patient: Patient) -> Finding:
     """Whether prefect.yaml names flows that exist, at times that exist."""
-    from flows.deployments import deployments_file, read_deployments
+    from flows.operating.deployments import deployments_file, read_deployments
 
     path = deployments_file()
     try:

@@ -85,7 +85,7 @@ def _take_signals(engine: Engine, job: Job, found: Found) -> None:
     """Signals have a door of their own; the people they speak of are in by now."""
     if job.is_rehearsal or not found.signals:
         return
-    from flows.intake import take_file
+    from flows.signals.intake import take_file
 
     for path in found.signals:
         tally = take_file(engine, path, job.now)

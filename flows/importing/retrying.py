@@ -44,7 +44,7 @@ def retry_quarantine(
 
 
 def _retry_signals(engine: Engine, now: datetime) -> int:
-    from flows.intake import Tally, retry_quarantined
+    from flows.signals.intake import Tally, retry_quarantined
 
     tally = Tally()
     retry_quarantined(engine, now, tally)

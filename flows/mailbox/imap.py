@@ -19,7 +19,7 @@ from imapclient.exceptions import LoginError
 
 from accounts.errors import SettingsRefused, Unreachable
 from flows.mailbox.login import access_token, takes_tokens
-from flows.prefect_api import is_loopback
+from flows.operating.prefect_api import is_loopback
 from flows.settings import Mailbox as Settings
 from flows.trust import trust_of
 

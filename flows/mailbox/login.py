@@ -7,7 +7,7 @@ import shlex
 import subprocess
 
 from accounts.errors import SettingsRefused, Unreachable
-from flows.prefect_api import is_loopback
+from flows.operating.prefect_api import is_loopback
 from flows.settings import Mailbox as Settings
 
 

@@ -61,7 +61,7 @@ _Broken = tuple[Letter, str]
 
 
 class ReplyMailbox:
-    """A `flows.intake.SignalSource`. Its calls raise Unreachable when the mailbox is closed to us.
+    """A `flows.signals.intake.SignalSource`. Its calls raise Unreachable when the mailbox is closed to us.
 
     most: mails of a folder that one run reads; the next one goes on.
     """

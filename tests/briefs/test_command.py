@@ -12,7 +12,7 @@ from accounts.errors import NotFound, Refused
 from accounts.ledger.engine import reading
 from accounts.models import Brief, Rep
 from accounts.playbook import Play
-from flows.briefing import brief_reps
+from flows.briefs.briefing import brief_reps
 from flows.channels.email.memory import Memory
 from flows.cli.brief import brief
 from flows.settings import Settings

@@ -22,7 +22,7 @@ from accounts.briefs.material import (
 )
 from accounts.briefs.saying import DID, DID_SHORT
 from accounts.vocabulary import Answer, EmailStatus, HoldCause, HoldScope, Reason, Role, SignalKind
-from flows.brief_pages import RULE, BriefPages
+from flows.briefs.pages import RULE, BriefPages
 from flows.settings import TEMPLATES
 from tests.briefs.sample import coming as planned
 from tests.briefs.sample import person, ravi, sign

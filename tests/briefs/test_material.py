@@ -13,7 +13,7 @@ from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Activity, Brief, Hold, Rep, Signal, StageChange, Stakeholder, Veto
 from accounts.playbook import Play
 from accounts.vocabulary import Answer, BriefState, EmailStatus, HoldCause, Role, SignalKind
-from flows.sla import keep_clocks
+from flows.sales.sla import keep_clocks
 from tests.briefs.conftest import Add
 from tests.cast import NOW, World
 

@@ -12,7 +12,7 @@ from jinja2.exceptions import SecurityError
 
 from accounts.briefs import AccountMaterial, Brief, SeatState, write_brief
 from accounts.errors import ContentRefused
-from flows.brief_pages import BriefPages
+from flows.briefs.pages import BriefPages
 from flows.settings import TEMPLATES
 from tests.briefs.sample import YESTERDAY, acme, globex, ravi, tuesday
 from tests.cast import NOW

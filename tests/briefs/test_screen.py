@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from accounts.briefs import RepMaterial, write_brief
-from flows.brief_screen import show_brief
+from flows.briefs.screen import show_brief
 from tests.briefs.sample import acme, globex, ravi, tuesday
 from tests.cast import NOW
 from tests.plays import small_play

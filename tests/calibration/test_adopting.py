@@ -19,7 +19,7 @@ from accounts.models import Account, Calibration, Feedback, Signal, Stakeholder
 from accounts.playbook import Play, load_play
 from accounts.playtext import reweigh
 from accounts.vocabulary import SignalKind
-from flows.calibrating import adopt, calibrate, calibrate_monthly
+from flows.sales.calibrating import adopt, calibrate, calibrate_monthly
 from flows.settings import TEMPLATES
 from tests.calibration.market import verdicts
 from tests.calibration.test_calibration import TRUTH
@@ -185,7 +185,7 @@ class TestAdopting:
         def full(*_: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("flows.calibrating.os.replace", full)
+        monkeypatch.setattr("flows.sales.calibrating.os.replace", full)
         with pytest.raises(Refused, match="No space left"):
             adopt(judged.engine, play, folder, made.number, by="mia", now=NOW)
         assert load_play(folder) == play

@@ -10,7 +10,7 @@ from accounts.ledger.engine import reading
 from accounts.models import Touch
 from accounts.touch_states import Refusal
 from accounts.vocabulary import TouchState
-from flows.sending import despatch
+from flows.sending.leaving import despatch
 from tests.cast import NOW, World
 from tests.channels.roads import OVER_HTTP, Road
 from tests.channels.servers import Said, Trouble

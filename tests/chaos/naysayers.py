@@ -15,8 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from accounts.ledger.engine import open_ledger
 from accounts.ledger.signals import Incoming
 from accounts.vocabulary import BrakeScope, SignalKind
-from flows import reps
-from flows.intake import add_by_hand
+from flows.sales import answers
+from flows.signals.intake import add_by_hand
 from tests.chaos.board import Board
 from tests.chaos.history import Naysaying, No
 from tests.chaos.records import Record
@@ -77,17 +77,17 @@ def _opt_out(engine: Engine, one: Naysaying, now: datetime) -> None:
 
 
 def _hold(engine: Engine, one: Naysaying, now: datetime) -> None:
-    reps.hold(engine, account_key(one.person), by=REP, now=now)
+    answers.hold(engine, account_key(one.person), by=REP, now=now)
 
 
 def _veto(engine: Engine, one: Naysaying, now: datetime) -> None:
     content = CONTENT if one.no is No.VETO_CONTENT else None
-    reps.veto(engine, address(one.person), content, by=REP, now=now)
+    answers.veto(engine, address(one.person), content, by=REP, now=now)
 
 
 def _brake(engine: Engine, one: Naysaying, now: datetime, *, released: bool = False) -> None:
     target = {No.STOP_ALL: "", No.STOP_ACCOUNT: account_key(one.person), No.STOP_REP: REP}[one.no]
-    reps.stop(engine, _BRAKES[one.no], target, by=REP, now=now, released=released)
+    answers.stop(engine, _BRAKES[one.no], target, by=REP, now=now, released=released)
 
 
 _WORDS: dict[No, Callable[[Engine, Naysaying, datetime], Any]] = {

@@ -20,7 +20,7 @@ from accounts.ledger.recovery import TakenUp
 from accounts.models import Touch
 from accounts.vocabulary import TouchState
 from flows import nurturing
-from flows.journal import Journal
+from flows.sending.journal import Journal
 
 
 def no_unique_key() -> Iterator[None]:

@@ -21,7 +21,8 @@ from sqlalchemy.pool import Pool
 from accounts.errors import TandemError
 from accounts.ledger import claims
 from accounts.ledger.engine import open_ledger
-from flows import nurturing, sending
+from flows import nurturing
+from flows.sending import leaving
 from tests.chaos.board import Board
 from tests.chaos.history import AtStatement, Run, Strike
 from tests.chaos.records import Record
@@ -94,7 +95,7 @@ def diary(record: Record) -> Iterator[None]:
 @contextmanager
 def _batches_of(size: int) -> Iterator[None]:
     """Claims of this size, so that small worlds give several batches."""
-    defaults = sending.despatch.__kwdefaults__
+    defaults = leaving.despatch.__kwdefaults__
     usual, defaults["batch"] = defaults["batch"], size
     try:
         yield

@@ -17,7 +17,7 @@ from accounts.ledger.links import Link, destination, remember_links
 from accounts.ledger.recipients import NO_TOUCH, Recipient, read_readers, read_recipients
 from accounts.models import Account, Rep, Stakeholder, Touch
 from accounts.playbook import Tracking, load_play
-from flows.mailing import (
+from flows.content.mailing import (
     PAGES_LAST,
     Mail,
     Mailroom,
@@ -27,7 +27,7 @@ from flows.mailing import (
     open_mailroom,
     read_touch,
 )
-from flows.preview import preview
+from flows.content.preview import preview
 from flows.settings import Settings
 from flows.tokens import ASSET, PREFERENCES, Clicked, Returned, returned, touch_of, verify, verify_click, verify_until
 from tests.cast import NOW, PLAY, World

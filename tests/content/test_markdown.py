@@ -5,8 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from accounts.errors import ContentRefused
-from flows.markdown import WIDTH, Words, compile_markdown
-from flows.variables import CONTRACT, Place, environment
+from flows.content.markdown import WIDTH, Words, compile_markdown
+from flows.content.variables import CONTRACT, Place, environment
 
 HERE = Place("why-now.md", 20)
 

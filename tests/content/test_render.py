@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from accounts.errors import ContentRefused, NotFound
 from accounts.ledger.links import Link
 from accounts.playbook import load_play
-from flows.prepare import flat
-from flows.render import Compiled, Facts, Message, compile_play, read_layout
-from flows.variables import CONTRACT, FILTERS, LAYOUT_CONTRACT, MISSING, OPTIONAL
+from flows.content.prepare import flat
+from flows.content.render import Compiled, Facts, Message, compile_play, read_layout
+from flows.content.variables import CONTRACT, FILTERS, LAYOUT_CONTRACT, MISSING, OPTIONAL
 from tests.content.desk import WHY_NOW, lay_out, spoil
 
 TEMPLATES = Path(__file__).parents[2] / "templates"

@@ -5,7 +5,17 @@ from dataclasses import dataclass
 import pytest
 
 from accounts.errors import ContentRefused
-from flows.variables import CONTRACT, MISSING, OPTIONAL, Place, check, environment, names_of, value_of, with_values
+from flows.content.variables import (
+    CONTRACT,
+    MISSING,
+    OPTIONAL,
+    Place,
+    check,
+    environment,
+    names_of,
+    value_of,
+    with_values,
+)
 
 HERE = Place("discovery/why-now.md", 10)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from flows.prefect_server import PrefectServer, running_server
+from flows.operating.prefect_server import PrefectServer, running_server
 
 
 @pytest.fixture(scope="session")

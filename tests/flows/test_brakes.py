@@ -12,7 +12,7 @@ from accounts.ledger import brakes, claims
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.signals import Incoming, record
 from accounts.vocabulary import BrakeScope, TouchState
-from flows.prefect_server import PrefectServer
+from flows.operating.prefect_server import PrefectServer
 from tests.cast import NOW, PLAY, World
 from tests.flows.test_flows import BARE, page, run
 from tests.flows.test_flows import home as home

@@ -13,9 +13,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from accounts.errors import InputRefused
-from flows.deployments import Deployment, are_polled, bury_the_dead, deployments_file, read_deployments, servable
-from flows.prefect_api import PrefectApi
-from flows.prefect_server import PrefectServer
+from flows.operating.deployments import (
+    Deployment,
+    are_polled,
+    bury_the_dead,
+    deployments_file,
+    read_deployments,
+    servable,
+)
+from flows.operating.prefect_api import PrefectApi
+from flows.operating.prefect_server import PrefectServer
 
 ALL = read_deployments(deployments_file())
 each = pytest.mark.parametrize("deployment", ALL, ids=[entry.name for entry in ALL])

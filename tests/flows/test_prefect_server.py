@@ -5,8 +5,8 @@ from statistics import median
 
 from prefect import flow, task
 
-from flows.prefect_api import PrefectApi
-from flows.prefect_server import PrefectServer, hand_over
+from flows.operating.prefect_api import PrefectApi
+from flows.operating.prefect_server import PrefectServer, hand_over
 
 
 @task

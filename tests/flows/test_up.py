@@ -20,8 +20,8 @@ from click.testing import CliRunner
 from accounts.errors import Refused
 from flows.cli import tandem
 from flows.doctor import Patient, examine, prefect
-from flows.prefect_api import PrefectApi, answers
-from flows.prefect_server import PrefectServer, free_port, running_server, server_of
+from flows.operating.prefect_api import PrefectApi, answers
+from flows.operating.prefect_server import PrefectServer, free_port, running_server, server_of
 from flows.settings import Settings
 
 

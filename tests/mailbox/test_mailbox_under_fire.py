@@ -16,9 +16,9 @@ from sqlalchemy import Engine, select
 from accounts.ledger.engine import open_ledger, reading
 from accounts.models import Hold, Signal
 from flows.cli import tandem
-from flows.intake import collect
 from flows.mailbox import source
 from flows.settings import Settings
+from flows.signals.intake import collect
 from tests.cast import NOW, World
 from tests.mailbox.dovecot import Postbox, needs_dovecot
 from tests.mailbox.letters import letter

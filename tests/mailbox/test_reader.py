@@ -19,12 +19,12 @@ from accounts.ledger.engine import reading, writing
 from accounts.models import Hold, MailboxState, Quarantine, Signal, Stakeholder, Suppression
 from accounts.playbook import Play, load_play
 from flows import nurturing, tokens
+from flows.briefs.telling import tell_reps
 from flows.channels.email.registry import open_channel
-from flows.intake import Collected, collect
 from flows.mailbox import source
 from flows.mailbox.source import ReplyMailbox
 from flows.settings import TEMPLATES, Settings
-from flows.telling import tell_reps
+from flows.signals.intake import Collected, collect
 from tests.cast import NOW, World
 from tests.mailbox.dovecot import Postbox, needs_dovecot
 from tests.mailbox.letters import letter

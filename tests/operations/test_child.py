@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from accounts.errors import TandemError
-from flows.child import Child, running
+from flows.operating.child import Child, running
 
 PARENT = """
 import os, sys, time
 from pathlib import Path
-from flows.child import running
+from flows.operating.child import running
 with running("Program", ["tests.operations.programs:wait_to_be_stopped"], env=os.environ, log=Path(sys.argv[1])):
     print("started", flush=True)
     time.sleep(60)

@@ -16,12 +16,12 @@ from accounts.errors import InputRefused, SettingsRefused
 from flows.channels.email.dkim import SEALED, SIGNED
 from flows.channels.email.dkim_keys import MAKE_A_KEY
 from flows.cli import tandem
-from flows.deployments import deployments_file
 from flows.doctor import Patient, examine, records, reputation
 from flows.doctor.records import organisation, tags
 from flows.doctor.resolver import LookUp, Resolver, is_reserved
+from flows.operating.deployments import deployments_file
+from flows.operating.up import everything
 from flows.settings import Dkim, Settings, Smtp
-from flows.up import everything
 from tests.operations.name_server import name_server
 from tests.operations.patients import patient
 

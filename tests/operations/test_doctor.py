@@ -212,5 +212,5 @@ class TestWords:
             original.read_text().replace("Europe/Berlin", "Europe/Atlantis").replace("flows.track:", "flows.trick:")
         )
         (house / "prefect.yaml").write_text(changed)
-        monkeypatch.setattr("flows.deployments.deployments_file", lambda: house / "prefect.yaml")
+        monkeypatch.setattr("flows.operating.deployments.deployments_file", lambda: house / "prefect.yaml")
         assert words.deployments(patient()).says == "nothing is called flows.trick:track_accounts, Europe/Atlantis"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flows.doctor import CHECKS, Finding, Patient, examine, prefect
-from flows.prefect_api import PrefectApi
+from flows.operating.prefect_api import PrefectApi
 from flows.settings import Settings
 from tests.cast import NOW
 from tests.operations.fake_prefect import fake_prefect

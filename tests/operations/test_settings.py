@@ -13,7 +13,7 @@ from flows.doctor.settings import variables_of
 from flows.settings import Settings, load_settings
 
 MANUAL = Path("docs/settings.md")
-EXAMPLE = Path("flows/tandem.example.toml")
+EXAMPLE = Path("flows/operating/tandem.example.toml")
 #: Settings whose default cannot stand in a file that others read: a path of this machine, the key everybody knows.
 SAID_IN_WORDS = {"TANDEM_TEMPLATES", "TANDEM_SECRET_KEY"}
 

@@ -21,9 +21,9 @@ from accounts.playbook import Pauses, Window, load_play
 from accounts.tick import decide, look
 from accounts.vocabulary import Reason
 from accounts.why import explain
-from flows import reps
 from flows.cli import tandem
 from flows.planning import cases_of
+from flows.sales import answers
 from flows.settings import TEMPLATES
 from tests.cast import NOW, World
 from tests.planning.life import Life, held, released
@@ -347,7 +347,7 @@ def test_why_tells_who_has_nothing_left_after_a_pause(world: World) -> None:
     ],
 )
 def test_why_tells_what_becomes_of_the_steps(world: World, clock: str | None, words: str) -> None:
-    reps.hold(world.engine, "acme", by="ravi", now=NOW - DAY, note="board first", clock=clock)  # type: ignore[arg-type]
+    answers.hold(world.engine, "acme", by="ravi", now=NOW - DAY, note="board first", clock=clock)  # type: ignore[arg-type]
     [case] = cases_of(world.engine, ANY_TIME, "alice@acme.example", NOW)
     assert explain(case).endswith(words)
 
@@ -355,7 +355,7 @@ def test_why_tells_what_becomes_of_the_steps(world: World, clock: str | None, wo
 def test_who_takes_back_what_a_pause_left_out_has_it_sent_after_all(world: World) -> None:
     place(world, "skip", since=13 * DAY, until=11 * DAY)
     decide(world.engine, ANY_TIME, NOW)
-    reps.veto(world.engine, "alice@acme.example", PILOT, by="mia", now=NOW, withdrawn=True)
+    answers.veto(world.engine, "alice@acme.example", PILOT, by="mia", now=NOW, withdrawn=True)
     decide(world.engine, ANY_TIME, NOW)
     assert (alices(world).content, vetoes(world)) == (PILOT, [])
     with reading(world.engine) as connection:
@@ -364,7 +364,7 @@ def test_who_takes_back_what_a_pause_left_out_has_it_sent_after_all(world: World
 
 def test_a_hold_said_again_with_another_clock_is_another_hold(world: World) -> None:
     for clock in ("keep", "keep", "skip"):
-        reps.hold(world.engine, "acme", by="ravi", now=NOW, clock=clock)  # type: ignore[arg-type]
+        answers.hold(world.engine, "acme", by="ravi", now=NOW, clock=clock)  # type: ignore[arg-type]
     with reading(world.engine) as connection:
         assert list(connection.scalars(select(Hold.clock).order_by(Hold.id))) == ["keep", "skip"]
 

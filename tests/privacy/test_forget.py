@@ -40,9 +40,9 @@ from flows.channels.email import Outgoing
 from flows.channels.email.outbox import Outbox
 from flows.forgetting import Erased, forget_person
 from flows.importing import import_paths
-from flows.intake import collect, inbox_of
 from flows.settings import Settings
-from flows.signal_files import Refused, Row, quarantined
+from flows.signals.files import Refused, Row, quarantined
+from flows.signals.intake import collect, inbox_of
 from tests.cast import NOW, World
 from tests.signals.post import CONTENT, RULES, play, send, signal, tell
 

@@ -8,9 +8,9 @@ from accounts.ledger.engine import open_ledger, writing
 from accounts.playbook import load_play
 from accounts.vocabulary import BrakeScope
 from flows.channels.email.smtp import Smtp
-from flows.journal import Journal
-from flows.mailing import Mailroom, open_mailroom
-from flows.sending import despatch
+from flows.content.mailing import Mailroom, open_mailroom
+from flows.sending.journal import Journal
+from flows.sending.leaving import despatch
 from flows.settings import TEMPLATES, Settings
 from flows.settings import Smtp as SmtpSettings
 from tests.sending.desk import ALWAYS

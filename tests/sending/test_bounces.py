@@ -14,10 +14,10 @@ from accounts.models import Signal, Stakeholder, Suppression, Touch
 from accounts.touch_states import Refusal
 from accounts.vocabulary import EmailStatus, TouchState
 from flows.channels.email.smtp import Smtp
-from flows.intake import collect
-from flows.sending import despatch
+from flows.sending.leaving import despatch
 from flows.settings import Settings
 from flows.settings import Smtp as SmtpSettings
+from flows.signals.intake import collect
 from tests.cast import NOW, World
 from tests.plays import small_play
 from tests.sending.crowd import plan_for_many

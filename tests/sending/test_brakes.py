@@ -20,8 +20,10 @@ from accounts.models import Audit, Touch
 from accounts.playbook import load_play
 from accounts.reputation import Record, Tolerance, Word, judge
 from accounts.vocabulary import BrakeScope, TouchState
-from flows import braking, nurturing, reps
+from flows import nurturing
 from flows.channels.email.memory import Memory
+from flows.sales import answers
+from flows.sending import braking
 from flows.settings import TEMPLATES, Settings
 from tests.cast import NOW, PLAY, World
 from tests.sending.desk import DAY, certified, claim, crowd
@@ -210,7 +212,7 @@ def test_after_a_release_it_counts_anew_and_is_not_pulled_for_the_same_mails(wor
     _came(world.engine, "complained", sent[:3])
     braking.watch(world.engine, STRICT, NOW + HOUR)
     for scope, target in ((BrakeScope.DOMAIN, "big.example"), (BrakeScope.PLAY, PLAY)):
-        reps.stop(world.engine, scope, target, by=RAVI, now=NOW + 2 * HOUR, released=True)
+        answers.stop(world.engine, scope, target, by=RAVI, now=NOW + 2 * HOUR, released=True)
     _came(world.engine, "complained", sent[3:], at=NOW + 3 * HOUR)
     assert braking.watch(world.engine, STRICT, NOW + 4 * HOUR) == braking.Watched()
 

@@ -13,11 +13,11 @@ from accounts.ledger.engine import reading, writing
 from accounts.models import Hold, Stakeholder, Touch
 from accounts.touch_states import Refusal
 from accounts.vocabulary import Reason, TouchState
-from flows import carrying
 from flows.channels.email import Answer, Outgoing, Sent
 from flows.channels.email.memory import Memory
 from flows.clock import running
-from flows.sending import despatch
+from flows.sending import carrying
+from flows.sending.leaving import despatch
 from tests.cast import NOW, World
 from tests.sending.crowd import plan_for_many
 from tests.sending.nurse import mailroom, pull_the_brake

@@ -36,8 +36,8 @@ from flows.channels.email.compose import Composer, Envelope, Mailbox
 from flows.channels.email.dkim import SEALED, SIGNED, Signer, canonical_body, canonical_head, load_signer
 from flows.channels.email.outbox import Outbox
 from flows.channels.email.smtp import Smtp
-from flows.mailing import compose_touch, composer_of, marks, open_mailroom
-from flows.preview import sample_recipient
+from flows.content.mailing import compose_touch, composer_of, marks, open_mailroom
+from flows.content.preview import sample_recipient
 from flows.settings import TEMPLATES, Dkim, Settings
 from tests.cast import PLAY
 from tests.sending.post_office import PostOffice, post_office, settings_for

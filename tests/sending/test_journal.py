@@ -25,9 +25,9 @@ from accounts.touch_states import Refusal
 from accounts.vocabulary import TouchState
 from flows.channels.email import Outgoing
 from flows.channels.email.memory import Memory
-from flows.journal import Journal, Told, journals_in, left_behind
-from flows.recovering import recover
-from flows.sending import despatch
+from flows.sending.journal import Journal, Told, journals_in, left_behind
+from flows.sending.leaving import despatch
+from flows.sending.recovering import recover
 from tests.cast import NOW, World, on_postgresql
 from tests.sending.crowd import plan_for_many
 from tests.sending.desk import ALWAYS, certified, rows, touch_of

@@ -18,8 +18,8 @@ from sqlalchemy import select
 from accounts.ledger.engine import reading
 from accounts.models import Touch
 from accounts.vocabulary import TouchState
-from flows.journal import journals_in
 from flows.nurturing import tidy
+from flows.sending.journal import journals_in
 from flows.settings import Settings
 from tests.cast import NOW, World
 from tests.sending.crowd import plan_for_many
@@ -81,7 +81,7 @@ def test_two_senders_at_once_send_every_message_once(world: World, tmp_path: Pat
 def test_ctrl_c_leaves_nothing_open_but_the_message_on_its_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     from flows.channels.email import Outgoing, Sent
     from flows.channels.email.memory import Memory
-    from flows.sending import despatch
+    from flows.sending.leaving import despatch
 
     plan_id = plan_for_many(world, PEOPLE)
     memory = Memory()

@@ -15,11 +15,12 @@ from accounts.models import Account, ContentSeen, Hold, Rep, SendPlan, Stakehold
 from accounts.playbook import Play, load_play
 from accounts.vocabulary import PlanState, TouchState
 from expectations.audience import Limits
-from flows import nurturing, reps
-from flows.approving import approve
+from flows import nurturing
 from flows.channels.email.memory import Memory
 from flows.nurturing import Nurtured
 from flows.planning import list_late, settle_late
+from flows.sales import answers
+from flows.sending.approving import approve
 from flows.settings import TEMPLATES, Settings
 from tests.cast import NOW, PLAY
 from tests.sending.desk import ALWAYS, DAY
@@ -195,9 +196,9 @@ def test_a_release_takes_effect_with_the_next_run_and_sends_one_mail(
     database: Engine, run: Callable[..., Any], play: Play
 ) -> None:
     crowd(database, play, entered=NOW - 9 * DAY)
-    reps.hold(database, "firm-1", by="ravi", now=NOW - 8 * DAY)
+    answers.hold(database, "firm-1", by="ravi", now=NOW - 8 * DAY)
     assert "firm-1.example" not in {address.partition("@")[2] for address in run(NOW)[1]}
-    reps.release(database, "firm-1", by="ravi", now=NOW + HOUR)
+    answers.release(database, "firm-1", by="ravi", now=NOW + HOUR)
     _, got = run(NOW + 2 * DAY)
     with reading(database) as connection:
         firm = connection.scalars(select(Touch.state).where(Touch.account_id == 1)).all()

@@ -20,10 +20,11 @@ from accounts.touch_states import Refusal
 from accounts.vocabulary import BrakeScope, PlanState, Reason, TouchState
 from expectations.audience import Limits
 from expectations.gate import Word
-from flows import carrying, nurturing
+from flows import nurturing
 from flows.channels.email import Outgoing
 from flows.channels.email.memory import Memory
 from flows.nurturing import Nurtured
+from flows.sending import carrying
 from flows.settings import TEMPLATES, Settings
 from flows.tokens import Returned, returned, verify_click
 from tests.cast import NOW, World

@@ -19,7 +19,7 @@ from accounts.vocabulary import BrakeScope, TouchState
 from flows import nurturing
 from flows.channels.email import Outgoing, Sent
 from flows.channels.email.memory import Memory
-from flows.sending import despatch
+from flows.sending.leaving import despatch
 from flows.settings import TEMPLATES, Settings
 from tests.cast import NOW, PLAY, World
 from tests.sending.crowd import plan_for_many
@@ -209,7 +209,7 @@ class _Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
     clock = _Clock()
-    monkeypatch.setattr("flows.sending.sleep", clock.sleep)
+    monkeypatch.setattr("flows.sending.leaving.sleep", clock.sleep)
     return clock
 
 

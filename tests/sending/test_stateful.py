@@ -30,7 +30,7 @@ from accounts.models import Decision, SendPlan, Stakeholder, Touch
 from accounts.tick import decide
 from accounts.touch_states import PLAN_EDGES, TOUCH_EDGES
 from accounts.vocabulary import PlanState, TouchState
-from flows import reps
+from flows.sales import answers
 from tests.cast import NOW, World, build_world
 from tests.conftest import _empty
 from tests.sending import desk
@@ -231,11 +231,11 @@ class Ledger(RuleBasedStateMachine):
 
     def hold_or_release(self, account: str, lasts: timedelta | None) -> None:
         if account in self.held:
-            reps.release(self.engine, account, by="ravi", now=self.now)
+            answers.release(self.engine, account, by="ravi", now=self.now)
             del self.held[account]
         else:
             until = None if lasts is None else self.now + lasts
-            reps.hold(self.engine, account, by="ravi", now=self.now, until=until)
+            answers.hold(self.engine, account, by="ravi", now=self.now, until=until)
             self.held[account] = until
 
     # What must hold.

@@ -17,8 +17,8 @@ from accounts.ledger.signals import Incoming, record
 from accounts.ledger.suppressions import FORGOTTEN, suppress
 from accounts.models import Hold, Quarantine, Signal, Stakeholder, Suppression, Touch
 from accounts.vocabulary import SignalKind
-from flows.intake import Collected, add_by_hand, collect, inbox_of, take_file
 from flows.settings import Settings
+from flows.signals.intake import Collected, add_by_hand, collect, inbox_of, take_file
 from tests.cast import NOW, World
 from tests.signals.post import CONTENT, RULES, play, send, signal
 
@@ -219,7 +219,7 @@ def test_a_file_that_grows_while_it_is_read_stays_for_the_next_run(
             file.write(f"2,acme,{ALICE},clicked,2026-11-20,,\n")
         return tally
 
-    monkeypatch.setattr("flows.intake.take_file", read_and_then_grow)
+    monkeypatch.setattr("flows.signals.intake.take_file", read_and_then_grow)
     assert run(world, settings).recorded == 1
     monkeypatch.undo()
     assert path.exists()
@@ -236,7 +236,7 @@ def test_a_kill_between_the_commit_and_the_move_repeats_nothing(
     def killed(*_: object) -> Path:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("flows.intake._move", killed)
+    monkeypatch.setattr("flows.signals.intake._move", killed)
     with pytest.raises(KeyboardInterrupt):
         run(world, settings)
     monkeypatch.undo()

@@ -20,9 +20,9 @@ from accounts.ledger.suppressions import FORGOTTEN, suppress
 from accounts.models import Account, Audit, Decision, Proposal, Quarantine, RoleChange, Signal, Stakeholder
 from accounts.tick import decide
 from accounts.vocabulary import ConsentBasis, Reason, Role
-from flows import proposals as door
 from flows.cli import tandem
-from flows.intake import Tally, retry_quarantined, take_file
+from flows.sales import proposals as door
+from flows.signals.intake import Tally, retry_quarantined, take_file
 from tests.cast import NOW, World
 from tests.signals.post import play, signal, tell
 

@@ -12,9 +12,9 @@ from accounts.ledger.engine import reading, writing
 from accounts.ledger.notices import FRESH, STUCK_AFTER, claim, untold
 from accounts.models import Notice, Rep
 from accounts.vocabulary import BriefState
+from flows.briefs.telling import Told, tell_reps
 from flows.channels.email.memory import Memory
 from flows.settings import Settings
-from flows.telling import Told, tell_reps
 from tests.cast import NOW, World
 from tests.signals.post import K, play, signal, tell
 

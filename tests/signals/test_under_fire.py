@@ -18,9 +18,9 @@ from accounts.ledger.applying import apply_waiting, opt_out
 from accounts.ledger.engine import open_ledger, reading, writing
 from accounts.ledger.signals import record
 from accounts.models import Hold, Signal
-from flows import intake
-from flows.intake import collect, inbox_of
 from flows.settings import Settings
+from flows.signals import intake
+from flows.signals.intake import collect, inbox_of
 from tests.cast import NOW, World, address_of, on_postgresql
 from tests.signals.post import RULES, person, play, send, signal
 

@@ -16,7 +16,7 @@ from accounts.models import Account
 from accounts.playbook import Engagement, Play
 from accounts.vocabulary import Role
 from flows.cli import tandem
-from flows.reweighing import rescore, try_weights
+from flows.signals.reweighing import rescore, try_weights
 from tests.cast import NOW, World
 from tests.plays import small_play
 from tests.signals.post import RULES, K, play, signal, tell

@@ -12,7 +12,7 @@ from accounts.ledger.sla import Listed, list_clocks
 from accounts.models import Account, Activity, Feedback, Hold, Rep, SendPlan, Signal, Touch
 from accounts.playbook import Play, Sla
 from accounts.vocabulary import Duty
-from flows.sla import Kept, keep_clocks
+from flows.sales.sla import Kept, keep_clocks
 from tests.cast import PLAY, World, address_of
 from tests.plays import small_play
 

@@ -15,7 +15,7 @@ from accounts.ledger.engine import reading, writing
 from accounts.ledger.sla import sales_owes
 from accounts.models import Account, Activity, Decision, RoleChange, Signal
 from accounts.vocabulary import ClockState, Duty, Side
-from flows.sla import answer
+from flows.sales.sla import answer
 from tests.cast import NOW, PLAY, on_postgresql
 from tests.plays import STEPS, step
 from tests.sla.conftest import Days

@@ -12,7 +12,7 @@ from accounts.errors import NotFound, Refused
 from accounts.vocabulary import Duty
 from flows.cli.sla import sla
 from flows.reports import clocks_report
-from flows.sla import tell
+from flows.sales.sla import tell
 from tests.cast import NOW
 from tests.sla.conftest import Days
 

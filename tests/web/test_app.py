@@ -15,8 +15,8 @@ from accounts.ledger.links import Link, remember_links
 from accounts.models import Account, Suppression
 from flows import tokens
 from flows.forgetting import forget_person
-from flows.intake import collect
 from flows.settings import Settings
+from flows.signals.intake import collect
 from tests.cast import NOW, World
 from tests.signals.post import RULES, person, play, send
 from tests.web.visitor import (

@@ -14,8 +14,8 @@ from accounts.models import Decision, Stakeholder, Suppression, Touch
 from accounts.tick import decide, look
 from accounts.why import Case, explain
 from flows import tokens
-from flows.intake import collect
 from flows.settings import Settings
+from flows.signals.intake import collect
 from tests.cast import NOW, World
 from tests.plays import STEPS, small_play, step
 from tests.sending.desk import certified, rows

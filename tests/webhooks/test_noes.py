@@ -10,8 +10,8 @@ from sqlalchemy import select
 from accounts.ledger.engine import reading
 from accounts.models import Hold, Signal, Stakeholder
 from accounts.vocabulary import Reason
-from flows.intake import collect
 from flows.settings import Settings
+from flows.signals.intake import collect
 from tests.cast import NOW, World
 from tests.sending.desk import certified, claim, touch_of
 from tests.signals.post import play

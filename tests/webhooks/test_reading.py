@@ -16,8 +16,8 @@ from accounts.ledger.webhooks import Kept, Post, keep
 from accounts.models import Signal, Touch, Webhook
 from accounts.vocabulary import SignalKind as K
 from accounts.vocabulary import TouchState
-from flows.intake import Collected, collect
 from flows.settings import Settings
+from flows.signals.intake import Collected, collect
 from flows.webhooks import reading as reader
 from flows.webhooks.reading import read_posts, understand
 from tests.cast import NOW, World

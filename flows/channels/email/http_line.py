@@ -29,7 +29,7 @@ from requests.utils import get_environ_proxies
 from accounts.errors import NotSent, OutcomeUnknown, SettingsRefused, Unreachable
 from accounts.touch_states import Refusal
 from flows.masking import mask_within
-from flows.prefect_api import is_loopback
+from flows.operating.prefect_api import is_loopback
 from flows.providers import Provider
 
 #: How long a connection may take to come about, and a block of a message to leave, in seconds.

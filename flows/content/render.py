@@ -20,14 +20,14 @@ from accounts.errors import ContentRefused, NotFound
 from accounts.ledger.links import Link
 from accounts.playbook import Play, Step
 from accounts.textfiles import nearest, shown
-from flows.markdown import ASSET, StandIns, compile_markdown
-from flows.prepare import Fill, prepare, prepare_quoted
-from flows.variables import CONTRACT, LAYOUT_CONTRACT, Place, check
+from flows.content.markdown import ASSET, StandIns, compile_markdown
+from flows.content.prepare import Fill, prepare, prepare_quoted
+from flows.content.variables import CONTRACT, LAYOUT_CONTRACT, Place, check
 
 #: What a layout must print: the text, and what the law asks for.
 DEMANDED = ("body", "unsubscribe_url", "vendor.postal_address")
-#: What is known about one person: the documented variables by their flat names (`flows.prepare.flat`), a fact that
-#: nobody knows as `flows.variables.MISSING`, besides ``unsubscribe_url`` and ``link0``, ``link1`` …
+#: What is known about one person: the documented variables by their flat names (`flows.content.prepare.flat`), a fact
+#: that nobody knows as `flows.content.variables.MISSING`, besides ``unsubscribe_url`` and ``link0``, ``link1`` …
 Facts = Mapping[str, Any]
 SLOTS = {"body": "", "subject": "", "preheader": ""}
 
@@ -84,7 +84,7 @@ class Content:
 
 
 class Sources(NamedTuple):
-    """Sources of Jinja2 templates. `links`: targets of ``{{ link0 }}`` …, as in `flows.markdown.Words`."""
+    """Sources of Jinja2 templates. `links`: targets of ``{{ link0 }}`` …, as in `flows.content.markdown.Words`."""
 
     subject: str
     preheader: str

@@ -1,7 +1,7 @@
 """Templates made ready to be filled in thousands of times.
 
 Dotted variables become plain ones (``stakeholder.first_name`` -> ``stakeholder_first_name``): a sandbox looks long at
-each attribute, and `flows.variables.check` has already refused every attribute that is not a documented variable.
+each attribute, and `flows.content.variables.check` has already refused each one that is not a documented variable.
 
 On the way into a message the literal text is quoted-printable beforehand; only values are encoded per person. Each
 piece ends its line with a soft line break, which readers take away again, so no line grows too long.
@@ -16,7 +16,7 @@ from jinja2.visitor import NodeTransformer
 from markupsafe import escape
 
 from flows.channels.email.compose import quoted
-from flows.variables import environment
+from flows.content.variables import environment
 
 #: A prepared template: plain values in, text out.
 Fill = Callable[[Mapping[str, Any]], str]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from accounts.errors import InputRefused
-from flows.prefect_api import PrefectApi
+from flows.operating.prefect_api import PrefectApi
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
@@ -60,7 +60,7 @@ class Deployment(_Strict):
 
 def deployments_file() -> Path:
     """prefect.yaml: of the checkout, or the copy inside the installed package."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parent.parent
     beside = package.parent / "prefect.yaml"
     return beside if beside.is_file() else package / "prefect.yaml"
 

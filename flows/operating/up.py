@@ -15,11 +15,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from accounts.errors import Refused
-from flows.child import Child, running
-from flows.deployments import Deployment, are_polled, bury_the_dead, read_deployments
-from flows.mailing import composer_of
-from flows.prefect_api import PrefectApi, answers, is_loopback
-from flows.prefect_server import HOST, PrefectServer, free_port, running_server, usual_port
+from flows.content.mailing import composer_of
+from flows.operating.child import Child, running
+from flows.operating.deployments import Deployment, are_polled, bury_the_dead, read_deployments
+from flows.operating.prefect_api import PrefectApi, answers, is_loopback
+from flows.operating.prefect_server import HOST, PrefectServer, free_port, running_server, usual_port
 from flows.settings import Settings
 
 #: How long the web app and the served deployments may take to be ready, in seconds.
@@ -117,7 +117,7 @@ def _served(
 ) -> Iterator[Child]:
     began, api = datetime.now(UTC), PrefectApi(server.url)
     names = [entry.name for entry in deployments]
-    program = ["flows.deployments:serve_all", str(file)]
+    program = ["flows.operating.deployments:serve_all", str(file)]
     with running("Served flows", program, env=environment, log=logs / "flows.log") as child:
         child.wait_until(lambda: are_polled(api, names, began), READY_SECONDS)
         yield child

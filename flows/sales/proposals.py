@@ -9,7 +9,7 @@ from accounts.ledger.engine import writing
 from accounts.ledger.proposals import OpenProposal
 from accounts.playbook import Play
 from accounts.vocabulary import ConsentBasis, Role
-from flows.intake import Tally, drain, retry_quarantined
+from flows.signals.intake import Tally, drain, retry_quarantined
 
 
 def accept(

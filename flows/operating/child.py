@@ -92,7 +92,7 @@ def running(name: str, program: Sequence[str], *, env: Mapping[str, str], log: P
 
     name: for messages. env: its whole environment. log: written anew; the folder must exist.
     """
-    command = [sys.executable, "-m", "flows.child", *program]
+    command = [sys.executable, "-m", "flows.operating.child", *program]
     environment = {key: value for key, value in env.items() if key not in NOT_INHERITED}
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  our own interpreter, our own arguments, no shell

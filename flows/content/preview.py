@@ -10,10 +10,10 @@ from accounts.ledger.engine import reading
 from accounts.ledger.recipients import NO_TOUCH, Recipient, read_readers
 from accounts.playbook import Play, Step, load_play
 from accounts.textfiles import nearest
-from flows.mailing import Mail, compose_touch, open_mailroom, read_touch
-from flows.render import Message
+from flows.content.mailing import Mail, compose_touch, open_mailroom, read_touch
+from flows.content.render import Message
+from flows.content.variables import CONTRACT
 from flows.settings import Settings
-from flows.variables import CONTRACT
 
 
 @dataclass(frozen=True, slots=True)

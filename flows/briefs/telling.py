@@ -27,7 +27,7 @@ from flows.channels.email import EmailChannel, Outgoing
 from flows.channels.email.compose import Envelope, Mailbox
 from flows.channels.email.letters import write_letter
 from flows.channels.email.registry import open_channel
-from flows.mailing import composer_of
+from flows.content.mailing import composer_of
 from flows.masking import mask
 from flows.settings import Settings
 

@@ -31,11 +31,11 @@ from accounts.pace import Pace
 from accounts.playbook import Play
 from accounts.touch_states import Refusal
 from accounts.vocabulary import TouchState
-from flows.carrying import Batch, Crossing, Route, Stages
 from flows.channels.email import EmailChannel
 from flows.clock import Clock, standing
-from flows.journal import Journal
-from flows.mailing import Mailroom, marks, open_mailroom
+from flows.content.mailing import Mailroom, marks, open_mailroom
+from flows.sending.carrying import Batch, Crossing, Route, Stages
+from flows.sending.journal import Journal
 from flows.settings import Settings
 from flows.tokens import message_id
 

@@ -17,9 +17,9 @@ from flows import tokens
 from flows.channels.email import Letter
 from flows.channels.email.compose import Composer, Envelope, Mailbox
 from flows.channels.email.letters import write_letter
-from flows.render import Compiled, Content, Facts, Message, compile_play
+from flows.content.render import Compiled, Content, Facts, Message, compile_play
+from flows.content.variables import MISSING
 from flows.settings import Settings
-from flows.variables import MISSING
 
 if TYPE_CHECKING:
     from flows.channels.email.dkim import Signer

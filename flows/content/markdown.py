@@ -16,7 +16,7 @@ from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
 from accounts.playrules import is_page
-from flows.variables import CONTRACT, Place, names_of, value_of
+from flows.content.variables import CONTRACT, Place, names_of, value_of
 
 #: What a link to the content's asset is called in `Words.links`.
 ASSET = "asset"
@@ -117,7 +117,7 @@ def _width_of(tag: str) -> int:
 
 
 def compile_markdown(source: str, place: Place) -> Words:
-    """`source` as templates. Its variables were checked before (`flows.variables.check`).
+    """`source` as templates. Its variables were checked before (`flows.content.variables.check`).
 
     Raises ContentRefused for raw HTML, a picture without words, a link that leads to no page, and a condition that
     begins in one paragraph and ends in another.

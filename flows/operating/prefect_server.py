@@ -19,8 +19,8 @@ from typing import IO
 from urllib.parse import quote
 
 from accounts.errors import Refused
-from flows.child import Child, running
-from flows.prefect_api import PrefectApi
+from flows.operating.child import Child, running
+from flows.operating.prefect_api import PrefectApi
 
 HOST = "127.0.0.1"
 #: Prefect's own port, which people know; another free one is taken when it is in use.

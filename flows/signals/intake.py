@@ -28,9 +28,8 @@ from accounts.ledger.whose import find_owners
 from accounts.outcomes import NO_NEEDS_NO_NAME, read_kind
 from accounts.playbook import Play
 from accounts.vocabulary import SignalKind
-from flows.reweighing import Rescored, Shift, rescore
 from flows.settings import Settings
-from flows.signal_files import (
+from flows.signals.files import (
     DATASET,
     Row,
     Taken,
@@ -41,6 +40,7 @@ from flows.signal_files import (
     sort_out,
     unknown_kinds,
 )
+from flows.signals.reweighing import Rescored, Shift, rescore
 from flows.webhooks.reading import read_posts
 
 #: Signals applied in one transaction: about a tenth of a second, so that an opt-out on the web never waits long.

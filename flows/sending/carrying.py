@@ -26,8 +26,8 @@ from accounts.touch_states import Refusal
 from accounts.vocabulary import TouchState
 from flows.channels.email import Answer, EmailChannel, Outgoing, Sent
 from flows.clock import Clock
-from flows.journal import Journal
-from flows.mailing import Mailroom, compose_touch, letter_touch
+from flows.content.mailing import Mailroom, compose_touch, letter_touch
+from flows.sending.journal import Journal
 
 T = TouchState
 

@@ -30,15 +30,15 @@ from accounts.playbook import Play, Vendor
 from accounts.tick import decide
 from accounts.vocabulary import BriefState
 from flows import tokens
-from flows.brief_pages import brief_pages
+from flows.briefs.pages import brief_pages
 from flows.channels.email import EmailChannel, Outgoing
 from flows.channels.email.compose import Envelope, Mailbox
 from flows.channels.email.letters import write_letter
 from flows.channels.email.registry import open_channel
-from flows.mailing import composer_of
+from flows.content.mailing import composer_of
 from flows.masking import mask
+from flows.sales.sla import keep_clocks
 from flows.settings import Settings
-from flows.sla import keep_clocks
 
 #: Briefs written to the ledger in one transaction.
 BRIEFS_AT_ONCE = 100

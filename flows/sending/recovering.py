@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from accounts.ledger.engine import writing
 from accounts.ledger.recovery import TakenUp, take_up
 from accounts.vocabulary import TouchState
-from flows.journal import journals_in, left_behind
+from flows.sending.journal import journals_in, left_behind
 
 
 def recover(engine: Engine, folder: Path, now: datetime) -> TakenUp:

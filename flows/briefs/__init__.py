@@ -1,0 +1,1 @@
+"""Briefs for reps, and what they hear at once."""

@@ -1,0 +1,1 @@
+"""From a marketer's text to the bytes that leave."""

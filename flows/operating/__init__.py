@@ -1,0 +1,1 @@
+"""Programs and servers: what `tandem up` runs, and the Prefect server it runs on."""

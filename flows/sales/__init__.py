@@ -1,0 +1,1 @@
+"""A rep's word, and what sales and marketing owe each other."""

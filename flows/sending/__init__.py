@@ -1,0 +1,1 @@
+"""How a certified plan leaves: claimed, carried, journalled, braked, and its record."""

@@ -1,0 +1,1 @@
+"""What comes back: one intake, its files, and scores made anew."""
