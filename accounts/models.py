@@ -20,6 +20,7 @@ WAITING = text_clause("applied_at IS NULL")
 UNREAD = text_clause("state = 'waiting'")
 HARM = text_clause("kind IN ('bounced', 'complained')")
 PULLED = text_clause("released_at IS NULL")
+LIVE = text_clause("ended_at IS NULL")
 AT_HOME = text_clause("is_home")
 STRANGER = text_clause("stakeholder_id IS NULL AND email_hash IS NOT NULL")
 
@@ -49,6 +50,12 @@ class Rep(Base):
     away_from: Mapped[utc | None]
     away_until: Mapped[utc | None]
     backup_id: Mapped[int | None] = refers("rep.id")
+    #: How they want to be told: by which channel, at which hour of their own day, how often; null: as the settings say.
+    brief_channel: Mapped[word | None]
+    brief_hour: Mapped[int | None]
+    brief_every: Mapped[word | None]
+    #: Links to their pages from before this moment open nothing.
+    links_from: Mapped[utc | None]
     row_hash: Mapped[sha256 | None]
 
 
@@ -428,6 +435,43 @@ class Veto(Base):
     note: Mapped[text | None]
 
 
+class Delay(Base):
+    """A rep's "not yet" to one content for one person: planning waits until then; the latest word counts."""
+
+    __tablename__ = "delay"
+    stakeholder_id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)
+    content: Mapped[slug] = mapped_column(primary_key=True)
+    until: Mapped[utc]
+    by: Mapped[line]
+    at: Mapped[utc]
+
+
+class Lease(Base):
+    """An account that a rep works on: while it stands, the limits they set bind every play."""
+
+    __tablename__ = "lease"
+    __table_args__ = (
+        Index("one_lease_per_account", "account_id", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),
+    )
+    id: Mapped[pk]
+    account_id: Mapped[int] = refers("account.id", index=False)
+    rep_id: Mapped[int] = refers("rep.id")
+    taken_at: Mapped[utc]
+    #: The latest sales activity, or word of the rep, that renewed it.
+    renewed_at: Mapped[utc]
+    ends_at: Mapped[utc]
+    #: When the rep was told that it is about to lapse.
+    noticed_at: Mapped[utc | None]
+    ended_at: Mapped[utc | None]
+    ended_by: Mapped[line | None]
+    #: E-mails to the whole group in any seven days; null: as the play says.
+    touches_per_week: Mapped[int | None]
+    #: Ids of people nobody writes to, and topics nobody writes about.
+    people: Mapped[json_value | None]
+    topics: Mapped[json_value | None]
+    ads: Mapped[bool] = mapped_column(default=True, server_default="1")
+
+
 class Reprieve(Base):
     """Somebody's "better late than never" for one content and one person: its lateness counts from here."""
 
@@ -516,6 +560,57 @@ class Feedback(Base):
     note: Mapped[text | None]
     callback_on: Mapped[date | None]
     at: Mapped[utc]
+
+
+class Objection(Base):
+    """What a buyer holds against us, or wants to hear about, as a rep heard it; open until somebody answered it."""
+
+    __tablename__ = "objection"
+    id: Mapped[pk]
+    account_id: Mapped[int] = refers("account.id")
+    stakeholder_id: Mapped[int | None] = refers("stakeholder.id")
+    rep_id: Mapped[int | None] = refers("rep.id")
+    #: `objection` or `topic`.
+    kind: Mapped[word]
+    words: Mapped[line]
+    at: Mapped[utc]
+    closed_at: Mapped[utc | None]
+    closed_by: Mapped[line | None]
+
+
+class RepAnswer(Base):
+    """What a rep answered, wherever they did: the next brief says what changed because of it."""
+
+    __tablename__ = "rep_answer"
+    __table_args__ = (Index("ix_rep_answer_account_id_at", "account_id", "at"),)
+    id: Mapped[pk]
+    account_id: Mapped[int] = refers("account.id", index=False)
+    stakeholder_id: Mapped[int | None] = refers("stakeholder.id")
+    rep_id: Mapped[int | None] = refers("rep.id")
+    by: Mapped[line]
+    #: `hold`, `veto`, `ripe`, `seat` …: see accounts.answers.
+    kind: Mapped[word]
+    #: What it is about, where that is not the account or the person: `touch:17`, `seat:economic_buyer`, `line:3`.
+    about: Mapped[line | None]
+    #: What changed because of it, as plain values.
+    detail: Mapped[json_value | None]
+    #: `email`, `slack`, `teams`, `web`, `cli`.
+    via: Mapped[word]
+    brief_id: Mapped[int | None] = mapped_column(Key)
+    at: Mapped[utc]
+
+
+class Handover(Base):
+    """That an account changed hands, and whether both reps were told."""
+
+    __tablename__ = "handover"
+    id: Mapped[pk]
+    account_id: Mapped[int] = refers("account.id")
+    from_rep_id: Mapped[int | None] = refers("rep.id")
+    to_rep_id: Mapped[int | None] = refers("rep.id")
+    at: Mapped[utc]
+    #: Ids of the holds and leases that moved along.
+    moved: Mapped[json_value | None]
 
 
 class Calibration(Base):
@@ -651,6 +746,42 @@ class Brief(Base):
     claimed_at: Mapped[utc | None]
     error: Mapped[line | None]
     opened_at: Mapped[utc | None]
+
+
+class BriefDelivery(Base):
+    """One road a brief took, or is to take: channels are tried in turn, and one that took it is the last."""
+
+    __tablename__ = "brief_delivery"
+    __table_args__ = (UniqueConstraint("brief_id", "channel", name="one_delivery_per_brief_and_channel"),)
+    id: Mapped[pk]
+    brief_id: Mapped[int] = refers("brief.id", index=False)
+    channel: Mapped[word]
+    state: Mapped[word]
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    claimed_at: Mapped[utc | None]
+    delivered_at: Mapped[utc | None]
+    retry_at: Mapped[utc | None]
+    #: What the channel calls it, so that it can be changed later: a message's time stamp, a task's id.
+    ref: Mapped[line | None]
+    error: Mapped[line | None]
+
+
+class Letter(Base):
+    """A short message to a rep, a manager or marketing that is no brief: a warning, an escalation, a handover."""
+
+    __tablename__ = "letter"
+    id: Mapped[pk]
+    #: What it is about, once each: `sla:17:50`, `handover:5:to`, `lease:7:ending`.
+    subject: Mapped[line] = mapped_column(unique=True)
+    kind: Mapped[word]
+    rep_id: Mapped[int | None] = refers("rep.id")
+    address: Mapped[mailbox]
+    payload: Mapped[json_value]
+    written_at: Mapped[utc]
+    state: Mapped[word]
+    claimed_at: Mapped[utc | None]
+    delivered_at: Mapped[utc | None]
+    error: Mapped[line | None]
 
 
 class Notice(Base):

@@ -149,6 +149,17 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_decision_account_id"), ["account_id"], unique=False)
 
     op.create_table(
+        "delay",
+        sa.Column(
+            "stakeholder_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("content", sa.String(length=120), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("by", sa.String(length=300), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("stakeholder_id", "content", name=op.f("pk_delay")),
+    )
+    op.create_table(
         "mailbox_state",
         sa.Column("folder", sa.String(length=300), nullable=False),
         sa.Column("uidvalidity", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -207,6 +218,10 @@ def upgrade() -> None:
         sa.Column("away_from", sa.DateTime(timezone=True), nullable=True),
         sa.Column("away_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("backup_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("brief_channel", sa.String(length=40), nullable=True),
+        sa.Column("brief_hour", sa.Integer(), nullable=True),
+        sa.Column("brief_every", sa.String(length=40), nullable=True),
+        sa.Column("links_from", sa.DateTime(timezone=True), nullable=True),
         sa.Column("row_hash", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(["backup_id"], ["rep.id"], name=op.f("fk_rep_backup_id_rep")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rep")),
@@ -363,6 +378,26 @@ def upgrade() -> None:
         sa.UniqueConstraint("rep_id", "as_of", name="one_brief_per_rep_and_time"),
     )
     op.create_table(
+        "letter",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("subject", sa.String(length=300), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("rep_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("address", sa.String(length=320), nullable=False),
+        sa.Column("payload", sa.JSON(), nullable=False),
+        sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.String(length=40), nullable=False),
+        sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("error", sa.String(length=300), nullable=True),
+        sa.ForeignKeyConstraint(["rep_id"], ["rep.id"], name=op.f("fk_letter_rep_id_rep")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_letter")),
+        sa.UniqueConstraint("subject", name=op.f("uq_letter_subject")),
+    )
+    with op.batch_alter_table("letter", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_letter_rep_id"), ["rep_id"], unique=False)
+
+    op.create_table(
         "notice",
         sa.Column("hold_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("rep_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -375,6 +410,69 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("notice", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_notice_rep_id"), ["rep_id"], unique=False)
+
+    op.create_table(
+        "brief_delivery",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brief_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("channel", sa.String(length=40), nullable=False),
+        sa.Column("state", sa.String(length=40), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ref", sa.String(length=300), nullable=True),
+        sa.Column("error", sa.String(length=300), nullable=True),
+        sa.ForeignKeyConstraint(["brief_id"], ["brief.id"], name=op.f("fk_brief_delivery_brief_id_brief")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_brief_delivery")),
+        sa.UniqueConstraint("brief_id", "channel", name="one_delivery_per_brief_and_channel"),
+    )
+    op.create_table(
+        "handover",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("from_rep_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("to_rep_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("moved", sa.JSON(), nullable=True),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_handover_account_id_account")),
+        sa.ForeignKeyConstraint(["from_rep_id"], ["rep.id"], name=op.f("fk_handover_from_rep_id_rep")),
+        sa.ForeignKeyConstraint(["to_rep_id"], ["rep.id"], name=op.f("fk_handover_to_rep_id_rep")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_handover")),
+    )
+    with op.batch_alter_table("handover", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_handover_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_handover_from_rep_id"), ["from_rep_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_handover_to_rep_id"), ["to_rep_id"], unique=False)
+
+    op.create_table(
+        "lease",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("rep_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("renewed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("noticed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_by", sa.String(length=300), nullable=True),
+        sa.Column("touches_per_week", sa.Integer(), nullable=True),
+        sa.Column("people", sa.JSON(), nullable=True),
+        sa.Column("topics", sa.JSON(), nullable=True),
+        sa.Column("ads", sa.Boolean(), server_default="1", nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_lease_account_id_account")),
+        sa.ForeignKeyConstraint(["rep_id"], ["rep.id"], name=op.f("fk_lease_rep_id_rep")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lease")),
+    )
+    with op.batch_alter_table("lease", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_lease_rep_id"), ["rep_id"], unique=False)
+        batch_op.create_index(
+            "one_lease_per_account",
+            ["account_id"],
+            unique=True,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
 
     op.create_table(
         "opportunity",
@@ -586,6 +684,29 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_hold_stakeholder_id"), ["stakeholder_id"], unique=False)
 
     op.create_table(
+        "objection",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("stakeholder_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("rep_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("words", sa.String(length=300), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_by", sa.String(length=300), nullable=True),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_objection_account_id_account")),
+        sa.ForeignKeyConstraint(["rep_id"], ["rep.id"], name=op.f("fk_objection_rep_id_rep")),
+        sa.ForeignKeyConstraint(
+            ["stakeholder_id"], ["stakeholder.id"], name=op.f("fk_objection_stakeholder_id_stakeholder")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_objection")),
+    )
+    with op.batch_alter_table("objection", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_objection_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_objection_rep_id"), ["rep_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_objection_stakeholder_id"), ["stakeholder_id"], unique=False)
+
+    op.create_table(
         "proposal",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -609,6 +730,31 @@ def upgrade() -> None:
     with op.batch_alter_table("proposal", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_proposal_person_key"), ["person_key"], unique=False)
         batch_op.create_index(batch_op.f("ix_proposal_replaces_id"), ["replaces_id"], unique=False)
+
+    op.create_table(
+        "rep_answer",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("stakeholder_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("rep_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("by", sa.String(length=300), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("about", sa.String(length=300), nullable=True),
+        sa.Column("detail", sa.JSON(), nullable=True),
+        sa.Column("via", sa.String(length=40), nullable=False),
+        sa.Column("brief_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_rep_answer_account_id_account")),
+        sa.ForeignKeyConstraint(["rep_id"], ["rep.id"], name=op.f("fk_rep_answer_rep_id_rep")),
+        sa.ForeignKeyConstraint(
+            ["stakeholder_id"], ["stakeholder.id"], name=op.f("fk_rep_answer_stakeholder_id_stakeholder")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rep_answer")),
+    )
+    with op.batch_alter_table("rep_answer", schema=None) as batch_op:
+        batch_op.create_index("ix_rep_answer_account_id_at", ["account_id", "at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_rep_answer_rep_id"), ["rep_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_rep_answer_stakeholder_id"), ["stakeholder_id"], unique=False)
 
     op.create_table(
         "role_change",
@@ -788,11 +934,23 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_role_change_account_id"))
 
     op.drop_table("role_change")
+    with op.batch_alter_table("rep_answer", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_rep_answer_stakeholder_id"))
+        batch_op.drop_index(batch_op.f("ix_rep_answer_rep_id"))
+        batch_op.drop_index("ix_rep_answer_account_id_at")
+
+    op.drop_table("rep_answer")
     with op.batch_alter_table("proposal", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_proposal_replaces_id"))
         batch_op.drop_index(batch_op.f("ix_proposal_person_key"))
 
     op.drop_table("proposal")
+    with op.batch_alter_table("objection", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_objection_stakeholder_id"))
+        batch_op.drop_index(batch_op.f("ix_objection_rep_id"))
+        batch_op.drop_index(batch_op.f("ix_objection_account_id"))
+
+    op.drop_table("objection")
     with op.batch_alter_table("hold", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_hold_stakeholder_id"))
         batch_op.drop_index(batch_op.f("ix_hold_account_id"))
@@ -833,10 +991,30 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_opportunity_account_id"))
 
     op.drop_table("opportunity")
+    with op.batch_alter_table("lease", schema=None) as batch_op:
+        batch_op.drop_index(
+            "one_lease_per_account",
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+        batch_op.drop_index(batch_op.f("ix_lease_rep_id"))
+
+    op.drop_table("lease")
+    with op.batch_alter_table("handover", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_handover_to_rep_id"))
+        batch_op.drop_index(batch_op.f("ix_handover_from_rep_id"))
+        batch_op.drop_index(batch_op.f("ix_handover_account_id"))
+
+    op.drop_table("handover")
+    op.drop_table("brief_delivery")
     with op.batch_alter_table("notice", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_notice_rep_id"))
 
     op.drop_table("notice")
+    with op.batch_alter_table("letter", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_letter_rep_id"))
+
+    op.drop_table("letter")
     op.drop_table("brief")
     with op.batch_alter_table("account", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_account_replan_at"))
@@ -887,6 +1065,7 @@ def downgrade() -> None:
     op.drop_table("play_seen")
     op.drop_table("plan_member")
     op.drop_table("mailbox_state")
+    op.drop_table("delay")
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_decision_account_id"))
 
