@@ -18,7 +18,8 @@ from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Brief, Decision, Rep, Stakeholder
 from accounts.playbook import Play
 from accounts.vocabulary import BriefState
-from flows.briefs.briefing import Briefed, brief_reps, deliver_briefs, write_briefs
+from flows.briefs.briefing import Briefed, brief_reps, write_briefs
+from flows.briefs.delivering import deliver_briefs
 from flows.channels.email import Outgoing
 from flows.channels.email.memory import Memory
 from flows.settings import Dkim, Settings
