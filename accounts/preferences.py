@@ -35,7 +35,7 @@ STOPPED_BY: Mapping[Choice, Reason] = {
 
 
 def said(choice: Choice, topic: str | None, now: datetime) -> dict[str, Any]:
-    """The data of the signal `preferred`, as accounts/outcomes.py reads it."""
+    """The data of the signal `preferred`, as accounts/outcomes reads it."""
     match choice:
         case Choice.PAUSE:
             return {"choice": choice.value, "until": (now + PAUSE).isoformat()}

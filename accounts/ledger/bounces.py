@@ -1,6 +1,6 @@
 """A message that was refused because of its reader's address is a bounce: told to the intake like any other.
 
-What a bounce does to a person stands in accounts/outcomes.py, and the next run of the intake does it.
+What a bounce does to a person stands in accounts/outcomes, and the next run of the intake does it.
 """
 
 from collections.abc import Iterable

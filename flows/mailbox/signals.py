@@ -128,7 +128,7 @@ _RULES: Mapping[Kind, Rule] = {
 
 
 def _why(bounce: Bounce) -> dict[str, Any]:
-    """As accounts/outcomes.py and the counts of bounces read it, and as people do."""
+    """As accounts/outcomes and the counts of bounces read it, and as people do."""
     said = {
         "bounce": "hard" if bounce.is_hard else "soft", "action": bounce.action.value, "reason": bounce.cause.value,
         "enhanced": bounce.enhanced, "reply": printable(bounce.diagnostic)[:_LINE] or bounce.smtp_reply,
