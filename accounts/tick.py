@@ -1,7 +1,7 @@
 """A tick of planning: every account that changed or fell due gets its answers, and only what changed is written."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from accounts.garbage import uncollected
 from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.planning import Look, accounts_of, lock, notice, skip_in_pauses, store
+from accounts.ledger.planning import Look, Span, accounts_of, lock, notice, skip_in_pauses, store
 from accounts.ledger.snapshots import read_accounts, read_standing
 from accounts.planning import Never, Planner, Said, Touch, Wait
 from accounts.playbook import Play
@@ -39,12 +39,14 @@ class Decided:
 
 
 def decide(
-    engine: Engine, play: Play, now: datetime, *, only_due: bool = True, accounts: Collection[int] | None = None
-) -> Decided:
+    engine: Engine, play: Play, now: datetime, *,
+    only_due: bool = True, accounts: Collection[int] | None = None, span: Span | None = None,
+) -> Decided:  # fmt: skip
     """Stores the answer for each stakeholder of the accounts that changed or fell due.
 
-    accounts: exactly these (ids), due or not. only_due False: all accounts of the play. The same facts and the same
-    clock write nothing. May be killed between any two shards: what it did stands, the rest is still due.
+    accounts: exactly these (ids), due or not. only_due False: all accounts of the play. span: of these accounts only;
+    processes may work on several spans at once, and on the same one. The same facts and the same clock write nothing.
+    May be killed between any two shards: what it did stands, the rest is still due.
     """
     with writing(engine) as connection:
         notice(connection, play, now)
@@ -53,7 +55,7 @@ def decide(
         ids = (
             sorted(accounts)
             if accounts is not None
-            else accounts_of(connection, play, due_by=now if only_due else None)
+            else accounts_of(connection, play, due_by=now if only_due else None, span=span)
         )
     planner = Planner(play, now, standing.seen)
     tally = _Tally()
@@ -65,6 +67,28 @@ def decide(
                 looks = [Look(read, planner.plan(read.account)) for read in reads]
                 skip_in_pauses(connection, [skip for look in looks for skip in planner.skips(look.read.account)])
                 tally.add(looks, store(connection, looks, play, now))
+    return tally.decided(play, now)
+
+
+def divide(engine: Engine, play: Play, now: datetime, parts: int) -> list[Span]:
+    """At most so many spans with as many due accounts each; none when nobody is due."""
+    with writing(engine) as connection:
+        notice(connection, play, now)
+    with reading(engine) as connection:
+        ids = accounts_of(connection, play, due_by=now)
+    return [Span(some[0], some[-1]) for some in chunks(ids, max(1, -(-len(ids) // parts)))]
+
+
+def together(parts: Iterable[Decided], play: Play, now: datetime) -> Decided:
+    """What several spans came to, as one tick."""
+    tally = _Tally()
+    for part in parts:
+        tally.accounts += part.accounts
+        tally.people += part.people
+        tally.new_touches += part.new_touches
+        tally.changed += part.changed
+        tally.answers.update(part.answers)
+        tally.reasons.update(part.reasons)
     return tally.decided(play, now)
 
 
@@ -82,13 +106,18 @@ def look(engine: Engine, play: Play, now: datetime, accounts: Collection[int] | 
 class _Tally:
     def __init__(self) -> None:
         self.accounts = self.people = self.new_touches = self.changed = 0
-        self.kinds: Counter[tuple[type[Said], Reason | None]] = Counter()
+        self.answers: Counter[Answer] = Counter()
+        self.reasons: Counter[Reason] = Counter()
 
     def add(self, looks: list[Look], changed: int) -> None:
         self.accounts += len(looks)
         self.changed += changed
         self.people += sum(len(answers) for _, answers in looks)
-        self.kinds.update((type(said), said.reason) for _, answers in looks for said in answers)
+        kinds = Counter((type(said), said.reason) for _, answers in looks for said in answers)
+        for (kind, reason), count in kinds.items():
+            self.answers[_ANSWERS[kind]] += count
+            if reason is not None:
+                self.reasons[reason] += count
         self.new_touches += sum(
             isinstance(said, Touch) and (old is None or old[0] != Answer.TOUCH or old[3] != said.content)
             for read, answers in looks
@@ -96,15 +125,9 @@ class _Tally:
         )
 
     def decided(self, play: Play, now: datetime) -> Decided:
-        answers: Counter[Answer] = Counter()
-        reasons: Counter[Reason] = Counter()
-        for (kind, reason), count in self.kinds.items():
-            answers[_ANSWERS[kind]] += count
-            if reason is not None:
-                reasons[reason] += count
         return Decided(
-            play.key, now, self.accounts, self.people, dict(answers), dict(reasons.most_common()), self.new_touches,
-            self.changed,
+            play.key, now, self.accounts, self.people, dict(self.answers), dict(self.reasons.most_common()),
+            self.new_touches, self.changed,
         )  # fmt: skip
 
 

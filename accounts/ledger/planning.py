@@ -39,9 +39,20 @@ class Late(NamedTuple):
     touch_id: int | None = None
 
 
-def accounts_of(connection: Connection, play: Play, *, due_by: datetime | None = None) -> list[int]:
+class Span(NamedTuple):
+    """A range of accounts, by their ids, both included."""
+
+    first: int
+    last: int
+
+
+def accounts_of(
+    connection: Connection, play: Play, *, due_by: datetime | None = None, span: Span | None = None
+) -> list[int]:
     """Ids of the accounts a play answers for: its own and those in no play. `due_by`: only those to be looked at."""
     query = select(Account.id).where(_of(play))
+    if span is not None:
+        query = query.where(Account.id.between(*span))
     if due_by is not None:
         query = query.where(Account.replan_at <= due_by)
     return sorted(connection.scalars(query))
