@@ -1,0 +1,80 @@
+"""Links of a brief: each opens a page for one answer, needs no password, and dies after a fortnight.
+
+A token says which rep, which brief, which account, which answer and about whom; it is signed for the purpose `rep` and
+holds nothing else. Opening a link changes nothing: the page asks before it acts.
+
+What `subject` is, by kind:
+
+    veto, unveto, delay, wrong_person, correct_person   the stakeholder; which mail is meant stands in the brief, in
+                                                        its account's `planned`, under the same person
+    ripe, not_yet, bad_timing, hold, release            the stakeholder, or 0 for the whole account
+    seat, add_person                                    the place of the role in SEATS
+    close_objection                                     the objection
+    wrong_line                                          the line of the account in `AccountBrief.statements()`,
+                                                        from 1; 0: the page lists them
+    everything else                                     0
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from accounts.vocabulary import Role
+from flows import tokens
+
+PURPOSE = "rep"
+#: Tokens name a kind by its place in here: new ones go to the end, and none is ever taken out.
+KINDS = (
+    "page", "brief", "hold", "release", "veto", "unveto", "delay", "approve", "ripe", "not_yet", "wrong_person",
+    "bad_timing", "seat", "add_person", "correct_person", "objection", "topic", "close_objection", "wrong_line",
+    "take", "limits", "give_back", "off",
+)  # fmt: skip
+#: The same for the roles of empty seats.
+SEATS = tuple(Role)
+GOOD_FOR = timedelta(days=14)
+
+
+class RepLink(NamedTuple):
+    """What a link opens, and for whom."""
+
+    rep_id: int
+    #: 0: the link stands in no stored brief.
+    brief_id: int
+    #: 0: it is about no single account.
+    account_id: int
+    #: One of KINDS.
+    kind: str
+    subject: int
+    #: Compared with `rep.links_from`, so that a rep can make all links of before worthless.
+    issued_day: date
+
+
+def link(base_url: str, secret: str, to: RepLink, last_day: date) -> str:
+    """``{base_url}/r/{token}``, good until the end of `last_day` (UTC)."""
+    numbers = (to.rep_id, to.brief_id, to.account_id, KINDS.index(to.kind), to.subject, to.issued_day.toordinal())
+    return f"{base_url.rstrip('/')}/r/{tokens.sign_until(PURPOSE, last_day, secret, *numbers)}"
+
+
+def read(token: str, today: date, secret: str) -> RepLink | None:
+    """What a token opens; None for one that is not ours, or is over."""
+    numbers = tokens.verify_until(PURPOSE, token, today, secret)
+    if numbers is None:
+        return None
+    rep, brief, account, kind, subject, issued = numbers
+    return RepLink(rep, brief, account, KINDS[kind], subject, date.fromordinal(issued))
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The links of one brief, or of one notice."""
+
+    base_url: str
+    secret: str
+    rep_id: int
+    brief_id: int
+    issued_day: date
+
+    def __call__(self, kind: str, account_id: int = 0, subject: int = 0) -> str:
+        """The address that opens this answer."""
+        to = RepLink(self.rep_id, self.brief_id, account_id, kind, subject, self.issued_day)
+        return link(self.base_url, self.secret, to, self.issued_day + GOOD_FOR)
