@@ -46,7 +46,7 @@ def upgrade(engine: Engine) -> str | None:
     Renews the triggers too, since rebuilding a table drops them. Raises Refused for tables that no migration made, and
     for a database that a newer program has upgraded.
     """
-    with _rebuilding(engine) as connection:
+    with rebuilding(engine) as connection:
         before = _current(connection)
         if before is None and inspect(connection).has_table("account"):
             raise Refused("there are tables, but no version", where=_place(engine), cure="start with an empty database")
@@ -57,7 +57,7 @@ def upgrade(engine: Engine) -> str | None:
             raise Refused(
                 known, where=_place(engine), cure="install the Tandem that wrote it, or a newer one"
             ) from None
-        _renew_triggers(connection)
+        renew_triggers(connection)
     return before
 
 
@@ -92,7 +92,7 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 @contextmanager
-def _rebuilding(engine: Engine) -> Iterator[Connection]:
+def rebuilding(engine: Engine) -> Iterator[Connection]:
     """One transaction in which tables may be rebuilt, and nobody else upgrades.
 
     SQLite rebuilds a table by copying it and dropping the first; with foreign keys on, that would delete what refers
@@ -118,7 +118,7 @@ def _foreign_keys(connection: Connection, switch: str) -> None:
     connection.connection.cursor().execute(f"PRAGMA foreign_keys = {switch}")
 
 
-def _renew_triggers(connection: Connection) -> None:
+def renew_triggers(connection: Connection) -> None:
     """Those of this version, whatever an earlier one left; PostgreSQL replaces them by itself."""
     if connection.dialect.name == "sqlite":
         for trigger in accounts.ledger.locks.TRIGGERS:

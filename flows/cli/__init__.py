@@ -17,6 +17,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "init": ("house", "init", "Create or upgrade the database."),
     "doctor": ("house", "doctor", "Check everything Tandem needs; one line each, with the cure."),
     "dns": ("dns", "dns", "What to publish so that mail is believed, and whether it is."),
+    "backup": ("backup", "backup", "The whole ledger into one file, while everything goes on."),
+    "restore": ("backup", "restore", "The ledger from such a file, on either database."),
     "up": ("house", "up", "Prefect's server, the web app and the scheduled flows, until Ctrl-C."),
     "import": ("data", "import_", "Read CRM exports: accounts, people, opportunities, activities."),
     "quarantine": ("data", "quarantine", "List rows that could not be taken, and retry them."),
