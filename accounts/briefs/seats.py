@@ -49,6 +49,8 @@ class Seat:
     role: str
     note: str
     evidence: Evidence
+    #: The stakeholder's id; None: an empty seat.
+    person: int | None = None
 
     @property
     def mark(self) -> str:
@@ -110,7 +112,7 @@ def seats(account: AccountMaterial, play: Play, local: Local) -> tuple[Seat, ...
 def _seat(person: Person, account: AccountMaterial, play: Play, local: Local) -> Seat:
     state, note, proof = _state(person, account, play, local)
     role = "role unknown" if person.role == Role.UNKNOWN else person.role.label
-    return Seat(state, clip(person.name, 3, 40), role, note, proof)
+    return Seat(state, clip(person.name, 3, 40), role, note, proof, person.id)
 
 
 def _state(person: Person, account: AccountMaterial, play: Play, local: Local) -> tuple[SeatState, str, Evidence]:
