@@ -6,6 +6,7 @@ have none, since a link in a mail of last year must still lead somewhere and a "
 """
 
 import hmac
+import re
 from base64 import b32decode, b32encode, urlsafe_b64decode, urlsafe_b64encode
 from datetime import date
 from functools import lru_cache
@@ -27,6 +28,7 @@ MESSAGE_ID = "message-id"
 Bounceable = Literal["touch", "brief"]
 _BOUNCEABLE: tuple[Bounceable, ...] = ("touch", "brief")
 _BOUNCES_TO = "bounce"
+_RETURN_PATH = re.compile(rf"{_BOUNCES_TO}\+[a-z2-7]{{16,64}}@", re.IGNORECASE)
 
 
 class Clicked(NamedTuple):
@@ -108,6 +110,11 @@ def return_path(about: Bounceable, id: int, secret: str, domain: str) -> str:
     raw = id.to_bytes(max(1, (id.bit_length() + 7) // 8), "big")
     token = b32encode(_mac(f"return-{about}", raw, secret)[:_MAC_BYTES] + raw).rstrip(b"=").decode().lower()
     return f"{_BOUNCES_TO}+{token}@{domain}"
+
+
+def looks_like_return_path(address: str) -> bool:
+    """Whether an address has the form of `return_path`, whoever made it."""
+    return _RETURN_PATH.match(address) is not None
 
 
 def returned(address: str, secret: str) -> Returned | None:

@@ -7,8 +7,7 @@
       complaints.py   ARF (RFC 5965)                          machines.py   written by a program?
       absences.py     away, and back when                     days.py       days and weekdays in four languages
       departures.py   gone, and who follows                   quoting.py    the words of the reply alone
-
-      optouts.py      "no more mail", written instead of clicked
+      envelopes.py    a server's own mail, by its envelope    optouts.py    "no more mail", written instead of clicked
 
 Pure functions: no network, no database, no clock. What reads the mailbox and asks the ledger stands beside them:
 

@@ -70,6 +70,14 @@ def _by_words(mail: Mail) -> GivenBack | None:
     return GivenBack(Kind.BOUNCE, bounces, bounces[0].diagnostic or evidence, 0.9 if found.sender else 0.75)
 
 
+def given_back_unsaid(mail: Mail, evidence: str) -> GivenBack:
+    """A server's own mail that says nothing we understand: it came back, and the address may be good."""
+    words = own_words(mail)[:_WORDS]
+    recipient = next(iter(failed_in(mail, words)), "")
+    said = " ".join(words.split())[:_DIAGNOSTIC]
+    return GivenBack(Kind.BOUNCE, (Bounce(Cause.UNKNOWN, False, recipient, diagnostic=said),), evidence, 0.6)
+
+
 def _convinces(found: Marks, bounces: tuple[Bounce, ...]) -> bool:
     """A cause or a code must be found; a recipient will do where a server has signed, or all else looks like one."""
     signed = found.sender or found.report or found.names_failed or (found.subject and found.opening)

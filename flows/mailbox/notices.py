@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from flows.mailbox.envelopes import is_returned_to_nobody
 from flows.mailbox.reading import COPIES, Mail, addresses
 from flows.mailbox.saying import phrases, plain
 
@@ -47,7 +48,7 @@ def marks(mail: Mail) -> Marks:
     return Marks(
         sender=(local is not None and local[0] in phrases("notices", "senders").whole)
         or phrases("notices", "sender_names").find(name) >= 0,
-        null_path="return-path" in mail.names and mail.header("return-path").strip() in ("<>", ""),
+        null_path=is_returned_to_nobody(mail),
         subject=not subject.startswith(("re:", "aw:", "sv:", "antw:"))
         and any(phrases("notices", key).find(subject) >= 0 for key in ("subjects", "delays")),
         opening=phrases("notices", "openings").find(plain(own_words(mail)[:3_000])) >= 0,

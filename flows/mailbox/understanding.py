@@ -9,9 +9,10 @@ from datetime import datetime
 
 from flows.mailbox.about import message_ids, returned_to
 from flows.mailbox.absences import Away, read_absence
-from flows.mailbox.bounces import read_bounces
+from flows.mailbox.bounces import GivenBack, given_back_unsaid, read_bounces
 from flows.mailbox.complaints import read_feedback
 from flows.mailbox.departures import read_departure
+from flows.mailbox.envelopes import server_sign
 from flows.mailbox.machines import Machine, is_answer, read_machine
 from flows.mailbox.quoting import Split, split
 from flows.mailbox.reading import Mail, read_mail
@@ -54,8 +55,10 @@ def _challenge(mail: Mail) -> Understood | None:
 
 def _given_back(mail: Mail) -> Understood | None:
     given = read_bounces(mail)
-    if given is None:
-        return None
+    return _of_bounces(given) if given else None
+
+
+def _of_bounces(given: GivenBack) -> Understood:
     return Understood(given.kind, given.evidence[:200], given.confidence, bounces=given.bounces)
 
 
@@ -73,7 +76,10 @@ def _written(mail: Mail, received_at: datetime | None) -> Understood:
     said, machine = split(mail.text), read_machine(mail)
     away = read_absence(mail, said.own, received_at, machine.is_sure)
     text = Written(mail, said, machine, read_departure(mail, said.own), away)
-    kind, evidence, confidence = next(filter(None, (question(text) for question in QUESTIONS)), _by_person(text))
+    judged = next(filter(None, (question(text) for question in QUESTIONS)), None)
+    if judged is None and (sign := server_sign(mail)):
+        return _of_bounces(given_back_unsaid(mail, sign))
+    kind, evidence, confidence = judged or _by_person(text)
     return Understood(
         kind,
         evidence,
@@ -123,6 +129,12 @@ def _by_own_word(text: Written) -> Judged | None:
     return _by_program(text) if begins else None
 
 
+def _by_server(text: Written) -> Judged | None:
+    """A note or a receipt in a server's envelope; what is neither came back."""
+    told = text.departure is not None or text.away.says_so or text.says("receipts.phrases")
+    return _by_program(text) if told and server_sign(text.mail) else None
+
+
 def _by_newsletter(text: Written) -> Judged | None:
     """Mail through a list in which somebody answers us is that person's."""
     if text.answers:
@@ -159,8 +171,11 @@ def _by_nobody(text: Written) -> Judged | None:
     return None if text.said.own.strip() else (Kind.UNKNOWN, text.mail.subject[:200], 0.5)
 
 
-#: Asked in this order; the first that is answered decides, and whom none of them knows is a person.
-QUESTIONS = (_by_sure_program, _by_own_word, _by_newsletter, _by_likely_program, _by_note, _by_gatekeeper, _by_nobody)
+#: Asked in this order; the first that is answered decides. What none of them knows a person wrote, unless a server did.
+QUESTIONS = (
+    _by_sure_program, _by_own_word, _by_server, _by_newsletter, _by_likely_program, _by_note, _by_gatekeeper,
+    _by_nobody,
+)  # fmt: skip
 
 
 def _by_program(text: Written) -> Judged:

@@ -154,3 +154,45 @@ def test_words_that_servers_put_under_any_number_outrank_the_number() -> None:
 
 def test_words_nearer_to_the_recipient_outrank_words_further_away() -> None:
     assert cause_of(None, None, "", ("user unknown", "mailbox full")) is Cause.NO_SUCH_MAILBOX
+
+
+UNHEARD_OF = "Betreff der Sendung siehe unten.\nKod 17, server sagt nein zu <dana.example@acme.example>.\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        letter(UNHEARD_OF, subject="Xyzzy", From="robot@mx.acme.example", Return_Path="<>"),
+        letter(UNHEARD_OF, subject="Re: Xyzzy", Return_Path="<>", In_Reply_To=MESSAGE_ID),
+        letter(UNHEARD_OF, subject="Xyzzy", From="MAILER-DAEMON@mx.acme.example"),
+        letter(UNHEARD_OF, subject="Xyzzy", From="Postmaster <postmaster@mx.acme.example>"),
+        letter(UNHEARD_OF, subject="Xyzzy", From="robot@mx.acme.example", To=RETURN_PATH),
+        letter(UNHEARD_OF, subject="Xyzzy", From="robot@mx.acme.example", Delivered_To=RETURN_PATH.upper()),
+    ],
+    ids=["null path", "null path on an answer", "mailer-daemon", "postmaster", "to the return path", "delivered there"],
+)
+def test_a_servers_mail_is_a_bounce_even_in_words_nobody_has_heard_and_stops_nobody_for_good(raw: bytes) -> None:
+    found = understand(raw)
+    assert found.kind is Kind.BOUNCE
+    assert found.bounce is not None
+    assert (found.bounce.cause, found.bounce.is_hard) == (Cause.UNKNOWN, False)
+    assert found.bounce.recipient in (GONE, "")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("I am out of the office until 5 January.", Kind.OUT_OF_OFFICE),
+        ("Dana is no longer with the company.", Kind.LEFT_COMPANY),
+        ("We have received your request #4711. What happens next? We will respond.", Kind.AUTO_REPLY),
+    ],
+)
+def test_a_note_with_an_empty_return_path_is_a_note(body: str, kind: Kind) -> None:
+    """Programs that answer use it as well (RFC 3834)."""
+    assert understand(letter(body, Return_Path="<>")).kind is kind
+
+
+def test_a_postmaster_who_answers_us_and_a_person_who_answers_the_return_path_are_people() -> None:
+    words = "Thank you, send me the offer."
+    for head in ({"From": "postmaster@acme.example"}, {"To": RETURN_PATH}):
+        assert understand(letter(words, In_Reply_To=MESSAGE_ID, **head)).kind is Kind.REPLY
