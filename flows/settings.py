@@ -137,6 +137,18 @@ class Web(BaseModel):
     proxies: str = "127.0.0.1"
 
 
+class Scale(BaseModel):
+    """Where the heavy parts of a run happen: planning and sending. See flows/spreading.py."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    over: Literal["here", "workers", "dask"] = "here"
+    #: Into how many shares a run is divided, where it is.
+    shares: int = Field(2, ge=1)
+    #: The scheduler of a Dask cluster, ``tcp://…:8786``. Without it, one is made on this machine for each run.
+    dask_address: str | None = None
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="TANDEM_", env_nested_delimiter="__", toml_file="tandem.toml", frozen=True, extra="forbid"
@@ -170,6 +182,7 @@ class Settings(BaseSettings):
     prefect_api_url: str | None = None
     #: How fast mail may leave, for all workers together.
     pace: Pace = Pace()
+    scale: Scale = Scale()
     #: From when on bounces and complaints stop a play, or a recipient domain.
     reputation: Tolerance = Tolerance()
 

@@ -1,0 +1,183 @@
+"""The heavy parts of a run, spread over processes and machines by settings only: planning by spans of accounts, sending
+by as many senders as there are shares.
+
+    over = "here"      this process does it all; up to some 100,000 accounts nothing else is faster
+    over = "workers"   each share is a run of the deployments `decide-span` and `send-plans`: any worker of the pool, on
+                       any machine, takes it
+    over = "dask"      each share is a task on a Dask cluster: the one at `scale.dask_address`, or one made for the run
+
+Shares know nothing of each other and meet in the database only. Any of them may run twice, or be killed: what it did
+stands, the rest is done by who comes next.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from time import sleep
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.client.schemas import FlowRun
+from prefect.context import FlowRunContext
+from prefect.deployments import run_deployment
+from prefect.exceptions import ObjectNotFound
+from pydantic import TypeAdapter
+
+from accounts import tick
+from accounts.errors import Refused, TandemError
+from accounts.ledger.planning import Span
+from accounts.tick import Decided
+from accounts.vocabulary import PlanState
+from flows import nurturing
+from flows.clock import clock
+from flows.house import open_house
+from flows.sending.leaving import Despatch
+from flows.settings import Scale, load_settings
+
+#: The label of a run under which it tells what it came to. A result that Prefect stores lies on one machine's disk.
+CAME_TO = "tandem.came-to"
+#: How often a run asks whether its shares are done, in seconds.
+POLL_SECONDS = 2
+
+
+def decide(play: str, now: datetime) -> Decided:
+    """Planning of everybody who is due, where the settings say."""
+    scale = load_settings().scale
+    if scale.over == "here":
+        return decide_span(play, now)
+    spans = divide(play, now, scale.shares)
+    shares = [{"play": play, "first": span.first, "last": span.last} for span in spans]
+    with open_house(play) as house:
+        return tick.together(_spread(scale, "decide-span", decide_span, shares, now, Decided), house.play, now)
+
+
+def send(play: str, now: datetime, *, live: bool) -> tuple[Despatch, ...]:
+    """Everything certified is sent from where the settings say. live: `now` is the present, and time goes on."""
+    scale = load_settings().scale
+    if scale.over == "here":
+        return send_certified(play, now, live=live)
+    shares: list[dict[str, Any]] = [{"play": play, "live": live}] * scale.shares
+    done = _spread(scale, "send-plans", send_certified, shares, now, tuple[Despatch, ...])
+    by_plan: dict[int, list[Despatch]] = {}
+    for despatch in (one for share in done for one in share):
+        by_plan.setdefault(despatch.plan_id, []).append(despatch)
+    return tuple(_as_one(despatches) for despatches in by_plan.values())
+
+
+@task(name="divide the accounts", cache_policy=NO_CACHE)
+def divide(play: str, now: datetime, shares: int) -> list[Span]:
+    with open_house(play) as house:
+        return tick.divide(house.engine, house.play, now, shares)
+
+
+@task(name="decide about everybody who is due", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
+def decide_span(play: str, now: datetime, first: int | None = None, last: int | None = None) -> Decided:
+    """Of the accounts from `first` to `last`, or of all."""
+    span = Span(first, last) if first is not None and last is not None else None
+    with open_house(play) as house:
+        return tick.decide(house.engine, house.play, now, span=span)
+
+
+@task(name="send what is certified", retries=2, retry_delay_seconds=[15, 60], cache_policy=NO_CACHE)
+def send_certified(play: str, now: datetime, live: bool) -> tuple[Despatch, ...]:
+    """Safe to repeat: what was claimed is never claimed again."""
+    with open_house(play) as house:
+        certified = nurturing.plans_of(house.engine, house.play, PlanState.CERTIFIED)
+        return tuple(nurturing.send(house.engine, house.settings, house.play, certified, now, live=live))
+
+
+@flow(name="decide-span", flow_run_name="decide {play} · accounts {first} to {last}")
+def decide_span_run(play: str, first: int, last: int, as_of: datetime) -> None:
+    """One share of planning, started by `nurture-accounts`.
+
+    Args:
+        play: A folder of templates/plays.
+        first: Id of the first account.
+        last: Id of the last account.
+        as_of: The clock of the run it is a share of.
+    """
+    _tell(decide_span(play, as_of, first, last), Decided)
+
+
+@flow(name="send-plans", flow_run_name="send {play}")
+def send_plans_run(play: str, live: bool, as_of: datetime) -> None:
+    """One sender of several, started by `nurture-accounts`: claims of what is certified as much as it can carry.
+
+    Args:
+        play: A folder of templates/plays.
+        live: Whether time goes on while mails leave.
+        as_of: The clock of the run it is a share of.
+    """
+    _tell(send_certified(play, clock() if live else as_of, live), tuple[Despatch, ...])
+
+
+def _spread(
+    scale: Scale, deployment: str, work: Any, shares: Sequence[Mapping[str, Any]], now: datetime, kind: Any
+) -> list[Any]:  # fmt: skip
+    """What each share came to, in their order. work: the task that `deployment` runs; kind: what it returns."""
+    if scale.over == "dask":
+        return _over_dask(scale, work, [{**share, "now": now} for share in shares])
+    return _over_workers(deployment, [{**share, "as_of": now.isoformat()} for share in shares], kind)
+
+
+def _over_workers(deployment: str, shares: Sequence[dict[str, Any]], kind: Any) -> list[Any]:
+    """Each share as a run of a deployment. Raises Refused when nobody has deployed it, TandemError when a share fails;
+    the other shares end all the same."""
+    with get_client(sync_client=True) as client:
+        try:
+            runs = [_start(f"{deployment}/{deployment}", share) for share in shares]
+        except ObjectNotFound:
+            raise Refused(f"there is no deployment {deployment}", cure="tandem deploy") from None
+        while not all(run.state and run.state.is_final() for run in runs):
+            sleep(POLL_SECONDS)
+            runs = [client.read_flow_run(run.id) for run in runs]
+    failed = [f"{run.name} ended {run.state_name}" for run in runs if not (run.state and run.state.is_completed())]
+    if failed:
+        raise TandemError(", ".join(failed), cure="their logs say why; the next run takes up what they left")
+    return [TypeAdapter(kind).validate_json(str(run.labels[CAME_TO])) for run in runs]
+
+
+def _start(deployment: str, share: dict[str, Any]) -> FlowRun:
+    started = run_deployment(deployment, parameters=share, timeout=0)
+    assert isinstance(started, FlowRun)  # noqa: S101  for the type checker: a flow that is not async gets no coroutine
+    return started
+
+
+def _over_dask(scale: Scale, work: Any, shares: Sequence[dict[str, Any]]) -> list[Any]:
+    """Each share as a task on a Dask cluster. Raises what a share raised."""
+    from prefect_dask.task_runners import DaskTaskRunner
+
+    made = {"n_workers": scale.shares, "threads_per_worker": 1, "dashboard_address": None}
+    runner: Any = (
+        DaskTaskRunner(address=scale.dask_address) if scale.dask_address else DaskTaskRunner(cluster_kwargs=made)
+    )
+
+    @flow(name="shares", task_runner=runner, validate_parameters=False)
+    def shares_run() -> list[Any]:
+        return [future.result() for future in [work.submit(**share) for share in shares]]
+
+    return shares_run()
+
+
+def _as_one(shares: Sequence[Despatch]) -> Despatch:
+    """What several senders did with one plan. Each of them saw everybody who has to wait, so those are not added up."""
+    stopped = next((share.stopped for share in shares if share.stopped), None)
+    return Despatch(
+        shares[0].plan_id,
+        sum((Counter(share.outcomes) for share in shares), Counter()),
+        sum((Counter(share.refused) for share in shares), Counter()),
+        max(share.postponed for share in shares),
+        max(share.paced for share in shares),
+        stopped,
+    )
+
+
+def _tell(came_to: Any, kind: Any) -> None:
+    """Leave word for the run that this one is a share of."""
+    context = FlowRunContext.get()
+    if context is not None and context.flow_run is not None:
+        text = TypeAdapter(kind).dump_json(came_to).decode()
+        with get_client(sync_client=True) as client:
+            client.update_flow_run_labels(context.flow_run.id, {CAME_TO: text})
