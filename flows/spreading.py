@@ -42,9 +42,11 @@ CAME_TO = "tandem.came-to"
 POLL_SECONDS = 2
 
 
-def decide(play: str, now: datetime) -> Decided:
-    """Planning of everybody who is due, where the settings say."""
+def decide(play: str, now: datetime, accounts: Sequence[str] = ()) -> Decided:
+    """Planning of everybody who is due, where the settings say; of these accounts (keys), due or not, always here."""
     scale = load_settings().scale
+    if accounts:
+        return decide_named(play, now, accounts)
     if scale.over == "here":
         return decide_span(play, now)
     spans = divide(play, now, scale.shares)
@@ -78,6 +80,12 @@ def decide_span(play: str, now: datetime, first: int | None = None, last: int | 
     span = Span(first, last) if first is not None and last is not None else None
     with open_house(play) as house:
         return tick.decide(house.engine, house.play, now, span=span)
+
+
+@task(name="decide about these accounts", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
+def decide_named(play: str, now: datetime, accounts: Sequence[str]) -> Decided:
+    with open_house(play) as house:
+        return tick.decide(house.engine, house.play, now, accounts=nurturing.ids_of(house.engine, accounts))
 
 
 @task(name="send what is certified", retries=2, retry_delay_seconds=[15, 60], cache_policy=NO_CACHE)
