@@ -8,7 +8,7 @@ change nothing the second time.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from accounts.errors import PlanRefused, Unreachable
 from accounts.ledger import plans, touches
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.why import account_named
 from accounts.playbook import Play
 from accounts.tick import Decided, decide
 from accounts.touch_states import Refusal
@@ -30,7 +31,7 @@ from flows.clock import running, standing
 from flows.sending.braking import watch
 from flows.sending.journal import Journal
 from flows.sending.leaving import Despatch, despatch, mailroom_of
-from flows.sending.recovering import recover
+from flows.sending.recovering import alive, recover
 from flows.settings import Settings
 
 #: How long the gate's word holds. A plan speaks of the facts of its hour; afterwards planning decides anew.
@@ -120,7 +121,7 @@ def tidy(engine: Engine, settings: Settings, now: datetime) -> Tidied:
     that waited too long."""
     left = recover(engine, settings.journal, now)
     with writing(engine) as connection:
-        unknown = touches.give_up_leases(connection, now)
+        unknown = touches.give_up_leases(connection, now, alive=alive(settings.journal))
         expired = touches.expire(connection, now)
         lapsed = plans.lapse(connection, now, drafts_before=now - DRAFT_KEEPS)
         for plan in plans.plans_in(connection, PlanState.CERTIFIED):
@@ -128,10 +129,18 @@ def tidy(engine: Engine, settings: Settings, now: datetime) -> Tidied:
     return Tidied((*left.unknown, *unknown), left.again, left.answered, tuple(expired), tuple(lapsed))
 
 
-def freeze(engine: Engine, play: Play, now: datetime, flow_run: str | None = None) -> int | None:
-    """The plan of everybody whose decision is "touch, now"; None when there is nobody."""
+def freeze(
+    engine: Engine, play: Play, now: datetime, flow_run: str | None = None, *, accounts: Sequence[int] | None = None
+) -> int | None:  # fmt: skip
+    """The plan of everybody whose decision is "touch, now", None when there is nobody; `accounts`: of these (ids)."""
     with writing(engine) as connection:
-        return plans.freeze(connection, play, now, flow_run)
+        return plans.freeze(connection, play, now, flow_run, accounts=accounts)
+
+
+def ids_of(engine: Engine, keys: Iterable[str]) -> list[int]:
+    """The accounts with these keys. Raises NotFound for one nobody knows, with the closest."""
+    with reading(engine) as connection:
+        return [account_named(connection, key) for key in dict.fromkeys(keys)]
 
 
 def plans_of(engine: Engine, play: Play, state: PlanState) -> list[int]:

@@ -55,10 +55,12 @@ class Foreseen:
         return sum(self.answers.values())
 
 
-def foresee(engine: Engine, play: Play, now: datetime, *, account: str | None = None, most: int | None) -> Foreseen:
+def foresee(
+    engine: Engine, play: Play, now: datetime, *, accounts: Collection[str] = (), most: int | None
+) -> Foreseen:  # fmt: skip
     """Who would get what at `now`, past or future, and who would not and why; writes nothing.
 
-    account: only this one (its key). most: lines kept, None for all. Raises NotFound for an unknown account.
+    accounts: only these (keys), or all. most: lines kept, None for all. Raises NotFound for an unknown account.
     """
     answers: Counter[Answer] = Counter()
     reasons: Counter[Reason] = Counter()
@@ -71,7 +73,7 @@ def foresee(engine: Engine, play: Play, now: datetime, *, account: str | None = 
             yield person, said
 
     with reading(engine) as connection:
-        ids = None if account is None else [account_named(connection, account)]
+        ids = [account_named(connection, key) for key in accounts] if accounts else None
     everybody = counted(_said(engine, play, now, ids))
     kept = sorted(everybody, key=_rank) if most is None else nsmallest(most, everybody, key=_rank)
     with reading(engine) as connection:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from accounts.coverage import Coverage
 from accounts.ledger.delivery import Delivery
 from accounts.ledger.touches import Listed
 from accounts.playbook import Play
@@ -21,9 +22,11 @@ from flows.audience_sync import AudiencesSynced
 from flows.briefs.briefing import Briefed
 from flows.masking import mask, mask_within
 from flows.nurturing import Nurtured
+from flows.planning import Foreseen
 from flows.sales.calibrating import Proposal
 from flows.sales.sla import Kept
 from flows.sending.braking import Watched
+from flows.sending.questions import Question
 from flows.sending.record import headline, verdict
 from flows.settings import TEMPLATES
 from flows.signals.intake import Collected
@@ -53,6 +56,36 @@ def briefed_report(briefed: Briefed, now: datetime) -> str:
 def nurtured_report(nurtured: Nurtured, standing: Mapping[tuple[Answer, Reason | None], int]) -> str:
     """The run at a glance; `standing`: people of the play by answer and reason."""
     return _write("nurture.md", nurtured=nurtured, standing=standing, explain=explain)
+
+
+def foreseen_report(foreseen: Foreseen) -> str:
+    """A dry run: how many would get a mail, how many not, and why."""
+    return _write("dry-run.md", foreseen=foreseen, explain=explain)
+
+
+def foreseen_rows(foreseen: Foreseen) -> list[dict[str, object]]:
+    """Who would get what as rows of a table artifact, addresses masked."""
+    return [
+        {
+            "account": line.who.account_key,
+            "person": mask(line.who.email),
+            "role": line.who.role.replace("_", " "),
+            "content": line.said.content,
+            "due (UTC)": f"{line.at:%d %b %H:%M}" if line.at else "",
+        }
+        for line in foreseen.lines
+        if line.said.answer is Answer.TOUCH
+    ]
+
+
+def coverage_report(covered: Coverage, now: datetime) -> str:
+    """Seats with people and nothing to read, and contents somebody must look at."""
+    return _write("content.md", covered=covered, now=now)
+
+
+def question_report(question: Question) -> str:
+    """A held plan as the person reads it who is asked: reasons, size, who is in it, a sample of the words."""
+    return _write("question.md", question=question, explain=explain)
 
 
 def brakes_report(watched: Watched, now: datetime) -> str:

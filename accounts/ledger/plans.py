@@ -1,6 +1,6 @@
 """Send plans: frozen from decisions, certified by digest, held for a person, rejected, done."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,6 +26,7 @@ from sqlalchemy.orm import aliased
 
 from accounts.errors import NotFound, PlanRefused
 from accounts.ledger import members
+from accounts.ledger.bulk import among
 from accounts.ledger.touches import move
 from accounts.models import Account, Certificate, Decision, SendPlan, Stakeholder, Touch
 from accounts.playbook import Play
@@ -83,8 +84,20 @@ def plans_in(connection: Connection, *states: PlanState, play: str | None = None
     return [_plan(row) for row in connection.execute(query.where(SendPlan.play == play) if play else query)]
 
 
-def freeze(connection: Connection, play: Play, now: datetime, flow_run: str | None = None) -> int | None:
+def planned_touches(connection: Connection, plan_id: int) -> dict[int, tuple[int | None, str]]:
+    """The planned touches of a plan: touch -> (stakeholder, content)."""
+    query = select(Touch.id, Touch.stakeholder_id, Touch.content)
+    rows = connection.execute(query.where(Touch.plan_id == plan_id, Touch.state == TouchState.PLANNED))
+    return {row.id: (row.stakeholder_id, row.content) for row in rows}
+
+
+def freeze(
+    connection: Connection, play: Play, now: datetime, flow_run: str | None = None, *,
+    accounts: Sequence[int] | None = None,
+) -> int | None:  # fmt: skip
     """Make a plan of everybody whose decision is to be touched now; None when there is nobody.
+
+    accounts: only of these (ids).
 
     A row of `touch` that was cancelled is used again; in any other state that content is used up for that person.
     Nobody who still has an open touch gets a second one. The plan comes out as a draft with its digest.
@@ -92,7 +105,10 @@ def freeze(connection: Connection, play: Play, now: datetime, flow_run: str | No
     _one_freeze_at_a_time(connection)
     draft = insert(SendPlan).values(flow_run=flow_run, created_at=now, play=play.key, state=PlanState.DRAFT)
     plan_id: int = connection.execute(draft.returning(SendPlan.id)).scalar_one()
-    connection.execute(_insert_touches(connection.dialect.name, _due(play, now, plan_id)))
+    due = _due(play, now, plan_id)
+    if accounts is not None:
+        due = due.where(among(connection, Account.id, accounts))
+    connection.execute(_insert_touches(connection.dialect.name, due))
     roll = members.enrol(connection, plan_id)
     if not roll.size:
         connection.execute(delete(SendPlan).where(SendPlan.id == plan_id))
@@ -204,10 +220,14 @@ def _drop_leftovers(connection: Connection, now: datetime) -> None:
 
 
 def past_plans(connection: Connection, play: str, *, before: int, last: int = 10) -> list[Past]:
-    """What the `last` plans of this play before plan `before` really sent, newest first."""
+    """What the `last` plans of this play before plan `before` really sent, newest first.
+
+    Plans for a single account are left out: beside them every plan of a whole day would look too large.
+    """
+    left = SendPlan.state.in_([PlanState.CERTIFIED, PlanState.DONE])
     recent = (
         select(SendPlan.id)
-        .where(SendPlan.play == play, SendPlan.id < before, SendPlan.state.in_([PlanState.CERTIFIED, PlanState.DONE]))
+        .where(SendPlan.play == play, SendPlan.id < before, left, _of_several_accounts())
         .order_by(SendPlan.id.desc())
         .limit(last)
     )
@@ -220,6 +240,12 @@ def past_plans(connection: Connection, play: str, *, before: int, last: int = 10
     for plan_id, stage, count in connection.execute(counts):
         stages.setdefault(plan_id, {})[stage] = count
     return [Past(plan_id, stages[plan_id]) for plan_id in sorted(stages, reverse=True)]
+
+
+def _of_several_accounts() -> ColumnElement[bool]:
+    first = select(Touch.account_id).where(Touch.plan_id == SendPlan.id).limit(1).correlate(SendPlan).scalar_subquery()
+    another = aliased(Touch)
+    return exists(select(another.id).where(another.plan_id == SendPlan.id, another.account_id != first))
 
 
 def _due(play: Play, now: datetime, plan_id: int) -> Select[Any]:

@@ -59,7 +59,7 @@ def plan(
 
     most = None if everybody or account else MOST
     with open_house(play_key) as house:
-        foreseen = foresee(house.engine, house.play, clock(as_of), account=account, most=most)
+        foreseen = foresee(house.engine, house.play, clock(as_of), accounts=[account] if account else (), most=most)
     if json_:
         show_json(_as_facts(foreseen))
     else:

@@ -24,28 +24,33 @@ by = click.option("--by", default=getpass.getuser, help="Who says so; default: y
 @click.command()
 @click.argument("plan", type=int)
 @click.option("--reject", "rejected", is_flag=True, help="Nothing of it leaves; planning decides anew.")
+@click.option("--drop", type=int, multiple=True, metavar="TOUCH", help="Leave out this message; repeatable.")
 @click.option("--drop-failing", is_flag=True, help="Leave out messages that must not leave by now.")
 @by
 @as_of
 @as_json
-def approve(plan: int, rejected: bool, drop_failing: bool, by: str, as_of: datetime | None, json_: bool) -> None:
+def approve(
+    plan: int, rejected: bool, drop: tuple[int, ...], drop_failing: bool, by: str, as_of: datetime | None, json_: bool
+) -> None:  # fmt: skip
     """Let a held send plan go, or reject it.
 
     An approved plan is judged once more and leaves with the next nurture run, inside its readers' working hours. What
-    came too late meanwhile has expired and is not sent.
+    came too late meanwhile has expired and is not sent. Whose message is dropped never gets that content.
 
-    Example: tandem approve 17 --drop-failing
+    Example: tandem approve 17 --drop 4711 --drop-failing
     """
     from flows.sending.approving import approve as let_go
     from flows.sending.approving import reject
 
+    if rejected and (drop or drop_failing):
+        raise click.UsageError("--reject stops all of it; --drop and --drop-failing leave out some")
     with house() as (settings, engine):
         if rejected:
             stopped = reject(engine, plan, by=by, now=clock(as_of))
             answer = {"plan": plan, "state": "rejected", "stopped": stopped}
             said = f"plan {plan} is rejected: {_messages(stopped)} will not leave"
         else:
-            verdict = let_go(engine, settings, plan, by=by, now=clock(as_of), drop_failing=drop_failing)
+            verdict = let_go(engine, settings, plan, by=by, now=clock(as_of), drop=drop, drop_failing=drop_failing)
             leaving = verdict.rows - len(verdict.failing)
             answer = {"plan": plan, "state": "certified", "leaving": leaving, "left_out": verdict.cancelled}
             said = f"plan {plan} is approved: {_messages(leaving)} will leave with the next nurture run"

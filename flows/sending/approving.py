@@ -1,13 +1,15 @@
 """A person's word about plans and touches: let a held plan go, reject it, settle what nobody knows."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import Engine
 
 from accounts.errors import PlanRefused
-from accounts.ledger import audit, plans, settling
+from accounts.ledger import audit, plans, settling, touches
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.vetoes import veto
 from accounts.playbook import load_play
 from accounts.touch_states import Refusal, explain
 from accounts.vocabulary import PlanState
@@ -19,12 +21,15 @@ from flows.settings import Settings
 
 
 def approve(
-    engine: Engine, settings: Settings, plan_id: int, *, by: str, now: datetime, drop_failing: bool = False
+    engine: Engine, settings: Settings, plan_id: int, *, by: str, now: datetime, drop: Collection[int] = (),
+    drop_failing: bool = False,
 ) -> Verdict:  # fmt: skip
     """Let a held plan go: judged once more, certified in the name of `by`, sent by the next nurture run.
 
-    drop_failing: leave out rows that must not leave by now. Raises NotFound; PlanRefused when the plan is not held,
-    when rows fail and `drop_failing` was not said, or when nothing in it may leave any more (it is rejected then).
+    drop: touches to leave out; their people never get that content, or the next plan would bring it again.
+    drop_failing: leave out rows that must not leave by now. Raises NotFound; PlanRefused when the plan is not held, a
+    touch to drop is not in it, rows fail and `drop_failing` was not said, or nothing in it may leave any more (it is
+    rejected then).
     """
     tidy(engine, settings, now)
     with reading(engine) as connection:
@@ -32,17 +37,19 @@ def approve(
     if plan.state is not PlanState.HELD:
         raise PlanRefused(f"it is {plan.state} and waits for nobody", where=f"plan {plan_id}")
     play = load_play(play_folder(settings, plan.play))
+    _leave_out(engine, plan_id, drop, by=by, now=now)
     url = engine.url.render_as_string(hide_password=False)
     verdict = gate.judge(url, plan_id, play, now, approved=True)
-    if verdict.word is Word.CERTIFY and verdict.failing and not drop_failing:
-        why = ", ".join(f"{count} {explain(reason)}" for reason, count in verdict.cancelled.items())
+    unasked = [reason for touch_id, reason in verdict.failing.items() if touch_id not in drop]
+    if verdict.word is Word.CERTIFY and unasked and not drop_failing:
+        why = ", ".join(f"{count} {explain(reason)}" for reason, count in Counter(unasked).most_common())
         raise PlanRefused(
-            f"{len(verdict.failing)} of {verdict.rows} messages must not leave: {why}", where=f"plan {plan_id}",
+            f"{len(unasked)} of {verdict.rows} messages must not leave: {why}", where=f"plan {plan_id}",
             cure="--drop-failing leaves them out",
         )  # fmt: skip
     done = carry_out(engine, verdict, now, approved_by=by)
     with writing(engine) as connection:
-        after = {"word": done.word, "rows": done.rows, "left_out": len(done.failing)}
+        after = {"word": done.word, "rows": done.rows, "left_out": len(done.failing), "dropped": sorted(drop)}
         audit.append(connection, actor=by, action="approve", subject=f"plan:{plan_id}", at=now, after=after)
     if done.word is not Word.CERTIFY:
         raise PlanRefused(
@@ -62,6 +69,22 @@ def reject(engine: Engine, plan_id: int, *, by: str, now: datetime) -> int:
             connection, actor=by, action="reject", subject=f"plan:{plan_id}", at=now, after={"stopped": stopped}
         )  # fmt: skip
     return stopped
+
+
+def _leave_out(engine: Engine, plan_id: int, drop: Collection[int], *, by: str, now: datetime) -> None:
+    """A person's no to these messages, kept as vetoes: the gate leaves them out, planning takes the next step."""
+    if not drop:
+        return
+    with writing(engine) as connection:
+        listed = plans.planned_touches(connection, plan_id)
+        if strangers := sorted(set(drop) - listed.keys()):
+            named = ", ".join(map(str, strangers))
+            raise PlanRefused(f"not waiting in it: {named}", where=f"plan {plan_id}", cure=f"see tandem plan {plan_id}")
+        for touch_id in drop:
+            person, content = listed[touch_id]
+            if person is not None:  # nobody to say no for: erased meanwhile, which the gate sees itself
+                veto(connection, person, content, by=by, at=now, note=f"left out of plan {plan_id}")
+        touches.replan_accounts_of(connection, list(drop), now)
 
 
 def settle(engine: Engine, touch_ids: Sequence[int], *, arrived: bool, by: str, now: datetime) -> None:
