@@ -60,13 +60,18 @@ def doctor(json_: bool) -> None:
 @click.option("--home", type=click.Path(path_type=Path), help="Another home folder than the settings name.")
 @click.option("--ui-only", is_flag=True, help="Only Prefect's pages, to look at what has run; runs nothing.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Of Prefect's pages; 4200, or any free one, if not named.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address that Prefect's pages listen on.")
 @click.option("--web-port", type=click.IntRange(1, 65535), help="Of the web app; that of base_url if not named.")
 @click.option("--deployments", type=click.Path(dir_okay=False, path_type=Path), help="Another prefect.yaml.")
 @as_json
 def up(
-    home: Path | None, ui_only: bool, port: int | None, web_port: int | None, deployments: Path | None, json_: bool
-) -> None:
+    home: Path | None, ui_only: bool, port: int | None, host: str, web_port: int | None, deployments: Path | None,
+    json_: bool,
+) -> None:  # fmt: skip
     """Start the Prefect server, the web app and the flows on their schedules, until Ctrl-C.
+
+    What dies is started again; what dies five times in five minutes ends it all. On another address than this machine's
+    own, Prefect asks for PREFECT_SERVER_API_AUTH_STRING (user:password).
 
     Prefect keeps its own database in the home folder; PREFECT_SERVER_DATABASE_CONNECTION_URL names another one
     (postgresql+asyncpg://…). Logs: log/ and prefect/server.log in the home folder.
@@ -83,12 +88,12 @@ def up(
     settings = load_settings()
     try:
         if ui_only:
-            house = server_only(settings, port, _tell)
+            house = server_only(settings, port, _tell, host=host)
         else:
-            house = everything(settings, port, web_port, deployments or deployments_file(), _tell)
+            house = everything(settings, port, web_port, deployments or deployments_file(), _tell, host=host)
         with house as standing:
             show_json(_addresses(standing)) if json_ else _say_where(standing)
-            standing.watch()
+            standing.watch(_tell)
     except KeyboardInterrupt:
         _tell("stopped")
 

@@ -75,6 +75,11 @@ class Child:
         telling = [line.strip() for line in said if line.strip() and not line[0].isspace()]
         return " / ".join(telling[-lines:]) or "none"
 
+    def sweep(self, sign: signal.Signals) -> None:
+        """It has ended: tell what it had started, and left behind, to end too."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, sign)
+
     def stop(self) -> None:
         """Let go of the lifeline, and wait; SIGKILL, for all that it started too, if it takes too long."""
         if self.process.stdin:
@@ -86,20 +91,25 @@ class Child:
             self.process.wait()
 
 
-@contextmanager
-def running(name: str, program: Sequence[str], *, env: Mapping[str, str], log: Path) -> Iterator[Child]:
-    """Run `program` (``module:function``, then its arguments) while the block lasts.
+def start(name: str, program: Sequence[str], *, env: Mapping[str, str], log: Path, again: bool = False) -> Child:
+    """Start `program` (``module:function``, then its arguments); whoever starts it has to `stop` it.
 
-    name: for messages. env: its whole environment. log: written anew; the folder must exist.
+    name: for messages. env: its whole environment. log: its folder must exist; written anew, unless it runs `again`.
     """
     command = [sys.executable, "-m", "flows.operating.child", *program]
     environment = {key: value for key, value in env.items() if key not in NOT_INHERITED}
-    with log.open("wb") as output:
+    with log.open("ab" if again else "wb") as output:
         process = subprocess.Popen(  # noqa: S603  our own interpreter, our own arguments, no shell
             command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, env=environment,
             start_new_session=True,
         )  # fmt: skip
-    child = Child(name, process, log)
+    return Child(name, process, log)
+
+
+@contextmanager
+def running(name: str, program: Sequence[str], *, env: Mapping[str, str], log: Path) -> Iterator[Child]:
+    """Run `program` while the block lasts."""
+    child = start(name, program, env=env, log=log)
     try:
         yield child
     finally:

@@ -21,6 +21,8 @@ class PrefectApi:
 
     url: str
     seconds: float = 5.0
+    #: Whether it gives the password that it knows, if it knows one.
+    logs_in: bool = True
 
     def get(self, path: str) -> Any:
         """What it says at `path`. Raises OSError when nobody answers, or with an error."""
@@ -42,13 +44,18 @@ class PrefectApi:
             return False
 
     def _ask(self, request: Request) -> Any:
-        if credentials := os.environ.get("PREFECT_API_AUTH_STRING"):
-            request.add_header("Authorization", "Basic " + b64encode(credentials.encode()).decode())
+        if self.logs_in and (login := credentials()):
+            request.add_header("Authorization", "Basic " + b64encode(login.encode()).decode())
         try:
             with _opener(self.url).open(request, timeout=self.seconds) as response:
                 return json.load(response)
         except (HTTPException, ValueError) as error:
             raise OSError(f"it does not speak as Prefect does ({type(error).__name__})") from error
+
+
+def credentials() -> str | None:
+    """``user:password`` that the server asks for and everybody else gives, whichever variable names it."""
+    return os.environ.get("PREFECT_SERVER_API_AUTH_STRING") or os.environ.get("PREFECT_API_AUTH_STRING")
 
 
 def answers(url: str, seconds: float = 2.0) -> bool:

@@ -6,6 +6,7 @@
 What the variables do and cost was measured with Prefect 3.8; `tandem doctor` checks that they hold.
 """
 
+import errno
 import fcntl
 import os
 import socket
@@ -19,8 +20,8 @@ from typing import IO
 from urllib.parse import quote
 
 from accounts.errors import Refused
-from flows.operating.child import Child, running
-from flows.operating.prefect_api import PrefectApi
+from flows.operating.keeping import Kept, kept
+from flows.operating.prefect_api import LOOPBACK, PrefectApi, credentials
 
 HOST = "127.0.0.1"
 #: Prefect's own port, which people know; another free one is taken when it is in use.
@@ -32,6 +33,13 @@ PROGRAM = ("prefect.cli:app", "server", "start")
 FOREIGN = frozenset(
     {"PREFECT_PROFILE", "PREFECT_PROFILES_PATH", "PREFECT_API_KEY", "PREFECT_API_DATABASE_CONNECTION_URL"}
 )
+#: How long the server remembers; what is set in the environment outranks it. Runs are the larger part of its database,
+#: and events two thirds of the rest (docs/deploy.md). The record of what was sent is the ledger, not this.
+RETENTION = {
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",  # else runs are kept for ever
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(14 * 86_400),
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P3D",
+}
 ENDED = {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]}}}
 
 
@@ -42,7 +50,7 @@ class PrefectServer:
     url: str
     ui_url: str
     env: dict[str, str]
-    child: Child
+    kept: Kept
 
 
 def client_environment(home: Path, url: str) -> dict[str, str]:
@@ -54,28 +62,31 @@ def client_environment(home: Path, url: str) -> dict[str, str]:
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",  # the terminal is quiet, the pages show every line
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "DO_NOT_TRACK": "1",
+        **({"PREFECT_API_AUTH_STRING": login} if (login := credentials()) else {}),
         **_no_proxy(os.environ),
     }
 
 
-def server_environment(home: Path, port: int, database_url: str | None = None) -> dict[str, str]:
+def server_environment(home: Path, port: int, database_url: str | None = None, host: str = HOST) -> dict[str, str]:
     """The variables of an isolated server: those of its clients, and its own.
 
     home: its folder (database, results, profiles). database_url: ``postgresql+asyncpg://…``; a SQLite file in `home`
-    if None.
+    if None. host: the address it listens on.
     """
-    url = f"http://{HOST}:{port}/api"
+    url = f"http://{host}:{port}/api"
     return client_environment(home, url) | {
-        "PREFECT_UI_API_URL": url,  # or the pages of a server on any port but 4200 ask port 4200, and stay empty
-        "PREFECT_SERVER_API_HOST": HOST,
+        # without it the pages of a server on any port but 4200 ask port 4200, and stay empty
+        "PREFECT_UI_API_URL": os.environ.get("PREFECT_UI_API_URL") or url,
+        "PREFECT_SERVER_API_HOST": host,
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": database_url or single_connection_url(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_V2_ENABLED": "false",  # the newer pages ask a host of an analytics vendor each time
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",  # else runs are kept for ever
         # remembered over a restart, or a run that outlives one keeps its deployment's place for ever
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+        **({"PREFECT_SERVER_API_AUTH_STRING": login} if (login := credentials()) else {}),
+        **{name: os.environ.get(name, value) for name, value in RETENTION.items()},
     }
 
 
@@ -91,21 +102,23 @@ def single_connection_url(home: Path) -> str:
 
 @contextmanager
 def running_server(
-    home: Path, port: int | None = None, *, database_url: str | None = None, start_seconds: float = START_SECONDS
-) -> Iterator[PrefectServer]:
+    home: Path, port: int | None = None, *, host: str = HOST, database_url: str | None = None,
+    start_seconds: float = START_SECONDS,
+) -> Iterator[PrefectServer]:  # fmt: skip
     """A server that answers, for the length of the block; any free port if none is named.
 
-    Raises Refused when one already runs in this home or the port is taken, TandemError with its last words when it does
-    not come up.
+    Raises Refused when one already runs in this home, the port is taken, or others could reach it without a password;
+    TandemError with its last words when it does not come up.
     """
+    _must_be_guarded(host)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _sole_server(home) as address:
-        port = free_port(port or 0)
-        block = _inherited() | server_environment(home, port, database_url)
+        port = free_port(port or 0, host)
+        block = _inherited() | server_environment(home, port, database_url, host)
         url = block["PREFECT_API_URL"]
-        with running("Prefect server", PROGRAM, env=block, log=home / "server.log") as child:
-            server = PrefectServer(url, f"http://{HOST}:{port}", client_environment(home, url), child)
-            child.wait_until(PrefectApi(server.url).is_healthy, start_seconds)
+        with kept("Prefect server", PROGRAM, env=block, log=home / "server.log") as one:
+            server = PrefectServer(url, f"http://{host}:{port}", client_environment(home, url), one)
+            one.child.wait_until(PrefectApi(server.url).is_healthy, start_seconds)
             address.write(server.url)
             address.flush()
             yield server
@@ -123,21 +136,25 @@ def server_of(home: Path) -> str | None:
         return None
 
 
-def usual_port() -> int:
+def usual_port(host: str = HOST) -> int:
     """Prefect's usual port, or another free one while that is in use."""
     try:
-        return free_port(USUAL_PORT)
+        return free_port(USUAL_PORT, host)
     except Refused:
-        return free_port(0)
+        return free_port(0, host)
 
 
-def free_port(wanted: int) -> int:
+def free_port(wanted: int, host: str = HOST) -> int:
     """`wanted` if nobody listens there, any free port for 0. Raises Refused."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, wanted))
-        except OSError:
+            probe.bind((host, wanted))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise Refused(
+                    f"{host} is no address of this machine: {error.strerror}", cure="name one that is"
+                ) from None
             raise Refused(f"port {wanted} is in use", cure="name another one, or stop what uses it") from None
         return int(probe.getsockname()[1])
 
@@ -196,6 +213,17 @@ def _lock(file: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _must_be_guarded(host: str) -> None:
+    """Whoever reaches the server may start every flow and read what runs have written."""
+    if host in LOOPBACK:
+        return
+    if credentials() is None:
+        cure = "set PREFECT_SERVER_API_AUTH_STRING=user:password in the environment"
+        raise Refused(f"others could reach the Prefect server on {host} without a password", cure=cure)
+    if host in ("0.0.0.0", "::"):  # noqa: S104  refused, not used
+        raise Refused(f"{host} is no address that a browser could open", cure="name the one that others know it by")
 
 
 def _inherited() -> dict[str, str]:

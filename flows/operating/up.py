@@ -2,7 +2,7 @@
 waits at the mailbox.
 
 Started in this order, each waited for until it does its work; stopped in the other one, since what runs flows must be
-able to report to the server until its end.
+able to report to the server until its end. What dies meanwhile is started again (keeping.py).
 """
 
 import os
@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from accounts.errors import Refused
 from flows.content.mailing import composer_of
-from flows.operating.child import Child, running
 from flows.operating.deployments import Deployment, are_polled, bury_the_dead, read_deployments
+from flows.operating.keeping import Kept, kept
 from flows.operating.prefect_api import PrefectApi, answers, is_loopback
 from flows.operating.prefect_server import HOST, PrefectServer, free_port, running_server, usual_port
 from flows.settings import Settings
@@ -36,13 +36,14 @@ class Standing:
     deployments: tuple[str, ...] = ()
     #: Runs of an earlier life that were marked as crashed.
     buried: int = 0
-    children: list[Child] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
 
-    def watch(self, every: float = 1.0) -> None:
-        """Come back never; raises TandemError with its last words when one of them ends by itself."""
+    def watch(self, tell: "Tell", every: float = 0.5) -> None:
+        """Come back never: start again what dies, and tell so. Raises TandemError when one of them keeps dying."""
         while True:
-            for child in self.children:
-                child.must_live()
+            for one in self.kept:
+                if words := one.look(time.monotonic()):
+                    tell(words)
             time.sleep(every)
 
 
@@ -50,7 +51,7 @@ Tell = Callable[[str], None]
 
 
 @contextmanager
-def server_only(settings: Settings, port: int | None, tell: Tell) -> Iterator[Standing]:
+def server_only(settings: Settings, port: int | None, tell: Tell, *, host: str = HOST) -> Iterator[Standing]:
     """Prefect's pages for what has run in this home. Raises Refused where nothing has."""
     home = settings.home / "prefect"
     if not (home / "prefect.db").is_file():
@@ -58,18 +59,18 @@ def server_only(settings: Settings, port: int | None, tell: Tell) -> Iterator[St
             "no flow has run here, so there is nothing to show", where=str(home), cure="start with tandem demo"
         )
     tell("starting the Prefect server …")
-    with running_server(home, port or usual_port()) as server:
-        yield Standing(server, children=[server.child])
+    with running_server(home, port or usual_port(host), host=host) as server:
+        yield Standing(server, kept=[server.kept])
 
 
 @contextmanager
 def everything(
-    settings: Settings, port: int | None, web_port: int | None, deployments: Path, tell: Tell
+    settings: Settings, port: int | None, web_port: int | None, deployments: Path, tell: Tell, *, host: str = HOST
 ) -> Iterator[Standing]:
-    """All of it, ready.
+    """All of it, ready. host: where Prefect's pages listen; the web app stays behind its proxy, on loopback.
 
-    Raises Refused for a database that is not up to date, SettingsRefused for a key that cannot sign, TandemError when
-    one does not come up.
+    Raises Refused for a database that is not up to date and for pages that others could open without a password,
+    SettingsRefused for a key that cannot sign, TandemError when one does not come up.
     """
     _ledger_is_current(settings)
     composer_of(settings)  # found here, and not in the log of the first run at night
@@ -81,19 +82,19 @@ def everything(
         tell("starting the Prefect server …")
         database = os.environ.get("PREFECT_SERVER_DATABASE_CONNECTION_URL")
         server = stack.enter_context(
-            running_server(settings.home / "prefect", port or usual_port(), database_url=database)
+            running_server(settings.home / "prefect", port or usual_port(host), host=host, database_url=database)
         )
-        standing = Standing(server, children=[server.child], deployments=tuple(entry.name for entry in served))
+        standing = Standing(server, kept=[server.kept], deployments=tuple(entry.name for entry in served))
         environment = os.environ | server.env
         tell("starting the web app …")
         standing.web = f"http://{HOST}:{web_port}"
-        standing.children.append(stack.enter_context(_web_app(standing.web, environment, logs)))
+        standing.kept.append(stack.enter_context(_web_app(standing.web, environment, logs)))
         tell("serving the flows …")
         standing.buried = bury_the_dead(PrefectApi(server.url), standing.deployments)
-        standing.children.append(stack.enter_context(_served(server, deployments, served, environment, logs)))
+        standing.kept.append(stack.enter_context(_served(server, deployments, served, environment, logs)))
         if settings.mailbox.host is not None and settings.mailbox.wait:
             tell("waiting at the mailbox …")
-            standing.children.append(stack.enter_context(_mailbox(environment, logs)))
+            standing.kept.append(stack.enter_context(_mailbox(environment, logs)))
         yield standing
 
 
@@ -104,30 +105,31 @@ def web_port_of(settings: Settings) -> int:
 
 
 @contextmanager
-def _web_app(url: str, environment: Mapping[str, str], logs: Path) -> Iterator[Child]:
+def _web_app(url: str, environment: Mapping[str, str], logs: Path) -> Iterator[Kept]:
     program = ["flows.cli:main", "serve", "--host", HOST, "--port", str(urlsplit(url).port)]
-    with running("Web app", program, env=environment, log=logs / "web.log") as child:
-        child.wait_until(lambda: answers(f"{url}/healthz"), READY_SECONDS)
-        yield child
+    with kept("Web app", program, env=environment, log=logs / "web.log") as web:
+        web.child.wait_until(lambda: answers(f"{url}/healthz"), READY_SECONDS)
+        yield web
 
 
 @contextmanager
 def _served(
     server: PrefectServer, file: Path, deployments: tuple[Deployment, ...], environment: Mapping[str, str], logs: Path
-) -> Iterator[Child]:
+) -> Iterator[Kept]:
     began, api = datetime.now(UTC), PrefectApi(server.url)
     names = [entry.name for entry in deployments]
     program = ["flows.operating.deployments:serve_all", str(file)]
-    with running("Served flows", program, env=environment, log=logs / "flows.log") as child:
-        child.wait_until(lambda: are_polled(api, names, began), READY_SECONDS)
-        yield child
+    log = logs / "flows.log"
+    with kept("Served flows", program, env=environment, log=log, before_again=lambda: bury_the_dead(api, names)) as one:
+        one.child.wait_until(lambda: are_polled(api, names, began), READY_SECONDS)
+        yield one
 
 
 @contextmanager
-def _mailbox(environment: Mapping[str, str], logs: Path) -> Iterator[Child]:
+def _mailbox(environment: Mapping[str, str], logs: Path) -> Iterator[Kept]:
     """Nothing is waited for: a mailbox that does not answer yet is knocked at again and again."""
-    with running("Mailbox", ["flows.cli:main", "watch"], env=environment, log=logs / "mailbox.log") as child:
-        yield child
+    with kept("Mailbox", ["flows.cli:main", "watch"], env=environment, log=logs / "mailbox.log") as mailbox:
+        yield mailbox
 
 
 def _ledger_is_current(settings: Settings) -> None:

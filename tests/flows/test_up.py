@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from accounts.errors import Refused
 from flows.cli import tandem
 from flows.doctor import Patient, examine, prefect
+from flows.operating.deployments import deployments_file, read_deployments
 from flows.operating.prefect_api import PrefectApi, answers
 from flows.operating.prefect_server import PrefectServer, free_port, running_server, server_of
 from flows.settings import Settings
@@ -48,12 +49,12 @@ def test_everything_comes_up_works_and_goes_away_again(home: Path) -> None:
         assert len(family) == 3
         assert "<html" in requests.get(where["artifacts"], headers={"Accept": "text/html"}, timeout=10).text
         assert answers(f"{where['web']}/healthz", seconds=10)
-        assert where["deployments"] == [
-            "collect-signals", "track-accounts", "nurture-accounts", "sync-audiences", "brief-reps",
-        ]  # fmt: skip
+        assert where["deployments"] == [entry.name for entry in read_deployments(deployments_file())]
         assert server_of(home / "prefect") == where["api"]
         assert _findings(where) == {"Prefect": "ok", "Prefect pages": "ok", "schedules": "ok", "late runs": "ok",
                                     "dead runs": "ok"}  # fmt: skip
+        _kill_and_see_it_again(where)
+        family = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     assert psutil.wait_procs(family, timeout=1)[1] == []
@@ -107,6 +108,28 @@ def test_a_port_that_is_taken_is_refused(prefect_api: PrefectServer, tmp_path: P
         pass
 
 
+@pytest.mark.parametrize(
+    ("host", "login", "words"),
+    [
+        ("127.0.0.2", None, "without a password"),
+        ("0.0.0.0", "ops:quiet", "no address that a browser could open"),  # noqa: S104  is refused
+        ("192.0.2.1", "ops:quiet", "no address of this machine"),
+    ],
+)
+def test_pages_that_others_could_reach_need_a_password_and_an_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, login: str | None, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith(("TANDEM_", "PREFECT_"))]:
+        monkeypatch.delenv(name)
+    if login:
+        monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", login)
+    assert CliRunner().invoke(tandem, ["init"]).exit_code == 0
+    error = CliRunner().invoke(tandem, ["up", "--host", host]).exception
+    assert isinstance(error, Refused)
+    assert words in str(error)
+
+
 @contextmanager
 def _up(*options: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
     """`tandem up`, once it says that all is ready, and what it says then."""
@@ -123,6 +146,24 @@ def _up(*options: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]
         finally:
             process.terminate()
             process.wait(30)
+
+
+def _kill_and_see_it_again(where: dict[str, Any]) -> None:
+    """The web app, killed, answers again at the same address."""
+    port = int(where["web"].rpartition(":")[2])
+    first = _listener(port)
+    assert first
+    first.kill()
+    give_up = time.monotonic() + 30
+    while not answers(f"{where['web']}/healthz", seconds=1):
+        assert time.monotonic() < give_up, "it did not come back"
+        time.sleep(0.1)
+    assert _listener(port) != first
+
+
+def _listener(port: int) -> psutil.Process | None:
+    found = [it.pid for it in psutil.net_connections("tcp4") if it.laddr.port == port and it.status == "LISTEN"]
+    return psutil.Process(found[0]) if found and found[0] else None
 
 
 def _findings(where: dict[str, Any]) -> dict[str, str]:
