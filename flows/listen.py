@@ -6,6 +6,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from accounts.vocabulary import BriefState
+from flows.briefs.letters import deliver_letters
 from flows.briefs.telling import Told, tell_reps
 from flows.clock import clock
 from flows.house import open_house
@@ -64,3 +65,4 @@ def watch_the_reputation(play: str, now: datetime) -> Watched:
 def look_at_the_clocks(play: str, now: datetime) -> None:
     with open_house(play) as house:
         sla.tell(house.engine, house.play, sla.keep_clocks(house.engine, house.play, now), now)
+        deliver_letters(house.engine, house.settings, house.play, now)

@@ -5,6 +5,7 @@ from datetime import datetime
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+from flows.briefs.letters import deliver_letters
 from flows.clock import clock
 from flows.house import open_house
 from flows.publishing import announce, publish, rename_run
@@ -40,6 +41,7 @@ def follow_sales(play: str, now: datetime) -> Tracked:
 def look_at_the_clocks(play: str, now: datetime) -> None:
     with open_house(play) as house:
         sla.tell(house.engine, house.play, sla.keep_clocks(house.engine, house.play, now), now)
+        deliver_letters(house.engine, house.settings, house.play, now)
 
 
 def tell_the_others(tracked: Tracked) -> None:

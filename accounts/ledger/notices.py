@@ -31,6 +31,7 @@ class News:
     kind: str
     at: datetime
     held_until: datetime | None
+    account_id: int
     account_key: str
     account_name: str
     #: Of the one who did it; None where only the account is known.
@@ -58,7 +59,8 @@ def untold(connection: Connection, now: datetime) -> list[News]:
     )
     query = (
         select(
-            Hold.id, Hold.cause, Signal.kind, Signal.occurred_at, Hold.ends_at, Account.key, Account.name,
+            Hold.id, Hold.cause, Signal.kind, Signal.occurred_at, Hold.ends_at, Account.id.label("account"),
+            Account.key, Account.name,
             Stakeholder.first_name, Stakeholder.last_name, Stakeholder.title, Stakeholder.email, Signal.data,
             rep.id.label("rep"), rep.name.label("rep_name"), rep.email.label("rep_email"), rep.timezone,
         )
@@ -99,7 +101,7 @@ def settle(connection: Connection, hold_id: int, state: BriefState, now: datetim
 def _news(row: Any) -> News:
     name = " ".join(filter(None, (row.first_name, row.last_name)))
     return News(
-        row.id, HoldCause(row.cause), row.kind, row.occurred_at, row.ends_at, row.key, row.name, name or row.email,
-        row.title, row.email, row.data if isinstance(row.data, dict) else {}, row.rep, row.rep_name, row.rep_email,
-        row.timezone,
+        row.id, HoldCause(row.cause), row.kind, row.occurred_at, row.ends_at, row.account, row.key, row.name,
+        name or row.email, row.title, row.email, row.data if isinstance(row.data, dict) else {}, row.rep, row.rep_name,
+        row.rep_email, row.timezone,
     )  # fmt: skip

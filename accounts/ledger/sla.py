@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select, text, update
+from sqlalchemy import Connection, Row, String, cast, insert, literal, or_, select, text, update
 
 from accounts.errors import NotFound, Refused
 from accounts.ledger.bulk import among
 from accounts.models import (
     Account,
+    Letter,
     Rep,
     SlaClock,
     Stakeholder,
@@ -50,6 +51,8 @@ class Listed:
     warned: tuple[tuple[int, datetime], ...]
     escalated_at: datetime | None
     escalated_to: str | None
+    #: When the letter about that had reached them.
+    told_at: datetime | None
     announced_at: datetime | None
     closed_at: datetime | None
     closed_by: str | None
@@ -133,7 +136,8 @@ def list_clocks(
     """Clocks as either side reads them, what is due first; `closed`: those that have stopped as well."""
     query = (
         select(SlaClock.__table__, Account.key.label("account"), Stakeholder.email.label("person"),
-               Rep.email.label("rep"))
+               Rep.email.label("rep"), Letter.delivered_at.label("told_at"))
+        .outerjoin(Letter, Letter.subject == literal("sla:") + cast(SlaClock.id, String) + ":escalated")
         .outerjoin(Account, Account.id == SlaClock.account_id)
         .outerjoin(Stakeholder, Stakeholder.id == SlaClock.stakeholder_id)
         .outerjoin(Rep, Rep.id == SlaClock.rep_id)
@@ -216,6 +220,7 @@ def _listed(row: Row[Any]) -> Listed:
         warned=_told(row.warned),
         escalated_at=row.escalated_at,
         escalated_to=row.escalated_to,
+        told_at=row.told_at,
         announced_at=row.announced_at,
         closed_at=row.closed_at,
         closed_by=row.closed_by,

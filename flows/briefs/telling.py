@@ -7,27 +7,24 @@ sent now is tried again by the next run, for three days; after that it is in the
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
-from jinja2.sandbox import SandboxedEnvironment
 from sqlalchemy import Engine
 
-from accounts.errors import NotSent, OutcomeUnknown, Refused, TandemError, Unreachable
+from accounts.errors import Refused, TandemError, Unreachable
 from accounts.ledger import notices
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.notices import News
 from accounts.playbook import Play
 from accounts.vocabulary import BriefState, HoldCause
-from flows import tokens
+from flows.briefs.letters import pages
+from flows.briefs.links import Links
+from flows.briefs.mailing import Page, hand_over, mail_of
 from flows.channels.email import EmailChannel, Outgoing
-from flows.channels.email.compose import Envelope, Mailbox
-from flows.channels.email.letters import write_letter
+from flows.channels.email.compose import Mailbox
 from flows.channels.email.registry import open_channel
-from flows.content.mailing import composer_of
 from flows.masking import mask
 from flows.settings import Settings
 
@@ -47,13 +44,6 @@ class Told:
     cause: HoldCause
     state: BriefState
     error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    subject: str
-    html: str
-    text: str
 
 
 def tell_reps(
@@ -85,14 +75,9 @@ def _tell(
     with writing(engine) as connection:
         if not notices.claim(connection, news, now):
             return None
-    state = BriefState.DELIVERED
-    error: TandemError | None = None
+    error: TandemError | None
     try:
-        channel.send(_compose(settings, play, news, now, as_letter=channel.letters))
-    except NotSent as refusal:
-        state, error = (BriefState.FAILED if refusal.permanent else BriefState.PLANNED), refusal
-    except OutcomeUnknown as doubt:
-        state, error = BriefState.UNKNOWN, doubt
+        state, error = hand_over(channel, _compose(settings, play, news, now, as_letter=channel.letters))
     except Refused as refusal:
         state, error = BriefState.FAILED, refusal
     said = str(error)[:300] if error else None
@@ -103,38 +88,27 @@ def _tell(
     return Told(mask(news.rep_email), news.account_key, news.cause, state, said)
 
 
-def _compose(settings: Settings, play: Play, news: News, now: datetime, *, as_letter: bool) -> Outgoing:
-    """From the vendor's Tandem address, never in the buyer's name. Raises InputRefused for an odd address."""
-    page = write_notice(news, settings.templates)
-    tandem = Mailbox(f"Tandem at {play.vendor.name}", f"tandem@{settings.sending_domain}")
-    secret = settings.secret_key.get_secret_value()
-    envelope = Envelope(
-        sender=tandem,
-        recipient=Mailbox(news.rep_name, news.rep_email),
-        reply_to=tandem,
-        return_path=f"tandem@{settings.return_domain}",
-        message_id=f"<tandem-notice.{tokens.sign('notice', news.hold_id, secret)}@{settings.sending_domain}>",
-        date=now,
-        headers=(("Auto-Submitted", "auto-generated"),),
-    )
-    letter = write_letter(envelope, page) if as_letter else None
-    content = b"" if as_letter else composer_of(settings).fill(envelope, page)
-    key = f"notice-{news.hold_id}"
-    return Outgoing(envelope.message_id, envelope.return_path, news.rep_email, content, letter, key)
+def _compose(
+    settings: Settings, play: Play, news: News, now: datetime, *, as_letter: bool
+) -> Outgoing:  # fmt: skip
+    """Raises InputRefused for an odd address."""
+    links = Links(settings.base_url, settings.secret_key.get_secret_value(), news.rep_id, 0, now.date())
+    page, reader = write_notice(news, links, settings.templates), Mailbox(news.rep_name, news.rep_email)
+    return mail_of(settings, play.vendor, page, reader, "notice", news.hold_id, now, as_letter=as_letter)
 
 
-def write_notice(news: News, templates: Path) -> _Page:
+def write_notice(news: News, links: Links, templates: Path) -> Page:
     """Subject, HTML and text, in the rep's own time."""
     zone = _zone(news.rep_timezone)
     who = news.person or f"Somebody at {news.account_name}"
     facts: dict[str, Any] = {
         "headline": f"{who} {DID[news.cause]}", "title": news.title, "account": news.account_name,
-        "key": news.account_key, "at": f"{news.at.astimezone(zone):%a %d %b %Y, %H:%M} ({zone.key})",
+        "at": f"{news.at.astimezone(zone):%a %d %b %Y, %H:%M} ({zone.key})",
         "words": _said(news), "hold": _hold(news, zone), "email": news.email,
+        "release": links("release", news.account_id), "page": links("page", news.account_id),
     }  # fmt: skip
-    pages = _pages(templates)
-    html, text = (pages.get_template(f"notice.{kind}").render(facts) for kind in ("html", "txt"))
-    return _Page(f"{facts['headline']} ({news.account_name})", html, text)
+    html, text = (pages(templates).get_template(f"notice.{kind}").render(facts) for kind in ("html", "txt"))
+    return Page(f"{facts['headline']} ({news.account_name})", html, text)
 
 
 def _said(news: News) -> str:
@@ -143,11 +117,8 @@ def _said(news: News) -> str:
 
 
 def _hold(news: News, zone: ZoneInfo) -> str:
-    release = f"tandem release {news.account_key}"
-    if news.held_until is None:
-        return f"Nothing is sent to anybody at {news.account_name} until you say so: {release}"
-    day = f"{news.held_until.astimezone(zone):%a %d %b %Y}"
-    return f"Nothing is sent to anybody at {news.account_name} until {day}. To end that earlier: {release}"
+    until = f"{news.held_until.astimezone(zone):%a %d %b %Y}" if news.held_until else "you say so"
+    return f"Nothing is sent to anybody at {news.account_name} until {until}."
 
 
 def _zone(name: str | None) -> ZoneInfo:
@@ -155,11 +126,3 @@ def _zone(name: str | None) -> ZoneInfo:
         return ZoneInfo(name or "UTC")
     except (ZoneInfoNotFoundError, ValueError):
         return ZoneInfo("UTC")
-
-
-@cache
-def _pages(templates: Path) -> SandboxedEnvironment:
-    return SandboxedEnvironment(
-        loader=FileSystemLoader(templates / "briefs"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        autoescape=select_autoescape(("html",)),
-    )  # fmt: skip

@@ -99,9 +99,11 @@ def plain_function(flow: str) -> Callable[["House", datetime], Any]:
 
 def _hear(house: "House", now: datetime) -> Any:
     """What came back is taken in, and reps hear of it."""
+    from flows.briefs.letters import deliver_letters
     from flows.briefs.telling import tell_reps
     from flows.signals.intake import collect
 
     collected = collect(house.engine, house.settings, house.play, now)
     tell_reps(house.engine, house.settings, house.play, now)
+    deliver_letters(house.engine, house.settings, house.play, now)
     return collected

@@ -93,8 +93,9 @@ def _line(one: "Listed") -> str:
 
 
 def _state(one: "Listed") -> str:
-    """``breached, now a matter for grace@…``; ``met by activity:91``."""
-    told = f", now a matter for {one.escalated_to or 'nobody: no address'}" if one.escalated_at else ""
+    """``breached, told grace@…``; ``met by activity:91``."""
+    who = one.escalated_to or "nobody: no address"
+    told = f", {'told' if one.told_at else 'now a matter for'} {who}" if one.escalated_at else ""
     warned = f", warned at {one.warned[-1][0]} %" if one.warned and not one.escalated_at and not one.closed_at else ""
     ended = f" by {one.closed_by}" if one.closed_by else ""
     late = ", made up for" if one.closed_by and one.state == "breached" else ""

@@ -16,6 +16,7 @@ from accounts.ledger import sla_facts as read
 from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.sla import Listed
+from accounts.ledger.sla_letters import write_sla_letters
 from accounts.playbook import Play
 from accounts.sla.causes import ASKS, MEETINGS, Fact
 from accounts.sla.clocks import Clock
@@ -55,6 +56,7 @@ def keep_clocks(engine: Engine, play: Play, now: datetime) -> Kept:
         changed = keep(gather(connection, play, known, hot, now), known, play, now)
         sla.write_clocks(connection, play.key, changed)
         standing = sla.list_clocks(connection, play=play.key)
+        write_sla_letters(connection, play, standing, now)
     return _summary(changed, known, standing)
 
 

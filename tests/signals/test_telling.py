@@ -45,7 +45,7 @@ def test_the_owner_of_the_account_hears_the_words(world: World) -> None:
     assert mail.recipient == "ravi@lumenflow.example"
     text = text_of(channel)
     assert "Subject: Alice Example replied (Acme Works)" in text
-    for words in ("Yes, on Thursday.", "11:00 (Europe/Berlin)", ALICE, "tandem release acme", "until"):
+    for words in ("Yes, on Thursday.", "11:00 (Europe/Berlin)", ALICE, "End that earlier", "until"):
         assert words in text.replace("=\r\n", "")
     assert "Auto-Submitted: auto-generated" in text
 

@@ -10,9 +10,12 @@ from click.testing import CliRunner, Result
 
 from accounts.errors import NotFound, Refused
 from accounts.vocabulary import Duty
+from flows.briefs.letters import deliver_letters
+from flows.channels.email.memory import Memory
 from flows.cli.sla import sla
 from flows.reports import clocks_report
 from flows.sales.sla import tell
+from flows.settings import Settings
 from tests.cast import NOW
 from tests.sla.conftest import Days
 
@@ -44,6 +47,12 @@ class TestTheList:
         assert "marketing" in second
         assert "write first, after the first contact: initech-south" in second
         assert "running, warned at 80 %" in second
+
+    def test_it_says_told_once_the_letter_has_reached_the_manager(self, days: Days, tmp_path: Path) -> None:
+        later = NOW + 30 * HOUR
+        days.look(later)
+        deliver_letters(days.world.engine, Settings(home=tmp_path), days.play, later, channel=Memory())
+        assert "breached, told grace@lumenflow.example" in ask(*LATER).output
 
     def test_it_can_be_narrowed_to_an_account_a_rep_or_a_side(self) -> None:
         assert [line.split()[1] for line in ask("--account", "acme", *LATER).output.splitlines()] == ["sales"]

@@ -1,0 +1,25 @@
+"""Reps as those we write to."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from accounts.models import Rep
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A rep, and how they want to be told."""
+
+    id: int
+    name: str
+    email: str
+    slack_id: str | None = None
+    #: By which channel; None: as the settings say.
+    channel: str | None = None
+
+
+def read_readers(connection: Connection) -> dict[int, Reader]:
+    """All reps, by id."""
+    query = select(Rep.id, Rep.name, Rep.email, Rep.slack_id, Rep.brief_channel)
+    return {row.id: Reader(*row) for row in connection.execute(query)}
