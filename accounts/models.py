@@ -763,6 +763,8 @@ class BriefDelivery(Base):
     retry_at: Mapped[utc | None]
     #: What the channel calls it, so that it can be changed later: a message's time stamp, a task's id.
     ref: Mapped[line | None]
+    #: When it was last changed to show what was answered.
+    updated_at: Mapped[utc | None]
     error: Mapped[line | None]
 
 

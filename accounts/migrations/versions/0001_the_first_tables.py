@@ -422,6 +422,7 @@ def upgrade() -> None:
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ref", sa.String(length=300), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("error", sa.String(length=300), nullable=True),
         sa.ForeignKeyConstraint(["brief_id"], ["brief.id"], name=op.f("fk_brief_delivery_brief_id_brief")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_brief_delivery")),
