@@ -7,7 +7,7 @@ with reading(engine) as connection: ...   # a snapshot; takes no write lock
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,7 @@ def _open_sqlite(path: str | None, url: str) -> Engine:
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "invalidate", _let_go_sqlite)
     return engine
 
 
@@ -90,3 +91,10 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     reads_only = connection.get_execution_options().get("tandem_reads", False)
     connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+def _let_go_sqlite(connection: sqlite3.Connection, _record: Any, _error: BaseException | None) -> None:
+    """A connection that an interrupt made unusable is closed at once, but SQLite keeps the locks of a closed one for as
+    long as a statement of it is known, and tracebacks know statements: this process would wait for itself."""
+    with suppress(sqlite3.Error):
+        connection.rollback()

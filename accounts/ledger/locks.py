@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from sqlalchemy import Connection, MetaData, event, text
+from sqlalchemy.exc import DBAPIError
 
 from accounts.models import Base
 from accounts.touch_states import PLAN_EDGES, TOUCH_EDGES
@@ -66,10 +67,18 @@ LOCK: tuple[tuple[str, str], ...] = (
     ("held", f"EXISTS ({_HELD})"),
 )
 
+#: How every word of the lock begins.
+_SPEAKS = "lock:"
 #: Refusals that a person's word explains; it may have come after the claim had looked.
 SAID_BY_PEOPLE: tuple[str, ...] = (
     "address changed", "no consent", "opted out", "bounced, complained or left", "suppressed", "held",
 )  # fmt: skip
+
+
+def refusal_in(error: DBAPIError) -> str | None:
+    """What the lock said, if it is the lock that speaks: ``lock: opted out``."""
+    said = str(error.orig).splitlines()[:1]
+    return said[0] if said and said[0].startswith(f"{_SPEAKS} ") else None
 
 
 def _no_edge(edges: Iterable[tuple[str, str]]) -> str:
@@ -127,7 +136,9 @@ TRIGGERS: tuple[Trigger, ...] = (
 
 
 def _sqlite(trigger: Trigger) -> list[str]:
-    ask = "\n".join(f"    WHEN {condition} THEN RAISE(ABORT, 'lock: {name}')" for name, condition in trigger.refusals)
+    ask = "\n".join(
+        f"    WHEN {condition} THEN RAISE(ABORT, '{_SPEAKS} {name}')" for name, condition in trigger.refusals
+    )
     head = f"CREATE TRIGGER IF NOT EXISTS {trigger.name} {trigger.moment} ON {trigger.table} WHEN {trigger.when}"
     return [f"{head} BEGIN SELECT CASE\n{ask}\n  END; END"]
 
@@ -153,7 +164,7 @@ def _postgresql_statement(trigger: Trigger, ask: str) -> list[str]:
 
 
 def _postgresql_function(name: str, look: str) -> str:
-    refuse = "RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = 'lock: ' || refusal"
+    refuse = f"RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = '{_SPEAKS} ' || refusal"
     return (
         f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$\n"
         f"DECLARE refusal text;\nBEGIN\n  {look}\n"

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Case, ColumnElement, Select, String, and_, case, cast, exists, null, or_, select
 from sqlalchemy.orm import aliased
 
-from accounts.models import Account, Hold, PlanMember, Stakeholder, Suppression, Touch, Veto
+from accounts.models import Account, Hold, PlanMember, SendPlan, Stakeholder, Suppression, Touch, Veto
 from accounts.touch_states import Refusal
 from accounts.vocabulary import EmailStatus, HoldCause, HoldScope, Reason
 
@@ -33,6 +33,8 @@ def refusal_of(now: datetime) -> Case[str | None]:
         (_held(now, Hold.scope == HoldScope.ACCOUNT), said(Reason.ACCOUNT_HELD)),
         (_held(now), said(Reason.STAKEHOLDER_HELD)),
         (Stakeholder.paused_until > now, said(Reason.AWAY)),
+        (_chosen_since(Stakeholder.mail_every_days), said(Reason.PERSON_CAP)),
+        (_chosen_since(Stakeholder.only_topic), said(Reason.OTHER_TOPIC)),
         (_vetoed(), said(Reason.VETOED)),
         (Stakeholder.owner_conflict, said(Reason.OWNER_CONFLICT)),
         (Touch.not_after < now, said(Refusal.TOO_LATE)),
@@ -86,3 +88,10 @@ def _held(now: datetime, *conditions: ColumnElement[bool]) -> ColumnElement[bool
 def _vetoed() -> ColumnElement[bool]:
     concerns = or_(Veto.content.is_(None), Veto.content == Touch.content)
     return _exists(select(Veto.id).where(Veto.stakeholder_id == Touch.stakeholder_id, concerns))
+
+
+def _chosen_since(wish: Any) -> ColumnElement[bool]:
+    """A wish that planning did not know of: the page cannot stop a plan that is being frozen at that very moment.
+    Planning, which knows what the content is about, decides anew."""
+    frozen_at = select(SendPlan.created_at).where(SendPlan.id == Touch.plan_id).correlate(Touch).scalar_subquery()
+    return and_(wish.is_not(None), Stakeholder.preferred_at > frozen_at)

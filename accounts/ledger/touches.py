@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Connection, Update, bindparam, select, update
+from sqlalchemy import Connection, Update, bindparam, or_, select, update
 
 from accounts.ledger.brakes import reason_now
 from accounts.ledger.bulk import as_list, chunks, listed
@@ -18,9 +18,17 @@ from accounts.vocabulary import TouchState
 LEASE = timedelta(minutes=30)
 
 
-def give_up_leases(connection: Connection, now: datetime, lease: timedelta = LEASE) -> list[int]:
-    """Claims older than `lease` without an outcome become `unknown`: they may have arrived. Returns their ids."""
-    over = select(Touch.id).where(Touch.state == TouchState.SENDING, Touch.claimed_at < now - lease)
+def give_up_leases(
+    connection: Connection, now: datetime, lease: timedelta = LEASE, *, alive: Collection[str] = ()
+) -> list[int]:
+    """Claims older than `lease` without an outcome become `unknown`: they may have arrived. Returns their ids.
+
+    alive: workers known to be at work, however long it takes them; what they claimed is theirs.
+    """
+    over = select(Touch.id).where(
+        Touch.state == TouchState.SENDING, Touch.claimed_at < now - lease,
+        or_(Touch.claimed_by.is_(None), Touch.claimed_by.not_in(alive)),
+    )  # fmt: skip
     dead = dict.fromkeys(connection.scalars(over), str(Refusal.NO_ANSWER))
     return move(connection, dead, TouchState.UNKNOWN, now=now)
 

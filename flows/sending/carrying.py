@@ -28,6 +28,7 @@ from flows.channels.email import Answer, EmailChannel, Outgoing, Sent
 from flows.clock import Clock
 from flows.content.mailing import Mailroom, compose_touch, letter_touch
 from flows.sending.journal import Journal
+from flows.sending.stopping import Stop
 
 T = TouchState
 
@@ -59,6 +60,8 @@ class Route:
     channel: EmailChannel
     clock: Clock
     by: str
+    #: A signal that asks for the end is heard here.
+    stop: Stop
     journal: Journal | None = None
     pace: Pace | None = None
 
@@ -134,11 +137,15 @@ class Crossing:
 
     def _lane(self) -> None:
         try:
-            while not self._halted and (call := self._next_call()):
+            while not self._is_halted and (call := self._next_call()):
                 self._make(call)
         except BaseException:
             self._halted = True
             raise
+
+    @property
+    def _is_halted(self) -> bool:
+        return self._halted or bool(self._route.stop)
 
     def _make(self, call: Sequence[Claimed]) -> None:
         begun = perf_counter()
@@ -205,7 +212,7 @@ class Crossing:
         """One call of the channel. What its journal cannot be told of does not leave."""
         journal = self._route.journal
         answers: Iterable[Answer]
-        if self._halted:
+        if self._is_halted:
             return
         self._begun.update(touch.id for touch in touches)
         try:

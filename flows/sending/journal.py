@@ -156,6 +156,18 @@ def journals_in(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"*{_SUFFIX}"))
 
 
+def is_held(path: Path) -> bool:
+    """Whether a living process writes this journal."""
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except (FileNotFoundError, PermissionError):
+        return False
+    try:
+        return not _lock(fd, fcntl.LOCK_SH)
+    finally:
+        os.close(fd)
+
+
 @cache
 def boot() -> str | None:
     """Changes with every start of the machine; None where the system does not tell."""
@@ -211,9 +223,9 @@ def _outcome(line: bytes) -> Outcome | None:
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
-def _lock(fd: int) -> bool:
+def _lock(fd: int, kind: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from time import monotonic, perf_counter, sleep
+from time import monotonic, perf_counter
 from types import TracebackType
 from typing import Self
 
@@ -25,6 +25,7 @@ from accounts.errors import PlanRefused
 from accounts.ledger import claims, members, plans
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.links import remember_links
+from accounts.ledger.locks import refusal_in
 from accounts.ledger.recipients import read_recipients
 from accounts.ledger.recovery import give_back, in_the_name_of
 from accounts.pace import Pace
@@ -36,6 +37,7 @@ from flows.clock import Clock, standing
 from flows.content.mailing import Mailroom, marks, open_mailroom
 from flows.sending.carrying import Batch, Crossing, Route, Stages
 from flows.sending.journal import Journal
+from flows.sending.stopping import stopping
 from flows.settings import Settings
 from flows.tokens import message_id
 
@@ -71,17 +73,26 @@ def despatch(
     The channel must be open. batch: touches claimed at once. journal: open, where a killed process shall leave word.
     clock: how time goes on from `now`; it stands still by default. pace: limits that are kept together with all other
     workers; where the next turn comes within `patience`, it is waited for.
-    A plan that is not what was certified is rejected, and nothing of it leaves.
+    A plan that is not what was certified is rejected, and nothing of it leaves. On Ctrl-C and SIGTERM the mails on
+    their way get there, whatever else was claimed is certified again, and then the signal has its usual effect.
     """
     tally = _Tally(plan_id)
+    with stopping() as stop:
+        route = Route(
+            engine, room, channel, clock or standing(now), journal.worker if journal else f"pid {os.getpid()}", stop,
+            journal, pace,
+        )  # fmt: skip
+        _empty(route, tally, batch or max(claims.BATCH, channel.most * channel.lanes), now, patience)
+    return tally.despatch()
+
+
+def _empty(route: Route, tally: "_Tally", limit: int, now: datetime, patience: timedelta) -> None:
+    engine, plan_id = route.engine, tally.plan_id
     try:
         with reading(engine) as connection:
             members.prove(connection, plan_id, now)
         with writing(engine) as connection:  # before anything leaves: a click must arrive, whatever becomes of the text
-            remember_links(connection, room.compiled.links_by_digest())
-        by = journal.worker if journal else f"pid {os.getpid()}"
-        route = Route(engine, room, channel, clock or standing(now), by, journal, pace)
-        limit = batch or max(claims.BATCH, channel.most * channel.lanes)
+            remember_links(connection, route.room.compiled.links_by_digest())
         with _Van(route, plan_id, limit, tally) as van:
             van.carry_all()
             while tally.stopped is None and van.has_a_turn_within(patience):
@@ -89,9 +100,11 @@ def despatch(
         with writing(engine) as connection:
             plans.finish(connection, plan_id)
     except (PlanRefused, IntegrityError) as error:
-        tally.stopped = str(error) if isinstance(error, PlanRefused) else _said_by_the_lock(error)
-        _reject(engine, plan_id, tally.stopped, now)
-    return tally.despatch()
+        why = str(error) if isinstance(error, PlanRefused) else refusal_in(error)
+        if why is None:
+            raise
+        tally.stopped = why
+        _reject(engine, plan_id, why, now)
 
 
 def mailroom_of(settings: Settings, play: Play) -> Mailroom:
@@ -171,14 +184,19 @@ class _Van:
     def carry_all(self) -> None:
         """Batch after batch, until nothing may leave any more or the channel cannot be reached."""
         following = self._claim()
-        while following.batch.claim.looked and self._tally.stopped is None:
+        while following.batch.claim.looked and not self._is_over(None):
             crossing = following
             crossing.start(self._lanes)
             following = self._claim()
             crossing.wait()
-            self._tally.stopped = crossing.stopped
-            if not (self._tally.stopped or following.batch.claim.looked):  # what came back may have its turn again
-                following = self._claim()
+            if not (self._is_over(crossing.stopped) or following.batch.claim.looked):
+                following = self._claim()  # what came back may have its turn again
+
+    def _is_over(self, why: str | None) -> bool:
+        """Whether nothing more begins: for the reason why the last batch stopped, or since a signal asks for it."""
+        stop = self._route.stop
+        self._tally.stopped = self._tally.stopped or why or (f"interrupted by {stop.by.name}" if stop.by else None)
+        return self._tally.stopped is not None
 
     def has_a_turn_within(self, patience: timedelta) -> bool:
         """Waits until a limit of the pace has room again; False when that takes too long, or nobody waits for it."""
@@ -190,8 +208,7 @@ class _Van:
         self._tally.paced = queue.length
         if queue.next_at is None or queue.next_at - now > patience:
             return False
-        sleep((queue.next_at - now).total_seconds())
-        return True
+        return not self._route.stop.wait((queue.next_at - now).total_seconds())
 
     def _claim(self) -> Crossing:
         """Record what has arrived, claim the next batch and gather what its mails need.
@@ -238,10 +255,6 @@ class _Van:
 
 def _play(room: Mailroom) -> Play:
     return room.compiled.play
-
-
-def _said_by_the_lock(error: IntegrityError) -> str:
-    return str(error.orig).splitlines()[0]
 
 
 def _reject(engine: Engine, plan_id: int, why: str, now: datetime) -> None:

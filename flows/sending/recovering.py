@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from accounts.ledger.engine import writing
 from accounts.ledger.recovery import TakenUp, take_up
 from accounts.vocabulary import TouchState
-from flows.sending.journal import journals_in, left_behind
+from flows.sending.journal import is_held, journals_in, left_behind
 
 
 def recover(engine: Engine, folder: Path, now: datetime) -> TakenUp:
@@ -34,3 +34,8 @@ def recover(engine: Engine, folder: Path, now: datetime) -> TakenUp:
         again += done.again
         answered.update(done.answered)
     return TakenUp(tuple(unknown), tuple(again), dict(answered))
+
+
+def alive(folder: Path) -> list[str]:
+    """The workers whose journal in `folder` is in use: they will say themselves what became of their claims."""
+    return [path.stem for path in journals_in(folder) if is_held(path)]

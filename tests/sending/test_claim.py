@@ -62,6 +62,8 @@ NOES: tuple[tuple[Callable[[World], Any], str], ...] = (
     (_person(consent_at=NOW + DAY), Reason.NO_CONSENT),
     (_person(email="new@acme.example", email_hash=email_hash("new@acme.example")), Refusal.ADDRESS_CHANGED),
     (_person(paused_until=NOW + DAY), Reason.AWAY),
+    (_person(mail_every_days=14, preferred_at=NOW + HOUR), Reason.PERSON_CAP),
+    (_person(only_topic="cost", preferred_at=NOW + HOUR), Reason.OTHER_TOPIC),
     (_person(owner_conflict=True), Reason.OWNER_CONFLICT),
     (_suppression(email_hash=email_hash("alice@acme.example")), Reason.SUPPRESSED),
     (_suppression(domain_hash=domain_hash("acme.example")), Reason.SUPPRESSED),
@@ -141,6 +143,13 @@ def test_a_claim_that_is_over_or_somebody_elses_must_not_begin(world: World) -> 
     with writing(world.engine) as connection:
         touches.give_up_leases(connection, NOW + 2 * HOUR)
         assert claims.still_allowed(connection, [alice], NOW, by="test") == {alice: Refusal.NOT_OURS}
+
+
+@pytest.mark.parametrize("wish", [{"mail_every_days": 14}, {"only_topic": "cost"}], ids=str)
+def test_a_wish_that_planning_knew_of_stops_nothing_it_chose(world: World, wish: dict[str, Any]) -> None:
+    plan_id = certified(world, ALICE)
+    change(world, "alice", preferred_at=NOW, **wish)
+    assert [touch.address for touch in claim(world, plan_id).touches] == ["alice@acme.example"]
 
 
 def test_a_colleague_who_said_nothing_still_gets_theirs(world: World) -> None:
@@ -327,6 +336,14 @@ def test_a_claim_without_outcome_becomes_unknown_after_its_lease_and_is_never_cl
         assert touches.give_up_leases(connection, NOW + touches.LEASE + HOUR) == [touch_of(world, "alice")]
     assert rows(world) == {"alice": (T.UNKNOWN, Refusal.NO_ANSWER)}
     assert claim(world, plan_id, now=NOW + 3 * HOUR).looked == 0
+
+
+def test_a_worker_that_is_known_to_be_at_work_keeps_its_claims_however_long_it_takes(world: World) -> None:
+    plan_id = certified(world, ALICE)
+    claim(world, plan_id)
+    with writing(world.engine) as connection:
+        assert touches.give_up_leases(connection, NOW + DAY, alive=["test"]) == []
+        assert touches.give_up_leases(connection, NOW + DAY, alive=["another"]) == [touch_of(world, "alice")]
 
 
 def test_an_outcome_that_comes_after_the_lease_still_counts_if_it_was_sent(world: World) -> None:

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine, select, update
 
 from accounts.errors import NotSent, OutcomeUnknown, Unreachable
-from accounts.ledger import claims
+from accounts.ledger import claims, touches
 from accounts.ledger.claims import Outcome
 from accounts.ledger.engine import open_ledger, reading, writing
 from accounts.ledger.recovery import TakenUp, in_the_name_of
@@ -25,9 +25,11 @@ from accounts.touch_states import Refusal
 from accounts.vocabulary import TouchState
 from flows.channels.email import Outgoing
 from flows.channels.email.memory import Memory
+from flows.nurturing import tidy
 from flows.sending.journal import Journal, Told, journals_in, left_behind
 from flows.sending.leaving import despatch
 from flows.sending.recovering import recover
+from flows.settings import Settings
 from tests.cast import NOW, World, on_postgresql
 from tests.sending.crowd import plan_for_many
 from tests.sending.desk import ALWAYS, certified, rows, touch_of
@@ -35,7 +37,8 @@ from tests.sending.nurse import mailroom
 
 T = TouchState
 forked = multiprocessing.get_context("fork")
-LATER = NOW + timedelta(minutes=3)
+LATER_BY = timedelta(minutes=3)
+LATER = NOW + LATER_BY
 QUARTER = timedelta(minutes=15)
 
 
@@ -192,6 +195,18 @@ def test_the_journal_of_another_machine_or_ledger_is_not_ours_to_read(
     assert journals_in(folder) == [claimed.path]
 
 
+def test_claims_of_a_machine_that_never_comes_back_end_as_unknown_by_their_lease(
+    world: World, claimed: Journal, folder: Path
+) -> None:
+    """It was started anew and its journal went with it, or nobody there ever looks."""
+    _die(claimed)
+    _rewrite(claimed.path, host="elsewhere", boot="theirs")
+    for moment, state in ((NOW + touches.LEASE, T.SENDING), (NOW + touches.LEASE + LATER_BY, T.UNKNOWN)):
+        tidy(world.engine, Settings(home=folder.parent), moment)
+        assert {state for state, _ in rows(world).values()} == {state}
+    assert despatch(world.engine, mailroom(), 1, NOW + touches.LEASE + LATER_BY, Memory()).outcomes == {}
+
+
 def test_a_sender_that_died_before_it_claimed_leaves_nothing_to_do(database: Engine, folder: Path) -> None:
     folder.mkdir()
     (folder / "mail1-1-00000000.journal").touch()
@@ -200,6 +215,15 @@ def test_a_sender_that_died_before_it_claimed_leaves_nothing_to_do(database: Eng
 
 
 # Who may read it.
+
+
+def test_a_living_sender_keeps_its_claims_beyond_their_lease(world: World, claimed: Journal, folder: Path) -> None:
+    """It waits for a slow server, and will say itself what became of them."""
+    settings, much_later = Settings(home=folder.parent), NOW + timedelta(hours=3)
+    assert tidy(world.engine, settings, much_later).unknown == ()
+    assert {state for state, _ in rows(world).values()} == {T.SENDING}
+    _die(claimed)
+    assert len(tidy(world.engine, settings, much_later).again) == 3, "nothing of them had left"
 
 
 def test_the_journal_of_a_living_sender_is_never_touched(world: World, claimed: Journal, folder: Path) -> None:

@@ -17,13 +17,16 @@ from sqlalchemy import Engine, event, insert, null, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from accounts.identity import domain_hash, email_hash
-from accounts.ledger import brakes, claims, touches
+from accounts.ledger import brakes, claims, plans, preferences, touches
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.whose import Incoming
 from accounts.models import Account, Hold, Stakeholder, Suppression, Touch
+from accounts.preferences import Choice
+from accounts.preferences import said as wished
 from accounts.touch_states import Refusal
 from accounts.vocabulary import BrakeScope, Reason, TouchState
-from tests.cast import NOW, World, on_postgresql
-from tests.sending.desk import DAY, certified, claim, rows, states, touch_of
+from tests.cast import NOW, PLAY, World, on_postgresql
+from tests.sending.desk import DAY, certified, certify, claim, decide, open_play, rows, states, touch_of
 
 T = TouchState
 HOUR = timedelta(hours=1)
@@ -298,6 +301,44 @@ def test_a_no_committed_before_a_claim_is_never_missed(world: World, no: str) ->
     waits = T.CERTIFIED if no == "a brake" else T.CANCELLED
     assert set(states(world).values()) <= {T.SENDING, waits}
     assert len(taken) == list(states(world).values()).count(T.SENDING)
+
+
+# A choice on the preference page, while a plan is being frozen.
+
+
+@on_postgresql
+@pytest.mark.parametrize(
+    ("choice", "reason"), [(Choice.FEWER, Reason.PERSON_CAP), (Choice.TOPIC, Reason.OTHER_TOPIC)], ids=str
+)
+def test_a_choice_made_while_a_plan_is_frozen_lets_nothing_of_it_out(
+    world: World, choice: Choice, reason: Reason
+) -> None:
+    """The page cannot see the touch it ought to stop, the plan cannot see the choice: the claim sees both."""
+    decide(world)
+    mailed = _mailed_before(world, "alice")
+    with writing(world.engine) as freezing:
+        plan_id = plans.freeze(freezing, open_play(), NOW)
+        at = NOW + timedelta(seconds=1)
+        with writing(world.engine) as page:
+            wish = Incoming("web", "1", "preferred", at, touch_id=mailed, data=wished(choice, "cost", at))
+            assert preferences.prefer(page, wish, choice, at)
+    assert plan_id is not None
+    certify(world, plan_id)
+    answer = claim(world, plan_id, now=NOW + HOUR)
+    assert set(answer.refused.values()) == {reason}
+    assert {touch.address for touch in answer.touches} == {"bob@acme.example", "ivan@initech.example"}
+
+
+def _mailed_before(world: World, name: str) -> int:
+    """A mail they got last week; its page is where they choose."""
+    values = {
+        "account_id": _account_of(world, name), "stakeholder_id": world.people[name], "channel": "email", "play": PLAY,
+        "play_version": "0" * 64, "stage": "contacted", "content": f"{PLAY}/contacted/hello",
+        "content_digest": "0" * 64, "address": _address(world, name), "state": T.SENT, "due_at": NOW - 7 * DAY,
+        "sent_at": NOW - 7 * DAY,
+    }  # fmt: skip
+    with writing(world.engine) as connection:
+        return connection.execute(insert(Touch).values(**values).returning(Touch.id)).scalar_one()
 
 
 # A worker that died, and one that comes back.
