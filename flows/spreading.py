@@ -11,7 +11,7 @@ stands, the rest is done by who comes next.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from time import sleep
 from typing import Any
@@ -48,20 +48,20 @@ def decide(play: str, now: datetime, accounts: Sequence[str] = ()) -> Decided:
     if accounts:
         return decide_named(play, now, accounts)
     if scale.over == "here":
-        return decide_span(play, now)
+        return decide_span(play, as_of=now)
     spans = divide(play, now, scale.shares)
-    shares = [{"play": play, "first": span.first, "last": span.last} for span in spans]
+    shares = [{"play": play, "first": span.first, "last": span.last, "as_of": now} for span in spans]
     with open_house(play) as house:
-        return tick.together(_spread(scale, "decide-span", decide_span, shares, now, Decided), house.play, now)
+        return tick.together(_spread(scale, "decide-span", decide_span, shares, Decided), house.play, now)
 
 
-def send(play: str, now: datetime, *, live: bool) -> tuple[Despatch, ...]:
-    """Everything certified is sent from where the settings say. live: `now` is the present, and time goes on."""
+def send(play: str, as_of: datetime | None) -> tuple[Despatch, ...]:
+    """Everything certified is sent from where the settings say. as_of: where time stands still; None: it goes on."""
     scale = load_settings().scale
     if scale.over == "here":
-        return send_certified(play, now, live=live)
-    shares: list[dict[str, Any]] = [{"play": play, "live": live}] * scale.shares
-    done = _spread(scale, "send-plans", send_certified, shares, now, tuple[Despatch, ...])
+        return send_certified(play, as_of)
+    shares = [{"play": play, "as_of": as_of}] * scale.shares
+    done = _spread(scale, "send-plans", send_certified, shares, tuple[Despatch, ...])
     by_plan: dict[int, list[Despatch]] = {}
     for despatch in (one for share in done for one in share):
         by_plan.setdefault(despatch.plan_id, []).append(despatch)
@@ -75,8 +75,9 @@ def divide(play: str, now: datetime, shares: int) -> list[Span]:
 
 
 @task(name="decide about everybody who is due", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
-def decide_span(play: str, now: datetime, first: int | None = None, last: int | None = None) -> Decided:
+def decide_span(play: str, first: int | None = None, last: int | None = None, as_of: datetime | None = None) -> Decided:
     """Of the accounts from `first` to `last`, or of all."""
+    now = clock(as_of)
     span = Span(first, last) if first is not None and last is not None else None
     with open_house(play) as house:
         return tick.decide(house.engine, house.play, now, span=span)
@@ -89,45 +90,45 @@ def decide_named(play: str, now: datetime, accounts: Sequence[str]) -> Decided:
 
 
 @task(name="send what is certified", retries=2, retry_delay_seconds=[15, 60], cache_policy=NO_CACHE)
-def send_certified(play: str, now: datetime, live: bool) -> tuple[Despatch, ...]:
+def send_certified(play: str, as_of: datetime | None) -> tuple[Despatch, ...]:
     """Safe to repeat: what was claimed is never claimed again."""
+    now, live = clock(as_of), as_of is None
     with open_house(play) as house:
         certified = nurturing.plans_of(house.engine, house.play, PlanState.CERTIFIED)
         return tuple(nurturing.send(house.engine, house.settings, house.play, certified, now, live=live))
 
 
 @flow(name="decide-span", flow_run_name="decide {play} · accounts {first} to {last}")
-def decide_span_run(play: str, first: int, last: int, as_of: datetime) -> None:
+def decide_span_run(play: str, first: int, last: int, as_of: datetime | None = None) -> None:
     """One share of planning, started by `nurture-accounts`.
 
     Args:
         play: A folder of templates/plays.
         first: Id of the first account.
         last: Id of the last account.
-        as_of: The clock of the run it is a share of.
+        as_of: The clock of the run it is a share of; empty means now.
     """
-    _tell(decide_span(play, as_of, first, last), Decided)
+    _tell(decide_span(play, first, last, as_of), Decided)
 
 
 @flow(name="send-plans", flow_run_name="send {play}")
-def send_plans_run(play: str, live: bool, as_of: datetime) -> None:
+def send_plans_run(play: str, as_of: datetime | None = None) -> None:
     """One sender of several, started by `nurture-accounts`: claims of what is certified as much as it can carry.
 
     Args:
         play: A folder of templates/plays.
-        live: Whether time goes on while mails leave.
-        as_of: The clock of the run it is a share of.
+        as_of: Pretend it is this time; empty means now, and time goes on while mails leave.
     """
-    _tell(send_certified(play, clock() if live else as_of, live), tuple[Despatch, ...])
+    _tell(send_certified(play, as_of), tuple[Despatch, ...])
 
 
 def _spread(
-    scale: Scale, deployment: str, work: Any, shares: Sequence[Mapping[str, Any]], now: datetime, kind: Any
+    scale: Scale, deployment: str, work: Any, shares: Sequence[dict[str, Any]], kind: Any
 ) -> list[Any]:  # fmt: skip
     """What each share came to, in their order. work: the task that `deployment` runs; kind: what it returns."""
     if scale.over == "dask":
-        return _over_dask(scale, work, [{**share, "now": now} for share in shares])
-    return _over_workers(deployment, [{**share, "as_of": now.isoformat()} for share in shares], kind)
+        return _over_dask(scale, work, shares)
+    return _over_workers(deployment, shares, kind)
 
 
 def _over_workers(deployment: str, shares: Sequence[dict[str, Any]], kind: Any) -> list[Any]:
