@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "backup": ("backup", "backup", "The whole ledger into one file, while everything goes on."),
     "restore": ("backup", "restore", "The ledger from such a file, on either database."),
     "up": ("house", "up", "Prefect's server, the web app and the scheduled flows, until Ctrl-C."),
+    "deploy": ("deploy", "deploy", "Bring Prefect's deployments and automations in line with the files."),
     "import": ("data", "import_", "Read CRM exports: accounts, people, opportunities, activities."),
     "quarantine": ("data", "quarantine", "List rows that could not be taken, and retry them."),
     "run": ("run", "run", "Run a flow now: track, nurture, audiences, signals, briefs."),

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 POLL_SECONDS = 2
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """An entry of one of our YAML files: a key nobody knows is refused."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Schedule(_Strict):
+class Schedule(Strict):
     """When; the zone is asked for, since "at six" without one is somebody else's six."""
 
     slug: str
@@ -36,16 +38,16 @@ class Schedule(_Strict):
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 
-class Limit(_Strict):
+class Limit(Strict):
     limit: int = Field(ge=1)
     collision_strategy: Literal["ENQUEUE", "CANCEL_NEW"]
 
 
-class Pool(_Strict):
+class Pool(Strict):
     name: str
 
 
-class Deployment(_Strict):
+class Deployment(Strict):
     """A flow, when it runs and with what. `entrypoint` is ``module:function``."""
 
     name: str
@@ -58,38 +60,58 @@ class Deployment(_Strict):
     concurrency_limit: Limit | None = None
 
 
+Entry = TypeVar("Entry", bound=Strict)
+
+
 def deployments_file() -> Path:
     """prefect.yaml: of the checkout, or the copy inside the installed package."""
+    return beside_the_package("prefect.yaml")
+
+
+def beside_the_package(name: str) -> Path:
+    """A file of the checkout's top folder, or its copy inside the installed package."""
     package = Path(__file__).resolve().parent.parent
-    beside = package.parent / "prefect.yaml"
-    return beside if beside.is_file() else package / "prefect.yaml"
+    beside = package.parent / name
+    return beside if beside.is_file() else package / name
 
 
 def read_deployments(path: Path) -> tuple[Deployment, ...]:
     """All deployments of the file. Raises InputRefused with the file, the key and what is wrong with it."""
+    return read_entries(path, "deployments", Deployment)
+
+
+def read_entries(path: Path, key: str, kind: type[Entry]) -> tuple[Entry, ...]:
+    """The list under `key` of a YAML file. Raises InputRefused with the file, the key and what is wrong with it."""
     import yaml
 
     try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]
-        return tuple(Deployment.model_validate(entry) for entry in entries)
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))[key]
+        return tuple(kind.model_validate(entry) for entry in entries)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        cure = "keys that only workers know are served by workers: prefect deploy --all"
-        raise InputRefused(f"{key}: {first['msg']}", where=str(path), cure=cure) from None
+        place = ".".join(str(part) for part in first["loc"])
+        raise InputRefused(f"{place}: {first['msg']}", where=str(path)) from None
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
-        raise InputRefused(f"cannot read the deployments: {reason}", where=str(path)) from None
+        raise InputRefused(f"cannot read the {key}: {reason}", where=str(path)) from None
 
 
 def serve_all() -> None:
-    """The program `tandem up` starts: serve every deployment of the file named on the command line, until stopped.
+    """The program `tandem up` starts: serve every deployment of the file named on the command line, until stopped, with
+    the automations that run them.
 
     Schedules stay as they are when it stops; what was missed meanwhile runs late, or is dropped by the limit of one.
     """
-    from prefect import serve
+    from prefect import get_client, serve
+
+    from flows.operating.automations import automations_file, read_automations
+    from flows.operating.deploying import deploy
 
     deployments = read_deployments(Path(sys.argv[1]))
+    served = {entry.name for entry in deployments}
+    rules = [rule for rule in read_automations(automations_file()) if not rule.run or rule.run.deployment in served]
+    with get_client(sync_client=True) as client:
+        deploy(client, deployments, rules, pool=False)
     at_once = max(2, os.cpu_count() or 2)
     serve(*map(servable, deployments), pause_on_shutdown=False, limit=at_once, query_seconds=POLL_SECONDS)
 
