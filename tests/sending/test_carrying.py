@@ -6,18 +6,21 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, literal, select, update
+from sqlalchemy.exc import IntegrityError
 
 from accounts.errors import NotSent, OutcomeUnknown, Unreachable
+from accounts.ledger import plans
 from accounts.ledger.engine import reading, writing
 from accounts.models import Hold, Stakeholder, Touch
 from accounts.touch_states import Refusal
-from accounts.vocabulary import Reason, TouchState
+from accounts.vocabulary import PlanState, Reason, TouchState
 from flows.channels.email import Answer, Outgoing, Sent
 from flows.channels.email.memory import Memory
 from flows.clock import running
 from flows.sending import carrying
 from flows.sending.leaving import despatch
+from flows.tokens import message_id
 from tests.cast import NOW, World
 from tests.sending.crowd import plan_for_many
 from tests.sending.nurse import mailroom, pull_the_brake
@@ -117,6 +120,22 @@ def test_a_touch_that_somebody_took_from_us_is_left_alone(world: World, monkeypa
     done = despatch(world.engine, mailroom(), plan_id, NOW, slow)
     assert done.outcomes == {T.SENT: 3}
     assert _states(world) == [T.SENT] * 3 + [T.UNKNOWN] * 2
+
+
+def test_a_mishap_in_the_ledger_that_is_not_the_locks_word_rejects_no_plan(world: World) -> None:
+    """Some other row has the Message-ID already: that says nothing about what was certified."""
+    plan_id, room = plan_for_many(world, 5), mailroom()
+    taken = message_id(1, room.secret, room.sending_domain)
+    with writing(world.engine) as connection:
+        other = {column.name: column for column in Touch.__table__.columns if column.name not in ("id", "content")}
+        values = {**other, "content": literal("of/old/times"), "state": literal("sent"), "message_id": literal(taken)}
+        copied = select(*values.values()).where(Touch.id == 2)
+        connection.execute(insert(Touch).from_select(list(values), copied, include_defaults=False))
+    with pytest.raises(IntegrityError, match="message_id"):
+        despatch(world.engine, room, plan_id, NOW, Memory())
+    with reading(world.engine) as connection:
+        assert plans.read_plan(connection, plan_id).state is PlanState.CERTIFIED
+    assert _states(world)[:5] == [T.CERTIFIED] * 5
 
 
 def test_a_slow_batch_is_claimed_anew_long_before_its_lease_is_over(
