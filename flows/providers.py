@@ -1,17 +1,26 @@
-"""What each provider of mail over HTTP needs to be told: its key, its address, how much at once."""
+"""What each provider over HTTP needs to be told, of mail and of messages to reps: its key, its address, how much at
+once.
+"""
+
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 
-class Provider(BaseModel):
+class Answering(BaseModel):
     """What all of them have in common."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    #: How many calls may be on their way at once.
-    connections: int = Field(2, ge=1, le=64)
     #: How long the provider may take to answer before a message counts as not answered.
     timeout_seconds: float = Field(30, gt=0)
+
+
+class Provider(Answering):
+    """One of mail."""
+
+    #: How many calls may be on their way at once.
+    connections: int = Field(2, ge=1, le=64)
 
 
 class SendGrid(Provider):
@@ -59,3 +68,38 @@ class Resend(Provider):
     base_url: str = "https://api.resend.com"
     #: Messages a call; all of a call whose answer is lost are unknown.
     batch: int = Field(100, ge=1, le=100)
+
+
+class Slack(Answering):
+    """Slack, Web API. Reps are written to by their Slack id."""
+
+    #: Of the bot, xoxb-…, with the right chat:write.
+    token: SecretStr | None = None
+    #: Proves that a click comes from Slack. Without it, buttons are links to the rep's pages.
+    signing_secret: SecretStr | None = None
+    base_url: str = "https://slack.com/api"
+    #: Where the answers to clicks go.
+    hooks_url: str = "https://hooks.slack.com"
+
+
+class Teams(Answering):
+    """Microsoft Teams, by webhooks of its Workflows. Whoever knows such an address can post there: it is a secret."""
+
+    #: For every rep: a channel of the team.
+    url: SecretStr | None = None
+    #: For one rep, by their e-mail address: a chat of their own.
+    urls: dict[str, SecretStr] = {}
+
+
+RepChannelName = Literal["email", "slack", "teams", "crm_task"]
+
+
+class Reps(BaseModel):
+    """How reps are told."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: In this order, where a rep has no wish of their own; e-mail is the last road in any case.
+    channels: list[RepChannelName] = ["email"]
+    slack: Slack = Slack()
+    teams: Teams = Teams()

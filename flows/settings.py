@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from accounts.errors import SettingsRefused
 from accounts.pace import Pace
 from accounts.reputation import Tolerance
-from flows.providers import Mailgun, Postmark, Resend, SendGrid, Ses
+from flows.providers import Mailgun, Postmark, Reps, Resend, SendGrid, Ses
 from flows.webhooks.secrets import Webhooks
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
@@ -166,6 +166,7 @@ class Settings(BaseSettings):
     mailgun: Mailgun = Mailgun()
     ses: Ses = Ses()
     resend: Resend = Resend()
+    reps: Reps = Reps()
     dkim: Dkim = Dkim()
     web: Web = Web()
     webhooks: Webhooks = Webhooks()

@@ -30,7 +30,7 @@ from accounts.errors import NotSent, OutcomeUnknown, SettingsRefused, Unreachabl
 from accounts.touch_states import Refusal
 from flows.masking import mask_within
 from flows.operating.prefect_api import is_loopback
-from flows.providers import Provider
+from flows.providers import Answering
 
 #: How long a connection may take to come about, and a block of a message to leave, in seconds.
 CONNECT = 10.0
@@ -66,7 +66,7 @@ class Line:
     """
 
     def __init__(
-        self, provider: str, base_url: str, settings: Provider, *, cure: str, headers: Mapping[str, str] | None = None,
+        self, provider: str, base_url: str, settings: Answering, *, cure: str, headers: Mapping[str, str] | None = None,
         login: tuple[str, str] | None = None,
     ) -> None:  # fmt: skip
         if not (base_url.startswith("https://") or is_loopback(base_url)):
