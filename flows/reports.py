@@ -22,6 +22,7 @@ from flows.audience_sync import AudiencesSynced
 from flows.briefs.briefing import Briefed
 from flows.masking import mask, mask_within
 from flows.nurturing import Nurtured
+from flows.operating.health import Looked
 from flows.planning import Foreseen
 from flows.sales.calibrating import Proposal
 from flows.sales.sla import Kept
@@ -46,6 +47,11 @@ def collected_report(collected: Collected, now: datetime) -> str:
 def audiences_report(synced: AudiencesSynced, now: datetime) -> str:
     """Each audience with what is wanted, confirmed, owed and servable."""
     return _write("audiences.md", synced=synced, now=now)
+
+
+def health_report(looked: Looked, now: datetime) -> str:
+    """Every sign, the worst first, and what was put right."""
+    return _write("health.md", looked=looked, now=now)
 
 
 def briefed_report(briefed: Briefed, now: datetime) -> str:

@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("demo", "demo", "Build a believable world and run three weeks of it."),
     "init": ("house", "init", "Create or upgrade the database."),
     "doctor": ("house", "doctor", "Check everything Tandem needs; one line each, with the cure."),
+    "status": ("status", "status", "How it is going: what came in, what waits, what needs a person."),
     "dns": ("dns", "dns", "What to publish so that mail is believed, and whether it is."),
     "backup": ("backup", "backup", "The whole ledger into one file, while everything goes on."),
     "restore": ("backup", "restore", "The ledger from such a file, on either database."),

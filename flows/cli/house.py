@@ -49,9 +49,7 @@ def doctor(json_: bool) -> None:
         show_json([{"name": it.name, "state": it.state, "says": it.says, "cure": it.cure} for it in findings])
     else:
         for it in findings:
-            sign, colour = SIGNS[it.state]
-            cure = f"  → {it.cure}" if it.cure else ""
-            click.echo(f"{click.style(sign, fg=colour)} {it.name:<14} {it.says}{cure}")
+            show_line(it.state, it.name, it.says, it.cure)
     if any(it.state == "fail" for it in findings):
         raise SystemExit(1)
 
@@ -96,6 +94,12 @@ def up(
             standing.watch(_tell)
     except KeyboardInterrupt:
         _tell("stopped")
+
+
+def show_line(state: str, name: str, says: str, cure: str | None) -> None:
+    """One thing that was looked at, as the doctor and the status show it."""
+    sign, colour = SIGNS[state]
+    click.echo(f"{click.style(sign, fg=colour)} {name:<15} {says}" + (f"  → {cure}" if cure else ""))
 
 
 def _examine_here(now: datetime) -> list["Finding"]:

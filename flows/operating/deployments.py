@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from accounts.errors import InputRefused
 from flows.operating.prefect_api import PrefectApi
+from flows.operating.runs import mark_crashed
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
@@ -150,11 +151,8 @@ def bury_the_dead(api: PrefectApi, names: Iterable[str]) -> int:
     """
     claim = {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}
     question = {"deployments": {"name": {"any_": list(names)}}, "flow_runs": {"state": claim}}
-    dead = api.post("/flow_runs/filter", question)
-    crashed = {"type": "CRASHED", "message": "Its process ended before this server started."}
-    for run in dead:
-        api.post(f"/flow_runs/{run['id']}/set_state", {"state": crashed})
-    return len(dead)
+    dead = [str(run["id"]) for run in api.post("/flow_runs/filter", question)]
+    return mark_crashed(api, dead, "Its process ended before this server started.")
 
 
 def _instant(text: str | None) -> datetime:
