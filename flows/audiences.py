@@ -13,7 +13,7 @@ from flows.publishing import publish, rename_run
 from flows.reports import audiences_report, counts_of
 
 
-@flow(name="sync-audiences", flow_run_name="audiences of {play}")
+@flow(name="sync-audiences", flow_run_name="audiences of {play}", timeout_seconds=4 * 3600)
 def sync_audiences(play: str = "new-business", as_of: datetime | None = None) -> dict[str, int]:
     """Bring the ad audiences of every stage up to date, and say which are too small to serve.
 

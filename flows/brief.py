@@ -5,16 +5,18 @@ from datetime import datetime
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+from accounts.vocabulary import BriefState
 from flows.briefs import briefing
 from flows.briefs.briefing import Briefed
 from flows.clock import clock
 from flows.house import open_house, play_folder
-from flows.publishing import publish, rename_run
+from flows.masking import mask_within
+from flows.publishing import announce, publish, rename_run
 from flows.reports import briefed_report, counts_of
 from flows.sales import calibrating
 
 
-@flow(name="brief-reps", flow_run_name="brief reps on {play}")
+@flow(name="brief-reps", flow_run_name="brief reps on {play}", timeout_seconds=4 * 3600)
 def brief_reps(play: str = "new-business", as_of: datetime | None = None, rep: str | None = None) -> dict[str, int]:
     """Write and deliver the brief of each rep with news.
 
@@ -26,6 +28,9 @@ def brief_reps(play: str = "new-business", as_of: datetime | None = None, rep: s
     now = clock(as_of)
     briefed = write_and_deliver(play, now, rep)
     publish(f"briefs-{play}", briefed_report(briefed, now), "Which reps got a brief, and about what")
+    for told in briefed.briefs:
+        if told.state is BriefState.FAILED:
+            announce("tandem.brief.failed", f"tandem.rep.{told.rep}", told.rep, why=mask_within(told.error or ""))
     if rep is None:
         compare_scores_with_verdicts(play, now)
     rename_run(f"briefs · {briefed.delivered} delivered · {briefed.quiet} without news")

@@ -18,7 +18,7 @@ from flows.sending.braking import Watched
 from flows.signals.intake import Collected, collect
 
 
-@flow(name="collect-signals", flow_run_name="collect signals for {play}")
+@flow(name="collect-signals", flow_run_name="collect signals for {play}", timeout_seconds=3600)
 def collect_signals(play: str = "new-business", as_of: datetime | None = None) -> dict[str, int]:
     """Take in what waits at the doors, apply what it means, keep the scores.
 
@@ -33,7 +33,11 @@ def collect_signals(play: str = "new-business", as_of: datetime | None = None) -
     publish(f"signals-{play}", collected_report(collected, now), "What came back, and what it changed")
     for account in collected.replies:
         announce("tandem.signal.reply", f"tandem.account.{account}", account)
-        announce("tandem.account.held", f"tandem.account.{account}", account, cause="reply")
+    for notice in told:
+        if notice.state is BriefState.DELIVERED:
+            announce(
+                "tandem.account.held", f"tandem.account.{notice.account}", notice.account, cause=notice.cause.value
+            )
     for why in collected.closed_doors:
         announce("tandem.door.closed", "tandem.door.mailbox", "mailbox", why=why)
     braking.tell(watched, now)

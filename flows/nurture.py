@@ -7,12 +7,12 @@ from prefect import flow, runtime, task
 from prefect.cache_policies import NO_CACHE
 
 from accounts.coverage import cover
-from accounts.ledger.decisions import count_reasons
+from accounts.ledger.decisions import count_new, count_reasons
 from accounts.ledger.delivery import read_delivery
 from accounts.ledger.engine import reading
 from accounts.ledger.seats import count_seats
 from accounts.ledger.touches import list_touches
-from accounts.vocabulary import Answer, PlanState
+from accounts.vocabulary import Answer, PlanState, Reason
 from expectations.gate import Verdict, Word, describe
 from flows import nurturing, planning, spreading
 from flows.clock import clock
@@ -109,6 +109,7 @@ def show(nurtured: Nurtured, key: str) -> None:
         standing = count_reasons(connection, play)
         touched = list_touches(connection, plan_id=nurtured.plan_id, limit=MOST_ROWS) if nurtured.plan_id else []
         delivered = [read_delivery(connection, one.plan_id, most=MOST_ROWS) for one in nurtured.despatches]
+        stale = count_new(connection, play, Reason.STALE_CRM, nurtured.as_of)
         covered = cover(house.play, count_seats(connection, play), nurtured.as_of.date())
     publish(
         f"nurture-{key}", nurtured_report(nurtured, standing), "The run at a glance, and why the others get nothing"
@@ -122,6 +123,8 @@ def show(nurtured: Nurtured, key: str) -> None:
         plan_id = delivery.plan.id
         publish(f"plan-{plan_id}", delivered_report(delivery), f"Who got plan {plan_id}, who did not, and why")
     tell_of_held(nurtured)
+    if stale:
+        announce("tandem.crm.stale", f"tandem.play.{play}", play, people=stale)
 
 
 def tell_of_held(nurtured: Nurtured) -> None:

@@ -28,7 +28,7 @@ def nurture_account(account: str, play: str = "new-business", as_of: datetime | 
     decided = spreading.decide(play, now, [account])
     plan_id = nurture.freeze_plan(play, now, runtime.flow_run.id, [account])
     verdicts = nurture.judge_drafts(play, now, plan_id) if plan_id else ()
-    despatches = spreading.send_certified(play, as_of) if plan_id else ()
+    despatches = spreading.send_certified(play, as_of, plan_id) if plan_id else ()
     nurtured = add_up(Nurtured(play, now, decided, plan_id, verdicts, despatches, held=nurture.held_plans(play)))
     if plan_id:
         nurture.show(nurtured, account)

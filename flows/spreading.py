@@ -90,11 +90,12 @@ def decide_named(play: str, now: datetime, accounts: Sequence[str]) -> Decided:
 
 
 @task(name="send what is certified", retries=2, retry_delay_seconds=[15, 60], cache_policy=NO_CACHE)
-def send_certified(play: str, as_of: datetime | None) -> tuple[Despatch, ...]:
-    """Safe to repeat: what was claimed is never claimed again."""
+def send_certified(play: str, as_of: datetime | None, only: int | None = None) -> tuple[Despatch, ...]:
+    """Safe to repeat: what was claimed is never claimed again. only: this plan."""
     now, live = clock(as_of), as_of is None
     with open_house(play) as house:
-        certified = nurturing.plans_of(house.engine, house.play, PlanState.CERTIFIED)
+        plans = nurturing.plans_of(house.engine, house.play, PlanState.CERTIFIED)
+        certified = [plan for plan in plans if only in (None, plan)]
         return tuple(nurturing.send(house.engine, house.settings, house.play, certified, now, live=live))
 
 

@@ -1,10 +1,13 @@
 """Flow `track-accounts`: what sales did and what the CRM says becomes contact, stage and roles."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+from accounts.ledger.decisions import undecided
+from accounts.ledger.engine import reading
 from flows.briefs.letters import deliver_letters
 from flows.clock import clock
 from flows.house import open_house
@@ -13,8 +16,11 @@ from flows.reports import counts_of, tracked_report
 from flows.sales import sla
 from flows.tracking import Tracked, track
 
+#: First contacts that are announced one by one. More at once, as after a large import, are one event and one run.
+ONE_BY_ONE = 10
 
-@flow(name="track-accounts", flow_run_name="track {play}")
+
+@flow(name="track-accounts", flow_run_name="track {play}", timeout_seconds=3600)
 def track_accounts(play: str = "new-business", as_of: datetime | None = None) -> dict[str, int]:
     """Bring every changed account up to date, and say what moved, what was refused and who is missing.
 
@@ -24,8 +30,10 @@ def track_accounts(play: str = "new-business", as_of: datetime | None = None) ->
     """
     now = clock(as_of)
     tracked = follow_sales(play, now)
-    publish(f"track-{play}", tracked_report(tracked, now), "What sales did, and where accounts stand")
-    tell_the_others(tracked)
+    if tracked.looked_at:
+        publish(f"track-{play}", tracked_report(tracked, now), "What sales did, and where accounts stand")
+    tell_of_contacts(play, waiting_for_a_decision(play, now))
+    tell_of_moves(tracked)
     look_at_the_clocks(play, now)
     rename_run(f"track {play} · {tracked.looked_at} looked at · {len(tracked.moves)} moved")
     return counts_of(tracked)
@@ -44,9 +52,21 @@ def look_at_the_clocks(play: str, now: datetime) -> None:
         deliver_letters(house.engine, house.settings, house.play, now)
 
 
-def tell_the_others(tracked: Tracked) -> None:
-    for account in tracked.contacted:
-        announce("tandem.account.contacted", f"tandem.account.{account}", account)
+def waiting_for_a_decision(play: str, now: datetime) -> list[str]:
+    with open_house(play) as house, reading(house.engine) as connection:
+        return undecided(connection, play, now)
+
+
+def tell_of_contacts(play: str, accounts: Sequence[str]) -> None:
+    """Announced as long as nobody has decided about them: an event that was lost is made up for by the next run."""
+    if len(accounts) > ONE_BY_ONE:
+        announce("tandem.accounts.contacted", f"tandem.play.{play}", play, play=play, accounts=len(accounts))
+        return
+    for account in accounts:
+        announce("tandem.account.contacted", f"tandem.account.{account}", account, play=play)
+
+
+def tell_of_moves(tracked: Tracked) -> None:
     for move in tracked.moves:
         announce(
             "tandem.account.stage-changed",
