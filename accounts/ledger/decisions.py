@@ -1,6 +1,7 @@
 """The latest answers as they stand: how many people get what, and why the others do not."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, exists, func, select
 
