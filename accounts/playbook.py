@@ -112,6 +112,13 @@ class Pauses(_Frozen):
     clock: PauseClock = PauseClock.HOLD
 
 
+class LeaseRule(_Frozen):
+    """How long an account stays a rep's own without real sales activity, and how long before that ends they hear it."""
+
+    lasts: Duration = timedelta(days=21)
+    notice: Duration = timedelta(days=3)
+
+
 class Engagement(_Frozen):
     """How much a signal says, for whom, and how fast that fades."""
 
@@ -150,6 +157,13 @@ class Sla(_Frozen):
     warn_at: tuple[int, ...] = (50, 80)
     #: Who answers for marketing's promises and is told when one is broken.
     marketing_owner: str | None = None
+
+
+class Briefs(_Frozen):
+    """When reps are briefed who have not said otherwise: on their own clock, on their working days."""
+
+    hour: time = time(7)
+    every: Literal["daily", "weekly", "off"] = "daily"
 
 
 class AdPlatform(_Frozen):
@@ -221,6 +235,8 @@ class Step(_Frozen):
     asset: str
     #: Title of the asset where it is a document: the link leads to a page that offers it, and fetching it counts.
     asset_title: str | None = Field(None, min_length=1, max_length=100)
+    #: What a rep can say to start talking about the asset; without it, the preheader serves.
+    talking_point: str | None = Field(None, min_length=1, max_length=160)
     topics: tuple[str, ...] = ()
     channel: Channel = Channel.EMAIL
     #: SHA-256 of the file, kept with each touch: what was said, provably.
@@ -264,8 +280,10 @@ class Play(_Frozen):
     caps: Caps = Caps()
     window: Window = Window()
     pauses: Pauses = Pauses()
+    lease: LeaseRule = LeaseRule()
     engagement: Engagement = Engagement()
     sla: Sla = Sla()
+    briefs: Briefs = Briefs()
     ads: Ads = Ads()
     approvals: Approvals = Approvals()
     tracking: Tracking = Tracking()

@@ -4,30 +4,39 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from accounts.briefs.because import because
 from accounts.briefs.case import Case
 from accounts.briefs.coming import Planned, planned_mails, why_nothing
-from accounts.briefs.material import AccountMaterial, Evidence, Person, Statement, clip, evidence, unique
+from accounts.briefs.material import AccountMaterial, Evidence, Objected, Person, Statement, clip, evidence, unique
 from accounts.briefs.news import News, Weight, mails_since, stage_label
 from accounts.briefs.next_steps import Scene, suggest
 from accounts.briefs.saying import Local, counted, listed, title_of
-from accounts.briefs.seats import Seat, SeatState, question_of, seats, warm_for
+from accounts.briefs.seats import Question, Seat, SeatState, question_of, seats, warm_for
 from accounts.engagement import BASELINE_WEEKS, WEEK, weight_of
 from accounts.playbook import Play, Step
 from accounts.sla import Owing
-from accounts.vocabulary import Heat, Role
+from accounts.vocabulary import Heat, HoldScope, Reason, Role
 
 #: The words before the parts of an account, in the order of reading; they count as well.
 LABELS = {
     "clock": "Clock",
     "news": "New",
+    "because": "Your word",
     "step": "Suggested step",
+    "objections": "Still open",
     "group": "Buying group",
     "question": "Open question",
     "contact": "Last contact",
     "sent": "Marketing sent",
     "planned": "Next 7 days",
     "asset": "Worth sharing",
+    "answers": "Your answer",
 }
+
+#: News that have a part of their own.
+_TOLD_BELOW = (Weight.MAILED, Weight.ANSWERED)
+#: What stands on the link beside each planned mail, and beside each open objection.
+STOP, SETTLED = "Stop before then", "Answered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,25 @@ class Asset:
     talking_point: str
     url: str
     evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An objection, or a topic, that waits for somebody to answer it."""
+
+    #: The objection's id.
+    id: int
+    text: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """An answer a rep can give: a link of this kind about this subject (flows.briefs.links), and its words."""
+
+    kind: str
+    label: str
+    subject: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +86,7 @@ class AccountBrief:
     more_news: Statement | None
     group: tuple[Seat, ...]
     more_seats: Statement | None
-    question: Statement | None
+    question: Question | None
     contact: Statement | None
     sent: Statement | None
     planned: tuple[Planned, ...]
@@ -66,10 +94,18 @@ class AccountBrief:
     more_planned: Statement | None
     step: Statement
     asset: Asset | None
+    #: The account's id.
+    id: int = 0
+    #: Whose account it is, when somebody else looks after it.
+    absence: Statement | None = None
+    because: tuple[Statement, ...] = ()
+    objections: tuple[Open, ...] = ()
+    answers: tuple[Button, ...] = ()
 
     def spoken(self) -> list[str]:
-        """Every word of this account that a rep reads."""
+        """Every word of this account that a rep reads; addresses of links are no words."""
         said = [self.title, self.handle, self.stage, self.why, self.headline.text]
+        said += [self.absence.text] if self.absence else []
         for part, texts in self.parts().items():
             if texts:
                 said += [LABELS[part], *texts]
@@ -79,8 +115,11 @@ class AccountBrief:
         """The words of each labelled part."""
         said = {part: [one.text for one in sentences] for part, sentences in self._sentences().items()}
         said["group"][:0] = [word for seat in self.group for word in (seat.mark, seat.name, seat.role, seat.note)]
-        said["planned"][:0] = [word for mail in self.planned for word in (mail.when, mail.what, mail.veto)]
-        said["asset"] = [self.asset.title, self.asset.talking_point, self.asset.url] if self.asset else []
+        said["question"] = [self.question.text] if self.question else []
+        said["objections"] = [word for one in self.objections for word in (one.text, SETTLED)]
+        said["planned"][:0] = [word for mail in self.planned for word in (mail.when, mail.what, STOP)]
+        said["asset"] = [self.asset.title, self.asset.talking_point] if self.asset else []
+        said["answers"] = [button.label for button in self.answers]
         return said
 
     @property
@@ -91,10 +130,15 @@ class AccountBrief:
     def statements(self) -> Iterator[Statement]:
         """Everything that claims something, with its proof."""
         yield self.headline
+        yield from _said(self.absence)
         for sentences in self._sentences().values():
             yield from sentences
         for seat in self.group:
             yield Statement(f"{seat.name} ({seat.role}): {seat.note}", seat.evidence)
+        for one in self.objections:
+            yield Statement(one.text, one.evidence)
+        if self.question:
+            yield Statement(self.question.text, self.question.evidence)
         for mail in self.planned:
             yield Statement(f"{mail.when} {mail.what}", mail.evidence)
         if self.asset:
@@ -105,9 +149,11 @@ class AccountBrief:
         return {
             "clock": _said(self.clock),
             "news": _said(*self.news, self.more_news),
+            "because": list(self.because),
             "step": [self.step],
+            "objections": [],
             "group": _said(self.more_seats),
-            "question": _said(self.question),
+            "question": [],
             "contact": _said(self.contact),
             "sent": _said(self.sent),
             "planned": _said(self.more_planned),
@@ -133,7 +179,7 @@ def account_brief(case: Case, news: tuple[News, ...]) -> AccountBrief:
         headline=_headline(case, group),
         clock=_clock(case.clock, local),
         is_late=case.clock is not None and case.clock.is_overdue(case.now),
-        news=tuple(Statement(item.text, item.evidence) for item in news if item.weight != Weight.MAILED),
+        news=tuple(Statement(item.text, item.evidence) for item in news if item.weight not in _TOLD_BELOW),
         more_news=None,
         group=group,
         more_seats=None,
@@ -144,6 +190,48 @@ def account_brief(case: Case, news: tuple[News, ...]) -> AccountBrief:
         more_planned=None if coming else why_nothing(account, play, local),
         step=Statement(step.text, step.evidence),
         asset=_asset(account, step.person, play, local.today),
+        id=account.id,
+        absence=_absence(account, local),
+        because=because(account, case.reader, local),
+        objections=_objections(account),
+        answers=_answers(account, local),
+    )
+
+
+def _absence(account: AccountMaterial, local: Local) -> Statement | None:
+    """``For Ravi Menon, who is away until Mon``."""
+    absent = account.absent
+    if absent is None:
+        return None
+    until = f" until {local.day(absent.until)}" if absent.until else ""
+    return Statement(f"For {clip(absent.name, 3, 40)}, who is away{until}", absent.evidence)
+
+
+def _objections(account: AccountMaterial) -> tuple[Open, ...]:
+    """What they hold against us or ask about, in the words it was written down."""
+    return tuple(
+        Open(one.id, _in_whose_words(one, account.person(one.person)), one.evidence) for one in account.objections
+    )
+
+
+def _in_whose_words(one: Objected, person: Person | None) -> str:
+    who = clip(person.name, 3, 40) if person else "They"
+    says = "would like to hear about" if one.is_topic else ("object" if who == "They" else "objects")
+    return f"{who} {says}: {clip(one.words, 14, 110)}"
+
+
+def _answers(account: AccountMaterial, local: Local) -> tuple[Button, ...]:
+    """What can be answered in two clicks; the last one leads to all the others."""
+    is_held = any(hold.scope == HoldScope.ACCOUNT and hold.stands(local.now) for hold in account.holds)
+    waits = any(p.outlook and p.outlook.reason == Reason.AWAITING_APPROVAL for p in account.people)
+    return (
+        *((Button("approve", "Yes, write to them"),) if waits else ()),
+        Button("ripe", "Ripe: I take over"),
+        Button("not_yet", "Not yet"),
+        Button("release", "Let marketing go on") if is_held else Button("hold", "Hold marketing"),
+        Button("objection", "I heard an objection"),
+        Button("wrong_line", "Something is wrong"),
+        Button("page", "More"),
     )
 
 
@@ -225,5 +313,8 @@ def _asset(account: AccountMaterial, person: Person | None, play: Play, today: d
 
 
 def _talking_point(step: Step) -> str:
-    """The preheader says in one line why the piece is worth opening; one with variables in it is for e-mail only."""
+    """What marketing wrote for the rep to say; else the preheader, which says in one line why the piece is worth
+    opening, unless it has variables in it: those are for e-mail only."""
+    if step.talking_point:
+        return clip(step.talking_point, 20, 160)
     return "" if "{" in step.preheader else clip(step.preheader, 14, 110)

@@ -1,16 +1,17 @@
-"""150 words an account: where there is more to say than fits, TIGHTER says what goes first."""
+"""150 words an account, or as few as a rep wants: where there is more to say, TIGHTER says what goes first."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from shlex import quote
 
-from accounts.briefs.account import AccountBrief
+from accounts.briefs.account import AccountBrief, Button
 from accounts.briefs.coming import Planned
 from accounts.briefs.material import Evidence, Statement, unique
+from accounts.briefs.rhythm import USUAL
 from accounts.briefs.saying import counted
 from accounts.briefs.seats import Seat, SeatState
 
-MOST_WORDS = 150
+MOST_WORDS = USUAL.words
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,9 @@ class Room:
     sent: int = 1
     asset: int = 1
     question: int = 1
+    because: int = 2
+    objections: int = 3
+    answers: int = 9
 
 
 #: What goes first. News, the clock and the suggested step go last.
@@ -35,40 +39,47 @@ TIGHTER: tuple[dict[str, int], ...] = (
     {"named_mails": 0},
     {"planned": 2},
     {"contact": 0},
+    {"because": 1},
+    {"objections": 1},
     {"news": 3},
     {"planned": 1},
     {"seats": 7},
     {"asset": 0},
     {"news": 2},
+    {"answers": 3},
     {"seats": 5},
     {"question": 0},
     {"sent": 0},
     {"planned": 0},
+    {"objections": 0},
     {"news": 1},
+    {"because": 0},
     {"seats": 3},
+    {"seats": 0},
+    {"answers": 1},
 )
 
 #: Who stays in the picture when there is no room for all.
 _STAYS = (SeatState.WARM, SeatState.OUT, SeatState.MISSING, SeatState.SILENT, SeatState.NEW)
 
 
-def shorten(full: AccountBrief) -> AccountBrief:
-    """The account in at most MOST_WORDS words: as much of it as there is room for."""
+def shorten(full: AccountBrief, most_words: int = MOST_WORDS) -> AccountBrief:
+    """The account in at most so many words, as far as its names let it: as much of it as there is room for."""
     account = fit(full, Room())
-    return account if account.words <= MOST_WORDS else fit(full, _room_for(full))
+    return account if account.words <= most_words else fit(full, _room_for(full, most_words))
 
 
-def _room_for(full: AccountBrief) -> Room:
+def _room_for(full: AccountBrief, most_words: int) -> Room:
     """Tighter step by step until it fits; then whatever still fits after all comes back, the dearest first."""
     room, before = Room(), []
     for change in (change for change in TIGHTER if _matters(change, full)):
         before.append((change, {name: getattr(room, name) for name in change}))
         room = replace(room, **change)
-        if _fits(full, room):
+        if _fits(full, room, most_words):
             break
     for change, earlier in reversed(before):
         roomier = replace(room, **earlier)
-        if all(getattr(room, name) == value for name, value in change.items()) and _fits(full, roomier):
+        if all(getattr(room, name) == value for name, value in change.items()) and _fits(full, roomier, most_words):
             room = roomier
     return room
 
@@ -76,14 +87,17 @@ def _room_for(full: AccountBrief) -> Room:
 def _matters(change: dict[str, int], full: AccountBrief) -> bool:
     """Whether it makes this account any shorter."""
     ((name, most),) = change.items()
-    parts = {"news": full.news, "seats": full.group, "planned": full.planned}
+    parts = {
+        "news": full.news, "seats": full.group, "planned": full.planned, "because": full.because,
+        "objections": full.objections, "answers": full.answers,
+    }  # fmt: skip
     if name in parts:
         return len(parts[name]) > most
     return (full.sent if name == "named_mails" else getattr(full, name)) is not None
 
 
-def _fits(full: AccountBrief, room: Room) -> bool:
-    return fit(full, room).words <= MOST_WORDS
+def _fits(full: AccountBrief, room: Room, most_words: int) -> bool:
+    return fit(full, room).words <= most_words
 
 
 def fit(full: AccountBrief, room: Room) -> AccountBrief:
@@ -101,7 +115,15 @@ def fit(full: AccountBrief, room: Room) -> AccountBrief:
         contact=full.contact if room.contact else None,
         asset=full.asset if room.asset else None,
         question=full.question if room.question else None,
+        because=full.because[: room.because],
+        objections=full.objections[: room.objections],
+        answers=_chosen(full.answers, room.answers),
     )
+
+
+def _chosen(answers: tuple[Button, ...], most: int) -> tuple[Button, ...]:
+    """The first ones, and the last, which leads to all that is left out."""
+    return answers if len(answers) <= most else (*answers[: most - 1], answers[-1])
 
 
 def _picture(group: tuple[Seat, ...], seats: int) -> tuple[Seat, ...]:

@@ -26,6 +26,8 @@ class Case:
     heat: HeatReading
     #: What sales owes this account.
     clock: Owing | None
+    #: Id of the rep who reads it.
+    reader: int = 0
 
     @property
     def now(self) -> datetime:
@@ -36,9 +38,9 @@ class Case:
         return self.heat.heat == Heat.RISING
 
 
-def open_case(account: AccountMaterial, play: Play, since: datetime, local: Local) -> Case:
+def open_case(account: AccountMaterial, play: Play, since: datetime, local: Local, reader: int = 0) -> Case:
     heat = heat_reading(account, play, local.now)
-    return Case(account, play, since, local, heat, _clock(account, play, local, heat))
+    return Case(account, play, since, local, heat, _clock(account, play, local, heat), reader)
 
 
 def heat_reading(account: AccountMaterial, play: Play, now: datetime) -> HeatReading:

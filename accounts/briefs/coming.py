@@ -1,4 +1,4 @@
-"""What marketing will send in the next seven days, each with the command that stops it, or why nothing goes out."""
+"""What marketing will send in the next seven days, each until when it can be stopped, or why nothing goes out."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,12 +18,17 @@ AHEAD = timedelta(days=7)
 class Planned:
     """A mail that goes out within seven days unless the rep says no."""
 
+    #: Until then it can be stopped.
     when: str
     #: ``“Five years of cost” to Bob Example``
     what: str
     #: The command that stops it.
     veto: str
     evidence: Evidence
+    #: The stakeholder, and the key of the content.
+    person: int = 0
+    content: str = ""
+    leaves_at: datetime | None = None
 
 
 def planned_mails(account: AccountMaterial, play: Play, local: Local) -> tuple[Planned, ...]:
@@ -43,6 +48,9 @@ def planned_mails(account: AccountMaterial, play: Play, local: Local) -> tuple[P
             f"“{title_of(content, play, account.name)}” to {clip(person.name, 3, 40)}",
             f"tandem veto {quote(person.email)} {quote(content)}",
             evidence("decision", person.id),
+            person.id,
+            content,
+            at,
         )
         for at, person, content in sorted(coming, key=lambda mail: (mail[0], mail[1].id))
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
+from accounts.briefs.rhythm import USUAL, Manner
 from accounts.sla.owed import Owing
 from accounts.vocabulary import Answer, EmailStatus, HoldCause, HoldScope, Reason, Role, SignalKind
 
@@ -200,6 +201,69 @@ class Newcomer:
 
 
 @dataclass(frozen=True, slots=True)
+class Objected:
+    """What a buyer holds against us, or wants to hear about; nobody has answered it yet."""
+
+    #: The objection's id.
+    id: int
+    words: str
+    person: int | None
+    at: datetime
+    #: Something they want to hear about, rather than something against us.
+    is_topic: bool = False
+
+    @property
+    def evidence(self) -> Evidence:
+        return evidence("objection", self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a rep answered about the account, by link or by command."""
+
+    #: The answer's id.
+    id: int
+    #: A word of flows.briefs.links.KINDS, as the answer was given.
+    kind: str
+    #: The rep who said it; None when it was nobody we know.
+    rep: int | None
+    person: int | None
+    at: datetime
+    #: Until when it holds, where the answer has an end.
+    until: datetime | None = None
+
+    @property
+    def evidence(self) -> Evidence:
+        return evidence("rep_answer", self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """The account came to this rep from another one."""
+
+    id: int
+    from_rep: str
+    at: datetime
+
+    @property
+    def evidence(self) -> Evidence:
+        return evidence("handover", self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A rep who is away, and whose account somebody else looks after meanwhile."""
+
+    id: int
+    name: str
+    until: datetime | None
+
+    @property
+    def evidence(self) -> Evidence:
+        return evidence("rep", self.id)
+
+
+@dataclass(frozen=True, slots=True)
 class AccountMaterial:
     """One account: its people, and what happened around the time since the last brief."""
 
@@ -222,6 +286,13 @@ class AccountMaterial:
     #: What sales owes by the ledger, and whether the ledger kept a clock here lately: then it has the last word.
     owing: Owing | None = None
     is_clocked: bool = False
+    #: Objections and topics that nobody has answered, the latest first.
+    objections: tuple[Objected, ...] = ()
+    #: What reps answered since the last brief, the latest first.
+    answers: tuple[Answered, ...] = ()
+    handover: HandedOver | None = None
+    #: Whose account it is, when its rep is away.
+    absent: Absent | None = None
 
     @property
     def new_signs(self) -> tuple[Sign, ...]:
@@ -246,3 +317,7 @@ class RepMaterial:
     accounts: tuple[AccountMaterial, ...]
     #: Briefs of which nobody knows whether they arrived: (id, as of).
     doubtful: tuple[tuple[int, datetime], ...] = ()
+    #: How long the brief may be, by what became of the last ones.
+    manner: Manner = USUAL
+    #: The end of an absence since the last brief.
+    back_since: datetime | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from accounts.briefs.because import FOLLOWS
 from accounts.briefs.case import MEETINGS, Case
 from accounts.briefs.material import AccountMaterial, Evidence, Held, Mail, Move, Person, Sign, clip
 from accounts.briefs.saying import DID, HELD_FOR, Local, counted, did, listed, title_of
@@ -21,6 +22,7 @@ class Weight(StrEnum):
     ASKED = "somebody asked"
     OVERDUE = "an answer is overdue"
     MEETING = "a meeting"
+    HANDED_OVER = "it is yours now"
     SEAT_LOST = "a key person dropped out"
     MOVED = "the stage changed"
     REFUSED = "a stage change was refused"
@@ -30,6 +32,7 @@ class Weight(StrEnum):
     PERSON_LOST = "somebody dropped out"
     HOLD = "a hold changed"
     AWAY = "somebody is away"
+    ANSWERED = "your word was heard"
     MAILED = "marketing wrote"
 
     @property
@@ -69,7 +72,10 @@ def news_of(case: Case) -> tuple[News, ...]:
     """Everything new: by importance, by what the act weighs, the latest first. Empty: nothing to write about."""
     signs = list(_signs(case))
     told = {_HOLD_OF[item.weight] for item in signs if item.weight in _HOLD_OF}
-    items = [*signs, *_overdue(case), *_moves(case), *_holds(case, told), *_newcomers(case), *_mails(case)]
+    items = [
+        *signs, *_overdue(case), *_handed_over(case), *_moves(case), *_holds(case, told), *_newcomers(case),
+        *_answered(case), *_mails(case),
+    ]  # fmt: skip
     return tuple(sorted(items, key=lambda item: _order(item, case.play)))
 
 
@@ -195,6 +201,20 @@ def _newcomers(case: Case) -> Iterator[News]:
         if case.since < newcomer.at <= case.now:
             text = f"{clip(newcomer.name, 3, 40)}: {clip(newcomer.why, 16, 120)}"
             yield News(Weight.NEWCOMER, text, newcomer.at, newcomer.evidence)
+
+
+def _handed_over(case: Case) -> Iterator[News]:
+    handover = case.account.handover
+    if handover and case.since < handover.at <= case.now:
+        text = f"Came to you from {clip(handover.from_rep, 3, 40)}, {case.local.moment(handover.at)}"
+        yield News(Weight.HANDED_OVER, text, handover.at, handover.evidence)
+
+
+def _answered(case: Case) -> Iterator[News]:
+    """All of them as one item; what became of each stands under "you said"."""
+    if answers := [one for one in case.account.answers if case.since < one.at <= case.now and one.kind in FOLLOWS]:
+        proof = tuple(proof for one in answers for proof in one.evidence)
+        yield News(Weight.ANSWERED, f"{counted(len(answers), 'answer')} of sales", answers[0].at, proof)
 
 
 def _mails(case: Case) -> Iterator[News]:

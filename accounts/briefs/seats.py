@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from shlex import quote
 
-from accounts.briefs.material import AccountMaterial, Evidence, Newcomer, Person, Statement, clip, evidence
+from accounts.briefs.material import AccountMaterial, Evidence, Newcomer, Person, clip, evidence
 from accounts.briefs.saying import BECAUSE, DID_SHORT, QUESTIONS, Local, counted
 from accounts.playbook import Play
 from accounts.vocabulary import Answer, EmailStatus, Reason, Role
@@ -38,6 +38,19 @@ class SeatState(StrEnum):
 
 _MARKS = {"warm": "●", "silent": "○", "new": "–", "out": "×", "missing": "?"}
 _ORDER = {state: place for place, state in enumerate(SeatState)}
+#: A seat's number in links.
+_SEATS = tuple(Role)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the rep alone can tell, and where the answer goes."""
+
+    text: str
+    evidence: Evidence
+    #: The kind and the subject of the link that takes the answer: see flows.briefs.links.
+    kind: str = "page"
+    subject: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +90,25 @@ def missing_roles(account: AccountMaterial, play: Play) -> tuple[Role, ...]:
     return tuple(wanted.role for wanted in play.group.wanted if there[wanted.role] < wanted.least)
 
 
-def question_of(account: AccountMaterial, play: Play) -> Statement | None:
+def question_of(account: AccountMaterial, play: Play) -> Question | None:
     """The one question worth asking about the group: whether somebody new belongs to it, its most wanted empty seat, or
     what somebody's part in it is."""
     if account.newcomers:
         return _belongs(account.newcomers[0], len(account.newcomers) - 1, account.key)
     if missing := missing_roles(account, play):
-        return Statement(QUESTIONS[missing[0]], _nobody(account, missing[0]))
+        return Question(QUESTIONS[missing[0]], _nobody(account, missing[0]), "seat", _SEATS.index(missing[0]))
     unknown = next((person for person in account.people if person.role == Role.UNKNOWN and person.is_there), None)
     if unknown:
-        return Statement(f"What is the part of {clip(unknown.name, 3, 40)}?", evidence("stakeholder", unknown.id))
+        text = f"What is the part of {clip(unknown.name, 3, 40)}?"
+        return Question(text, evidence("stakeholder", unknown.id), "correct_person", unknown.id)
     return None
 
 
-def _belongs(newcomer: Newcomer, others: int, account: str) -> Statement:
+def _belongs(newcomer: Newcomer, others: int, account: str) -> Question:
     title = f", {clip(newcomer.title, 4, 40)}," if newcomer.title else ""
     more = f" {others} more: tandem proposals list --account {quote(account)}" if others else ""
     said = f"Is {clip(newcomer.name, 3, 40)}{title} one of the group? tandem proposals accept {newcomer.id}, or reject."
-    return Statement(said + more, newcomer.evidence)
+    return Question(said + more, newcomer.evidence)
 
 
 def seats(account: AccountMaterial, play: Play, local: Local) -> tuple[Seat, ...]:

@@ -14,10 +14,11 @@ from accounts.briefs.brevity import shorten
 from accounts.briefs.case import Case, open_case
 from accounts.briefs.material import AccountMaterial, Person, RepMaterial, Statement, clip, evidence
 from accounts.briefs.news import News, news_of
+from accounts.briefs.rhythm import USUAL
 from accounts.briefs.saying import Local, counted
 from accounts.playbook import Play
 
-MOST_ACCOUNTS = 5
+MOST_ACCOUNTS = USUAL.accounts
 #: Accounts beyond the five are named, not told; so many of them.
 MOST_ALSO = 8
 
@@ -56,7 +57,7 @@ class Choice:
     @property
     def in_full(self) -> list[int]:
         """Accounts that are told in full, by id; the others get a line."""
-        return [case.account.id for case, _ in self.told[:MOST_ACCOUNTS]]
+        return [case.account.id for case, _ in self.told[: self.rep.manner.accounts]]
 
 
 def write_brief(rep: RepMaterial, play: Play, as_of: datetime) -> Brief | None:
@@ -78,10 +79,12 @@ def choose(rep: RepMaterial, play: Play, as_of: datetime) -> Choice | None:
 def write(choice: Choice, people: Mapping[int, tuple[Person, ...]] | None = None) -> Brief:
     """The brief. `people`: by account, everything about the people of the accounts that are told in full."""
     rep, local = choice.rep, choice.local
-    chosen, rest = choice.told[:MOST_ACCOUNTS], choice.told[MOST_ACCOUNTS:]
+    most = rep.manner.accounts
+    chosen, rest = choice.told[:most], choice.told[most:]
     if people is not None:
         chosen = tuple(_with_people(case, news, people.get(case.account.id, ())) for case, news in chosen)
-    accounts = tuple(shorten(account_brief(case, news)) for case, news in chosen)
+    written = with_one_question([account_brief(case, news) for case, news in chosen])
+    accounts = tuple(shorten(account, rep.manner.words) for account in written)
     return Brief(
         rep_name=rep.name,
         rep_email=rep.email,
@@ -93,9 +96,15 @@ def write(choice: Choice, people: Mapping[int, tuple[Person, ...]] | None = None
         subject=_subject(accounts, len(choice.told)),
         accounts=accounts,
         also=_also(rest),
-        note=_doubt(rep, local),
+        note=_note(rep, local),
         answers=_answers(chosen[0][0].account, local),
     )
+
+
+def with_one_question(accounts: Sequence[AccountBrief]) -> list[AccountBrief]:
+    """Of all that could be asked, the question about the most important account: whoever is asked much answers none."""
+    asking = next((account.id for account in accounts if account.question), None)
+    return [account if account.id == asking else replace(account, question=None) for account in accounts]
 
 
 def _with_people(case: Case, news: tuple[News, ...], people: tuple[Person, ...]) -> tuple[Case, tuple[News, ...]]:
@@ -118,7 +127,7 @@ def zone_of(rep: RepMaterial, play: Play) -> ZoneInfo:
 def _told(rep: RepMaterial, play: Play, local: Local) -> Iterator[tuple[Case, tuple[News, ...]]]:
     """The accounts with news."""
     for account in rep.accounts:
-        case = open_case(account, play, rep.since, local)
+        case = open_case(account, play, rep.since, local, rep.id)
         if news := news_of(case):
             yield case, news
 
@@ -148,6 +157,30 @@ def _also(rest: Sequence[tuple[Case, tuple[News, ...]]]) -> tuple[Statement, ...
 def _in_one_line(account: AccountMaterial, news: tuple[News, ...]) -> Statement:
     name = f"{clip(account.name, 6, 60)} ({clip(account.key, 4, 60)})"
     return Statement(f"{name}: {news[0].weight.value}", news[0].evidence)
+
+
+def _note(rep: RepMaterial, local: Local) -> Statement | None:
+    """What there is to say about the briefs themselves, as one paragraph."""
+    said = [one for one in (_doubt(rep, local), _welcome(rep, local), _slower(rep)) if one]
+    if not said:
+        return None
+    return Statement(" ".join(one.text for one in said), tuple(proof for one in said for proof in one.evidence))
+
+
+def _welcome(rep: RepMaterial, local: Local) -> Statement | None:
+    """The first brief after an absence covers all of it."""
+    if rep.back_since is None:
+        return None
+    text = f"Welcome back: this is all that happened since {local.day(rep.since)}."
+    return Statement(text, evidence("rep", rep.id))
+
+
+def _slower(rep: RepMaterial) -> Statement | None:
+    """Why it is shorter than it was, and how that ends."""
+    if rep.manner == USUAL:
+        return None
+    text = f"Your last {rep.manner.unread} briefs stayed unopened, so they are shorter and rarer now."
+    return Statement(f"{text} Open one, and they are as before.", evidence("rep", rep.id))
 
 
 def _doubt(rep: RepMaterial, local: Local) -> Statement | None:

@@ -15,12 +15,13 @@ What `subject` is, by kind:
     everything else                                     0
 """
 
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from accounts.vocabulary import Role
 from flows import tokens
+from flows.settings import Settings
 
 PURPOSE = "rep"
 #: Tokens name a kind by its place in here: new ones go to the end, and none is ever taken out.
@@ -64,17 +65,31 @@ def read(token: str, today: date, secret: str) -> RepLink | None:
     return RepLink(rep, brief, account, KINDS[kind], subject, date.fromordinal(issued))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Links:
-    """The links of one brief, or of one notice."""
+    """The links of one brief, or of one notice; each is made once, however many parts show it."""
 
     base_url: str
     secret: str
     rep_id: int
     brief_id: int
     issued_day: date
+    _made: dict[tuple[str, int, int], str] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def last_day(self) -> date:
+        """The last day (UTC) on which they open anything."""
+        return self.issued_day + GOOD_FOR
 
     def __call__(self, kind: str, account_id: int = 0, subject: int = 0) -> str:
         """The address that opens this answer."""
-        to = RepLink(self.rep_id, self.brief_id, account_id, kind, subject, self.issued_day)
-        return link(self.base_url, self.secret, to, self.issued_day + GOOD_FOR)
+        name = (kind, account_id, subject)
+        if name not in self._made:
+            to = RepLink(self.rep_id, self.brief_id, account_id, kind, subject, self.issued_day)
+            self._made[name] = link(self.base_url, self.secret, to, self.last_day)
+        return self._made[name]
+
+
+def links_of(settings: Settings, rep_id: int, brief_id: int, now: datetime) -> Links:
+    """The links that this house makes for a brief of this moment; brief 0: for one that is not stored."""
+    return Links(settings.base_url, settings.secret_key.get_secret_value(), rep_id, brief_id, now.date())

@@ -15,8 +15,11 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from accounts.briefs import LABELS, AccountBrief, Asset, Brief, Planned, Seat, Statement
+from accounts.briefs.account import SETTLED, STOP, Button, Open
 from accounts.briefs.material import Evidence
+from accounts.briefs.seats import Question
 from accounts.errors import ContentRefused
+from flows.briefs.links import Links
 
 #: Columns of the text version.
 WIDTH = 78
@@ -34,7 +37,7 @@ class _Proved(Protocol):
 class _Sandbox(SandboxedEnvironment):
     """Jinja2's sandbox, told that the values of a brief are nothing but words: to look closer doubles the cost."""
 
-    _WORDS = frozenset({Brief, AccountBrief, Statement, Seat, Planned, Asset})
+    _WORDS = frozenset({Brief, AccountBrief, Statement, Seat, Planned, Asset, Button, Open, Question})
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         if type(obj) in self._WORDS:
@@ -43,20 +46,26 @@ class _Sandbox(SandboxedEnvironment):
 
 
 class BriefPages:
-    """`pages.html(brief)` and `pages.text(brief)`. Raises ContentRefused when a template is missing."""
+    """`pages.html(brief, links)` and `pages.text(brief, links)`. Raises ContentRefused when a template is missing."""
 
     def __init__(self, templates: Path) -> None:
         folder = templates / "briefs"
         self._html = _environment(True, "<!--%", "%-->").from_string(inlined(_read(folder / "brief.html")))
         self._text = _environment(False, "{%", "%}").from_string(_read(folder / "brief.txt"))
 
-    def html(self, brief: Brief) -> str:
+    def html(self, brief: Brief, links: Links) -> str:
         """The e-mail's HTML part; the proof of each statement stands in ``data-evidence``."""
-        return self._html.render(brief=brief, labels=LABELS)
+        return self._html.render(brief=brief, labels=LABELS, **_about(links))
 
-    def text(self, brief: Brief, *, with_evidence: bool = False) -> str:
+    def text(self, brief: Brief, links: Links, *, with_evidence: bool = False) -> str:
         """The e-mail's text part, wrapped; with the proof of each statement in brackets when asked for."""
-        return self._text.render(brief=brief, starts=STARTS, with_evidence=with_evidence, margin=MARGIN, rule=RULE)
+        furniture = {"starts": STARTS, "with_evidence": with_evidence, "margin": MARGIN, "rule": RULE}
+        return self._text.render(brief=brief, **furniture, **_about(links))
+
+
+def _about(links: Links) -> dict[str, Any]:
+    day = links.last_day
+    return {"link": links, "stop": STOP, "settled": SETTLED, "good_until": f"{day.day} {day:%B}"}
 
 
 @cache

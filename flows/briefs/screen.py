@@ -52,7 +52,7 @@ def _account(account: AccountBrief, with_evidence: bool) -> Panel:
             grid.add_row(LABELS[part], Group(*shown))
     title = Text.assemble((account.title, "bold"), f" ({account.handle}) {account.stage}: {account.why}")
     return Panel(
-        Group(_line(account.headline, with_evidence), grid),
+        Group(*(_line(one, with_evidence) for one in (account.headline, account.absence) if one), grid),
         title=title,
         title_align="left",
         border_style="red" if account.is_late else "blue",
@@ -76,9 +76,12 @@ def _parts(account: AccountBrief, with_evidence: bool) -> Iterator[tuple[str, It
     asset = account.asset
     yield "clock", lines(account.clock, style="bold red" if account.is_late else "bold yellow")
     yield "news", lines(*account.news, account.more_news)
+    yield "because", lines(*account.because)
     yield "step", lines(account.step, style="bold")
+    yield "objections", [_proved(Text(one.text), one.evidence, with_evidence) for one in account.objections]
     yield "group", [*(_seat(seat, with_evidence) for seat in account.group), *lines(account.more_seats)]
-    yield "question", lines(account.question)
+    if account.question:
+        yield "question", [_proved(Text(account.question.text), account.question.evidence, with_evidence)]
     yield "contact", lines(account.contact)
     yield "sent", lines(account.sent)
     yield "planned", [*planned, *lines(account.more_planned)]

@@ -46,7 +46,7 @@ def brief(
         with reading(engine) as connection:
             look, written = _read(connection, settings, play, rep, now)
     if html and written:
-        _write_page(settings, written, html)
+        _write_page(settings, written, look.rep_id, now, html)
     if json_:
         return _show_json(look, written, now)
     if written is None:
@@ -89,11 +89,12 @@ def _say_nothing(look: "Look") -> None:
         click.echo(f"The last one: tandem brief {look.email} --as-of {look.since.isoformat()}")
 
 
-def _write_page(settings: "Settings", written: "Brief", path: Path) -> None:
+def _write_page(settings: "Settings", written: "Brief", rep_id: int, now: datetime, path: Path) -> None:
     from accounts.errors import Refused
+    from flows.briefs.links import links_of
     from flows.briefs.pages import brief_pages
 
-    page = brief_pages(settings.templates).html(written)
+    page = brief_pages(settings.templates).html(written, links_of(settings, rep_id, 0, now))
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:

@@ -12,6 +12,7 @@ from jinja2.exceptions import SecurityError
 
 from accounts.briefs import AccountMaterial, Brief, SeatState, write_brief
 from accounts.errors import ContentRefused
+from flows.briefs.links import Links
 from flows.briefs.pages import BriefPages
 from flows.settings import TEMPLATES
 from tests.briefs.sample import YESTERDAY, acme, globex, ravi, tuesday
@@ -19,6 +20,7 @@ from tests.cast import NOW
 from tests.plays import small_play
 
 PAGES = BriefPages(TEMPLATES)
+LINKS = Links("http://127.0.0.1:8088", "a secret of the house", rep_id=1, brief_id=9, issued_day=NOW.date())
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SWITCHES = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -34,7 +36,7 @@ def write(*accounts: AccountMaterial) -> Brief:
 
 
 BRIEF = write(*tuesday().accounts)
-HTML = PAGES.html(BRIEF)
+HTML = PAGES.html(BRIEF, LINKS)
 
 
 class TestHtml:
@@ -59,7 +61,7 @@ class TestHtml:
         assert HTML.encode().index(b"charset=") < 1024
 
     def test_the_picture_of_the_group_is_made_of_table_cells_with_marks_and_words(self) -> None:
-        html = PAGES.html(write(acme()))
+        html = PAGES.html(write(acme()), LINKS)
         for state, name, note in (
             (SeatState.WARM, "Alice Winter", "replied Mon"),
             (SeatState.SILENT, "Charlie Brandt", "silent, 1 mail"),
@@ -70,7 +72,7 @@ class TestHtml:
             assert tile is not None
             assert re.sub(r"<[^>]*>", " ", tile[0]).split()[0] == state.mark
             assert note in tile[0]
-        assert "missingseat" in PAGES.html(write(globex()))
+        assert "missingseat" in PAGES.html(write(globex()), LINKS)
 
     def test_every_colour_of_text_can_be_read_on_its_ground(self) -> None:
         """WCAG AA, 4.5 to 1, for the pairs of the picture and the bars, light and dark."""
@@ -86,17 +88,17 @@ class TestHtml:
 
 
 class TestText:
-    def test_lines_are_short_enough_for_mail_and_commands_are_whole(self) -> None:
-        text = PAGES.text(BRIEF)
+    def test_lines_are_short_enough_for_mail_and_links_are_whole(self) -> None:
+        text = PAGES.text(BRIEF, LINKS)
         for line in text.splitlines():
-            assert len(line) <= 78 or line.lstrip().startswith("tandem "), line
+            assert len(line) <= 78 or re.search(r"(^|: )http\S+$|tandem brief \S+", line.strip()), line
         for account in BRIEF.accounts:
-            for mail in account.planned:
-                assert mail.veto in text
+            for answer in account.answers:
+                assert f"{answer.label}\n{' ' * 18}{LINKS(answer.kind, account.id, answer.subject)}\n" in text
 
     def test_ids_are_shown_only_when_asked_for(self) -> None:
-        assert "[signal:" not in PAGES.text(BRIEF)
-        assert "[signal:" in PAGES.text(BRIEF, with_evidence=True)
+        assert "[signal:" not in PAGES.text(BRIEF, LINKS)
+        assert "[signal:" in PAGES.text(BRIEF, LINKS, with_evidence=True)
 
     @pytest.mark.parametrize("reach", ["brief.__class__.__mro__", "brief.accounts[0].__init__.__globals__"])
     def test_a_template_cannot_reach_behind_the_words(self, reach: str, tmp_path: Path) -> None:
@@ -104,7 +106,7 @@ class TestText:
         (tmp_path / "briefs" / "brief.html").write_text("")
         (tmp_path / "briefs" / "brief.txt").write_text("{{ " + reach + " }}")
         with pytest.raises(SecurityError):
-            BriefPages(tmp_path).text(BRIEF)
+            BriefPages(tmp_path).text(BRIEF, LINKS)
 
     def test_a_missing_template_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(ContentRefused, match=r"brief\.html"):
@@ -117,7 +119,9 @@ def test_it_fits_the_window(width: int, tmp_path: Path) -> None:
     """Nothing sticks out to the right, on a phone and on a desk, with the longest names and addresses."""
     people = [replace(one, name="Wolfeschlegelsteinhausenbergerdorff", email="x" * 60 + "@acme.example") for one in
               acme().people]  # fmt: skip
-    (tmp_path / "brief.html").write_text(PAGES.html(write(replace(acme(), people=tuple(people)))), encoding="utf-8")
+    (tmp_path / "brief.html").write_text(
+        PAGES.html(write(replace(acme(), people=tuple(people))), LINKS), encoding="utf-8"
+    )
     (tmp_path / "frame.html").write_text(
         f'<iframe id=f src=brief.html style="width:{width}px;height:900px;border:0"></iframe><script>onload=()=>'
         "{let d=f.contentDocument.documentElement;document.title=d.scrollWidth+' of '+d.clientWidth}</script>"
