@@ -29,17 +29,18 @@ class VetoPerson:
 
 
 def consequences(
-    verdict: Verdict, at: datetime, *, callback_on: date | None = None, is_person: bool
+    verdict: Verdict, at: datetime, *, callback_on: date | None = None, is_person: bool, until: datetime | None = None
 ) -> tuple[LeaveAlone | VetoPerson, ...]:
-    """What follows from a verdict on an account, or on a person.
+    """What follows from a verdict on an account, or on a person. until: when that day begins where the rep is.
 
     Raises InputRefused for `wrong_person` said of an account, and for a day that is over.
     """
     if callback_on is not None and callback_on < at.date():
         raise InputRefused(f"{callback_on} is over", where="callback_on", cure="name a day to come")
     if verdict is Verdict.BAD_TIMING:
-        until = datetime.combine(callback_on, time(), UTC) if callback_on else at + UNDATED_PAUSE
-        return (LeaveAlone(until),) if until > at else ()
+        day = datetime.combine(callback_on, time(), UTC) if callback_on else at + UNDATED_PAUSE
+        ends = until or day
+        return (LeaveAlone(ends),) if ends > at else ()
     if verdict is Verdict.WRONG_PERSON:
         if not is_person:
             raise InputRefused("an account is no wrong person", cure="give the person's address, not the account's key")

@@ -141,6 +141,12 @@ def vetoed(person: Person, account: Account, now: datetime) -> Refusal | None:
     return Refusal(Reason.VETOED) if None in account.vetoes.get(person.id, ()) else None
 
 
+def off_limits(person: Person, account: Account, now: datetime) -> Refusal | None:
+    """The rep who works on the account asked that nobody writes to them, for as long as the lease stands."""
+    limits = account.limits
+    return Refusal(Reason.PERSON_OFF_LIMITS, limits.until) if limits and person.id in limits.people else None
+
+
 def owner_conflict(person: Person, account: Account, now: datetime) -> Refusal | None:
     """The address stands in two accounts; two reps' mails to one person would be worse than none."""
     return Refusal(Reason.OWNER_CONFLICT) if person.owner_conflict else None
@@ -159,7 +165,7 @@ THE_ACCOUNT_IS_NOT_READY: tuple[AccountGuard, ...] = (
     awaiting_approval,
 )
 
-THE_PERSON_IS_NOT_READY: tuple[PersonGuard, ...] = (stakeholder_held, away, vetoed, owner_conflict)
+THE_PERSON_IS_NOT_READY: tuple[PersonGuard, ...] = (stakeholder_held, away, vetoed, off_limits, owner_conflict)
 
 #: All of them, in the order in which they are asked.
 GUARDS: tuple[PersonGuard | AccountGuard, ...] = (

@@ -111,6 +111,7 @@ class Planner:
         self.play, self.now = play, now
         self._today = now.date()
         self._sequences = _sequences(play, seen or {})
+        self._topics = {step.key: step.topics for step in play.steps}
         self._every = {stage.key: stage.cadence.every for stage in play.stages if stage.cadence}
         self._priority = _priorities(play)
         self._calendars: dict[tuple[str | None, ...], Calendar] = {}
@@ -153,6 +154,9 @@ class Planner:
         begins = max(account.stage_entered_at or _LONG_AGO, account.first_contacted_at or _LONG_AGO)
         mails = self._counted(account)
         free = free_at(mails, self.play.caps.account_per_week)
+        if account.limits is not None and account.limits.per_week is not None:
+            asked = free_at(_ours(mails), account.limits.per_week)
+            free = max(free or asked, asked) if asked else free
         return _Group(account, None, begins, mails, free, [], [])
 
     def _counted(self, account: Account) -> Sequence[Mail]:
@@ -180,8 +184,29 @@ class Planner:
             if refusal is not None:
                 return _refused(refusal)
         if person.id in account.open:
-            return Touch(*account.open[person.id])
+            return self._on_its_way(person, account)
         return self._next_step(person, group)
+
+    def _on_its_way(self, person: Person, account: Account) -> Said:
+        """A touch in a send plan leaves, unless the rep has asked for something else since."""
+        touch, limits = account.open[person.id], account.limits
+        next_allowed = self.calendar_of(person, account).next_allowed
+        delayed = account.delays.get((person.id, touch.content)) if account.delays else None
+        if delayed is not None and delayed > self.now:
+            return Wait(Reason.DELAYED_BY_REP, next_allowed(delayed), touch.content)
+        if limits is not None and not limits.topics.isdisjoint(self._topics.get(touch.content, ())):
+            return Wait(Reason.TOPIC_OFF_LIMITS, limits.until, touch.content)
+        if limits is not None and limits.per_week is not None:
+            free = self._turn_of(person.id, account, limits.per_week)
+            if free is not None and free > self.now:
+                return Wait(Reason.LEASE_CAP, next_allowed(free), touch.content)
+        return Touch(*touch)
+
+    def _turn_of(self, person_id: int, account: Account, most: int) -> datetime | None:
+        """When a planned touch may leave that others, due before it, leave too little room for."""
+        due = account.open[person_id].due, person_id
+        before = [Mail(one, touch.content, self.now) for one, touch in account.open.items() if (touch.due, one) < due]
+        return free_at([*before, *_ours(account.mails)], most)
 
     def _next_step(self, person: Person, group: "_Group") -> "Said | None":
         steps: Sequence[_Step] | None = self._sequences.get((group.account.stage, person.role))
@@ -194,9 +219,15 @@ class Planner:
         vetoes = group.account.vetoes.get(person.id, _NOTHING)
         if group.account.holds:
             vetoes = self._without_skipped(steps, person, group, vetoes)
+        limits, kept = group.account.limits, None
         for step in steps:
-            if step.key not in person.used and step.key not in vetoes:
+            if step.key in person.used or step.key in vetoes:
+                continue
+            if limits is None or limits.topics.isdisjoint(step.topics):
                 return self._when(step, person, group, vetoes)
+            kept = kept or step.key
+        if limits is not None and kept is not None:
+            return Wait(Reason.TOPIC_OFF_LIMITS, limits.until, kept)
         skipped = next((step.key for step in steps if step.key not in person.used), None)
         return _FINISHED if skipped is None else Never(Reason.VETOED, skipped)
 
@@ -207,11 +238,14 @@ class Planner:
         now, account = self.now, group.account
         stops = ended(account.holds, person.id, now, _HOLD) if account.holds else ()
         calendar = self.calendar_of(person, account)
-        due = self._due(step, person, group, vetoes, stops, calendar)
+        due, reason = self._due(step, person, group, vetoes, stops, calendar), _WAITING_STEP
+        delayed = account.delays.get((person.id, step.key)) if account.delays else None
+        if delayed is not None and delayed > due:
+            due, reason = delayed, Reason.DELAYED_BY_REP
         if step.expires < (self._today if due <= now else due.date()):
             return Never(Reason.CONTENT_EXPIRED, step.key)
         if due > now:
-            return Wait(_WAITING_STEP, calendar.next_allowed(due), step.key)
+            return Wait(reason, calendar.next_allowed(due), step.key)
         free = self._free_for(person, group)
         if free is not None and free > now:
             return Wait(Reason.PERSON_CAP, calendar.next_allowed(free), step.key)
@@ -311,7 +345,7 @@ class Planner:
 
     def _share_room(self, group: "_Group") -> dict[int, Said]:
         """Deals the account's room to those who are ready: wanted roles first, then whoever waited longest."""
-        room = _Room(group.mails, self.play, self.now)
+        room = _Room(group.mails, self.play, group.account, self.now)
         return {one.person_id: room.take(one) for one in sorted(group.ready, key=lambda one: one.turn)}
 
 
@@ -361,8 +395,9 @@ class _Ready(NamedTuple):
 class _Room:
     """What is left of the account's week, of this hour, and of each content."""
 
-    def __init__(self, mails: Sequence[Mail], play: Play, now: datetime) -> None:
+    def __init__(self, mails: Sequence[Mail], play: Play, account: Account, now: datetime) -> None:
         self._caps, self._now = play.caps, now
+        self._most = account.limits.per_week if account.limits else None
         self._mails = list(mails)
         self._latest = {mail.content: mail.at for mail in reversed(mails) if mail.content is not None}
 
@@ -372,6 +407,9 @@ class _Room:
         free = free_at(self._mails, self._caps.account_per_week)
         if free is not None and free > now:
             return Wait(Reason.ACCOUNT_CAP, next_allowed(free), ready.content)
+        asked = free_at(_ours(self._mails), self._most) if self._most is not None else None
+        if asked is not None and asked > now:
+            return Wait(Reason.LEASE_CAP, next_allowed(asked), ready.content)
         apart = self._apart(ready.content)
         if apart > now:
             return Wait(Reason.STAGGERED, next_allowed(apart), ready.content)
@@ -384,6 +422,11 @@ class _Room:
         """The first moment that is far enough from the account's latest touch, and from this content's latest."""
         latest = max(self._latest.values(), default=_LONG_AGO) + SPREAD
         return max(latest, self._latest.get(content, _LONG_AGO) + self._caps.stagger)
+
+
+def _ours(mails: Sequence[Mail]) -> list[Mail]:
+    """Without what the rep wrote: a rep's limit is on what we write."""
+    return [mail for mail in mails if mail.content is not None]
 
 
 def _first_account_refusal(account: Account, play: Play, now: datetime) -> Refusal | None:

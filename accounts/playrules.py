@@ -135,6 +135,13 @@ def somebody_answers_for_marketing(play: Play, head: Marked) -> None:
         head.refuse(f"marketing_owner: {owner!r} is not an e-mail address", "sla", "marketing_owner", cure=cure)
 
 
+def a_lease_ends_after_its_notice(play: Play, head: Marked) -> None:
+    if not play.lease.lasts:
+        head.refuse("lasts is no time at all", "lease", "lasts", cure="write 21d")
+    if play.lease.notice >= play.lease.lasts:
+        head.refuse("the notice is as long as the lease", "lease", "notice", cure="for example 3d")
+
+
 PLAY_RULES: tuple[Callable[[Play, Marked], None], ...] = (
     stage_keys_are_slugs,
     stage_keys_are_unique,
@@ -152,6 +159,7 @@ PLAY_RULES: tuple[Callable[[Play, Marked], None], ...] = (
     clocks_run_on_some_days,
     warnings_come_in_order,
     somebody_answers_for_marketing,
+    a_lease_ends_after_its_notice,
 )
 
 

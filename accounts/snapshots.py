@@ -69,6 +69,16 @@ class OpenTouch(NamedTuple):
     timezone_source: str | None
 
 
+class Limits(NamedTuple):
+    """What the rep who works on the account asked for, as long as their lease stands."""
+
+    until: datetime
+    people: frozenset[int] = frozenset()
+    topics: frozenset[str] = frozenset()
+    #: Touches of ours to the whole group in any seven days; None: as many as the play says.
+    per_week: int | None = None
+
+
 class Account(NamedTuple):
     """A target account with its buying group and what happened lately. Sequences of mails are newest first."""
 
@@ -98,3 +108,6 @@ class Account(NamedTuple):
     vetoes: Mapping[int, Mapping[str | None, datetime]] = {}
     #: (person id, content) -> when somebody said "better late than never".
     reprieves: Mapping[tuple[int, str], datetime] = {}
+    #: (person id, content) -> until when a rep wants it to wait.
+    delays: Mapping[tuple[int, str], datetime] = {}
+    limits: Limits | None = None

@@ -5,17 +5,25 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from accounts.garbage import uncollected
 from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.open_touches import take_back
 from accounts.ledger.planning import Look, Span, accounts_of, lock, notice, skip_in_pauses, store
 from accounts.ledger.snapshots import read_accounts, read_standing
 from accounts.planning import Never, Planner, Said, Touch, Wait
 from accounts.playbook import Play
 from accounts.vocabulary import Answer, Reason
 
+#: Reasons that a rep's word makes.
+SAID_BY_REPS = frozenset(
+    {
+        Reason.ACCOUNT_HELD, Reason.STAKEHOLDER_HELD, Reason.VETOED, Reason.DELAYED_BY_REP, Reason.PERSON_OFF_LIMITS,
+        Reason.TOPIC_OFF_LIMITS, Reason.LEASE_CAP, Reason.OWNER_CONFLICT,
+    }
+)  # fmt: skip
 #: Accounts per shard: one short transaction of about a tenth of a second, some 10 MB.
 SHARD = 1000
 
@@ -68,6 +76,36 @@ def decide(
                 skip_in_pauses(connection, [skip for look in looks for skip in planner.skips(look.read.account)])
                 tally.add(looks, store(connection, looks, play, now))
     return tally.decided(play, now)
+
+
+def decide_at_once(connection: Connection, play: Play, account_id: int, now: datetime) -> list[int]:
+    """The answers of one account, stored in the caller's transaction; the planned touches that were taken back for it.
+
+    For a rep's word: what it forbids is cancelled with it. The caller keeps freezes away meanwhile, and has locked the
+    account.
+    """
+    notice(connection, play, now)
+    standing = read_standing(connection, play, now)
+    planner = Planner(play, now, standing.seen)
+
+    def look_again() -> list[Look]:
+        reads = read_accounts(connection, [account_id], play, now, standing)
+        return [Look(read, planner.plan(read.account)) for read in reads]
+
+    looks = look_again()
+    taken = take_back(connection, {who: why for one in looks for who, why in _unwanted(one)}, now)
+    looks = look_again() if taken else looks
+    skip_in_pauses(connection, [skip for look in looks for skip in planner.skips(look.read.account)])
+    store(connection, looks, play, now)
+    return taken
+
+
+def _unwanted(look: Look) -> Iterator[tuple[int, Reason]]:
+    """Whose planned touch a rep does not want to leave, and why."""
+    account = look.read.account
+    for person, said in zip(account.people, look.answers, strict=True):
+        if person.id in account.open and said.reason in SAID_BY_REPS:
+            yield person.id, said.reason
 
 
 def divide(engine: Engine, play: Play, now: datetime, parts: int) -> list[Span]:

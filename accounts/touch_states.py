@@ -66,6 +66,7 @@ class Refusal(StrEnum):
     DUPLICATE_ADDRESS = "duplicate_address"
     STAGE_CHANGED = "stage_changed"
     CONTENT_CHANGED = "content_changed"
+    ROLE_CHANGED = "role_changed"
     NO_OWNER = "no_owner"
     NOT_DUE = "not_due"
     PLAN_REJECTED = "plan_rejected"

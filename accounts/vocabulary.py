@@ -137,6 +137,11 @@ class Reason(StrEnum):
     STAGGERED = "staggered"
     LATE_STEP = "late_step"
     OTHER_TOPIC = "other_topic"
+    #: What a rep asked for: one mail later; of the account they work on, a person, a topic or more mails not at all.
+    DELAYED_BY_REP = "delayed_by_rep"
+    PERSON_OFF_LIMITS = "person_off_limits"
+    TOPIC_OFF_LIMITS = "topic_off_limits"
+    LEASE_CAP = "lease_cap"
 
 
 class HoldScope(StrEnum):

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from accounts.identity import normalise_email
 from accounts.ledger.subjects import Subject
@@ -29,3 +29,8 @@ def give_feedback(
     if last is not None and last.at.date() == at.date() and all(last._mapping[name] == said[name] for name in said):
         return int(last.id)
     return connection.execute(insert(Feedback).values(**said, at=at).returning(Feedback.id)).scalar_one()
+
+
+def latest_feedback(connection: Connection, account_id: int) -> int | None:
+    """The id of the latest verdict on an account or its people."""
+    return connection.scalar(select(func.max(Feedback.id)).where(Feedback.account_id == account_id))

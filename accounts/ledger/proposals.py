@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from accounts.errors import InputRefused, NotFound, Refused
 from accounts.identity import email_hash, normalise_email
 from accounts.ledger import quarantine
 from accounts.ledger.bulk import among, insert_into
 from accounts.ledger.group import set_role
+from accounts.ledger.newcomers import Newcomer, find, seat
 from accounts.ledger.suppressions import forgotten_among, read_suppressions
 from accounts.models import Account, Proposal, Stakeholder
 from accounts.spelling import squeeze
@@ -119,8 +120,6 @@ def accept(
     address = normalise_email(email or asked.email or "")
     if "@" not in address:
         raise InputRefused(f"nobody knows the address of {asked.name}", where="--email", cure="give it with --email")
-    if forgotten_among(connection, {email_hash(address)}):
-        raise Refused("this person asked to be erased", cure="reject the proposal")
     person = _seat(connection, id, asked, address, consent, now)
     if role is not None:
         set_role(connection, person, role, by=by, now=now)
@@ -178,23 +177,11 @@ def _of_person(hashed: str, words: Sequence[str]) -> ColumnElement[bool]:
 def _seat(
     connection: Connection, id: int, asked: OpenProposal, address: str, consent: ConsentBasis | None, now: datetime
 ) -> int:
-    """The new row. Somebody who stands elsewhere as well waits until a person has said whose they are."""
+    """The new row."""
     account = connection.execute(select(Proposal.account_id).where(Proposal.id == id)).scalar_one()
-    there = and_(Stakeholder.account_id == account, Stakeholder.email == address)
-    if connection.scalar(select(Stakeholder.id).where(there)) is not None:
+    if find(connection, account, address) is not None:
         raise Refused(f"{address} is in {asked.account} already", cure="reject the proposal")
-    elsewhere = (
-        update(Stakeholder).where(Stakeholder.email == address, ~Stakeholder.is_home).values(owner_conflict=True)
-    )
-    is_shared = bool(connection.execute(elsewhere).rowcount)
-    values = {
-        "account_id": account, "email": address, "email_hash": email_hash(address), "title": asked.title,
-        "first_name": asked.first_name, "last_name": asked.last_name, "consent_basis": consent,
-        "consent_at": now if consent else None, "owner_conflict": is_shared,
-    }  # fmt: skip
-    # new people are new facts: tracking looks for their role, planning at the group
-    connection.execute(update(Account).where(Account.id == account).values(tracked_rules=None, replan_at=now))
-    return int(connection.execute(insert(Stakeholder).values(**values).returning(Stakeholder.id)).scalar_one())
+    return seat(connection, account, Newcomer(address, asked.first_name, asked.last_name, asked.title, consent), now)
 
 
 def _decide(connection: Connection, id: int, state: ProposalState, by: str, now: datetime) -> None:

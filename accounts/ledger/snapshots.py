@@ -4,6 +4,7 @@ A moment in the past shows stages, roles, opt-outs, holds, vetoes and touches as
 history (a bounced mailbox, a title, an owner) only today's state is known.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from accounts.ledger.driver import Form, Row, rows
 from accounts.models import ContentSeen, Stakeholder, Suppression
 from accounts.planning import WEEK
 from accounts.playbook import Play
-from accounts.snapshots import Account, Hold, Mail, OpenTouch, Person
+from accounts.snapshots import Account, Hold, Limits, Mail, OpenTouch, Person
 from accounts.vocabulary import ActivityKind, HoldCause, Role
 
 #: How far back a reply or a meeting of sales still moves the clock of a step.
@@ -77,6 +78,7 @@ def read_accounts(
     people, decisions = shard.people(standing)
     mails, open_touches, holds = shard.mails(), shard.open(), shard.holds()
     vetoes, reprieves = shard.vetoes(), shard.reprieves()
+    delays, limits = shard.delays(), shard.limits()
     time = shard.form.read
     for (
         id, key, of_play, tier, industry, territory, zone, country, rep_zone, synced, contacted, approved, replan_at,
@@ -87,7 +89,7 @@ def read_accounts(
             id, key, stage, people.get(id, ()), begins, contacted and time(contacted), of_play, tier, industry,
             territory, zone, country, rep_zone, synced and time(synced), approved and time(approved),
             _since(begins, holds.get(id, ())), mails.get(id, ()), open_touches.get(id, _NONE), vetoes.get(id, _NONE),
-            reprieves.get(id, _NONE),
+            reprieves.get(id, _NONE), delays.get(id, _NONE), limits.get(id),
         )  # fmt: skip
         yield Read(account, decisions.get(id, ()), replan_at)
 
@@ -191,6 +193,20 @@ class _Shard:
             found[account][person, content] = self.form.read(at)
         return found
 
+    def delays(self) -> dict[int, dict[tuple[int, str], datetime]]:
+        """A rep's "not yet", by person and content."""
+        found: dict[int, dict[tuple[int, str], datetime]] = defaultdict(dict)
+        for account, person, content, until in self.rows(_DELAYS):
+            found[account][person, content] = self.form.read(until)
+        return found
+
+    def limits(self) -> dict[int, Limits]:
+        """What the rep who works on an account asked for, while their lease stands."""
+        return {
+            account: Limits(self.form.read(ends), _set_of(people), _set_of(topics), per_week)
+            for account, ends, people, topics, per_week in self.rows(_LIMITS)
+        }
+
     def _history(self) -> dict[int, tuple[Sequence[str], datetime | None]]:
         """Stakeholder id -> contents used up, and when the latest touch was."""
         time = self.form.read
@@ -225,6 +241,11 @@ def _since(begins: datetime | None, holds: Sequence[Hold]) -> Sequence[Hold]:
     if begins is None or not holds:
         return holds
     return [hold for hold in holds if hold.ends_at is None or hold.ends_at > begins]
+
+
+def _set_of(listed: Any) -> frozenset[Any]:
+    """A JSON list, as the driver gives it."""
+    return frozenset((json.loads(listed) if isinstance(listed, str) else listed) or ())
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:
@@ -310,3 +331,12 @@ _VETOES = """
 _REPRIEVES = """
     SELECT s.account_id, v.stakeholder_id, v.content, {time:v.at}
     FROM reprieve v JOIN stakeholder s ON s.id = v.stakeholder_id WHERE s.account_id {among:ids} AND v.at <= :now"""
+
+_DELAYS = """
+    SELECT s.account_id, d.stakeholder_id, d.content, {time:d.until}
+    FROM delay d JOIN stakeholder s ON s.id = d.stakeholder_id WHERE s.account_id {among:ids} AND d.at <= :now"""
+
+_LIMITS = """
+    SELECT l.account_id, {time:l.ends_at}, l.people, l.topics, l.touches_per_week
+    FROM lease l WHERE l.account_id {among:ids} AND l.taken_at <= :now AND l.ends_at > :now
+      AND (l.ended_at IS NULL OR l.ended_at > :now)"""

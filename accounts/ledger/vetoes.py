@@ -19,6 +19,16 @@ def veto(
     return connection.execute(row.returning(Veto.id)).scalar_one()
 
 
+def stands(connection: Connection, stakeholder_id: int, content: str | None) -> bool:
+    """Whether exactly this was said."""
+    return connection.scalar(select(Veto.id).where(_is(stakeholder_id, content)).limit(1)) is not None
+
+
+def said_by(connection: Connection, stakeholder_id: int, content: str | None) -> list[str]:
+    """Who said exactly this."""
+    return list(connection.scalars(select(Veto.by).where(_is(stakeholder_id, content))))
+
+
 def withdraw(connection: Connection, stakeholder_id: int, content: str | None) -> int:
     """Take exactly this veto back; how many rows it was."""
     return connection.execute(delete(Veto).where(_is(stakeholder_id, content))).rowcount

@@ -220,6 +220,30 @@ def late_step(case: Case) -> str:
     return f"{case.content}{until} is late and waits for a decision (tandem late)"
 
 
+def delayed_by_rep(case: Case) -> str:
+    return f"a rep wants {case.content} to wait; it leaves{_from(case)}"
+
+
+def person_off_limits(case: Case) -> str:
+    return f"the rep who works on {case.who.account} asked that nobody writes to this person{_lease_end(case)}"
+
+
+def topic_off_limits(case: Case) -> str:
+    about = f", which is about {' and '.join(case.step.topics)}" if case.step else ""
+    return (
+        f"the rep who works on {case.who.account} keeps that topic to themselves, and nothing is left but "
+        f"{case.content}{about}{_lease_end(case)}"
+    )
+
+
+def lease_cap(case: Case) -> str:
+    most = case.account.limits.per_week if case.account.limits else None
+    return (
+        f"the rep who works on {case.who.account} asked for at most {_mails(most or 0)} to the group in seven days; "
+        f"{case.content} leaves{_from(case)}"
+    )
+
+
 #: Reason -> its words.
 BECAUSE: Mapping[Reason, Callable[[Case], str]] = MappingProxyType(
     {
@@ -229,6 +253,7 @@ BECAUSE: Mapping[Reason, Callable[[Case], str]] = MappingProxyType(
             account_held, stakeholder_held, paused_after_reply, paused_for_meeting, stale_crm, awaiting_approval, away,
             vetoed, owner_conflict, unknown_role, no_content, sequence_finished, content_expired, waiting_step,
             person_cap, account_cap, outside_window, holiday, staggered, late_step, other_topic,
+            delayed_by_rep, person_off_limits, topic_off_limits, lease_cap,
         )
     }
 )  # fmt: skip
@@ -260,6 +285,10 @@ def _on(case: Case, cause: HoldCause) -> str:
 
 def _end(case: Case) -> str:
     return case.until(case.said.until if isinstance(case.said, Wait) else None, ", until it is released")
+
+
+def _lease_end(case: Case) -> str:
+    return case.until(case.account.limits.until) if case.account.limits else ""
 
 
 def _from(case: Case) -> str:

@@ -1,116 +1,162 @@
-"""A rep's word, done at once: each in one transaction that also writes the audit and has the accounts planned again.
+"""A rep's word, done at once, wherever it was said: e-mail, page, chat or command line all come through `answer`.
 
-Every function finds whom it is about by account key or address and raises NotFound otherwise. Saying the same thing
-twice changes nothing, but that it was said is kept. Free text stays out of the audit: it may name people, and the audit
-cannot forget.
+One transaction each: what changes, the answer itself with what changed because of it, the line in the audit, the
+planned mails it forbids, and what planning says of the account from now on. Saying the same thing twice changes
+nothing. Free text stays out of the audit: it may name people, and the audit cannot forget.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
+from accounts.answers import ANSWERS, AnswerKind, Said, Told, Via, parse, saying
+from accounts.answers.kinds import About
 from accounts.errors import InputRefused, Refused
-from accounts.feedback import LeaveAlone, VetoPerson, consequences
-from accounts.ledger import audit, brakes, holds, vetoes
+from accounts.ledger import answers as ledger
+from accounts.ledger import audit, brakes
 from accounts.ledger.effects import replan
 from accounts.ledger.engine import writing
-from accounts.ledger.feedback import give_feedback
-from accounts.ledger.holds import RELEASABLE
-from accounts.ledger.planning import reprieve
+from accounts.ledger.open_touches import keep_still
+from accounts.ledger.spokesmen import Speaker, speaks_for, who_says
 from accounts.ledger.subjects import Subject, find_subjects
+from accounts.playbook import Play
+from accounts.tick import decide_at_once
 from accounts.vocabulary import BrakeScope, HoldCause, PauseClock, Verdict
+from flows.sales.deeds import DEEDS, Done, Scene
+from flows.sales.deeds.scene import set_scene
+
+__all__ = ["Answered", "Said", "Told", "answer", "feedback", "hold", "may", "parse", "release", "stop", "veto"]
+
+Work = TypeVar("Work")
+
+#: How often an answer is tried when another transaction and it wait for each other; a second time is rare already.
+RACES = 5
+#: PostgreSQL's word for that.
+DEADLOCK = "40P01"
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a word changed, for the one who said it."""
+    """What a word by name changed, for the one who said it: one `Told` for each account or person it meant."""
 
     subjects: tuple[Subject, ...]
     #: Ids of the rows it made or ended.
     rows: tuple[int, ...]
+    told: tuple[Told, ...] = ()
+
+
+def may(connection: Connection, rep_id: int, account_id: int, now: datetime) -> bool:
+    """Whether this rep answers for the account: its owner, the backup of an owner who is away, the owner's manager."""
+    return speaks_for(connection, who_says(connection, "", rep_id), account_id, now)
+
+
+def answer(
+    engine: Engine, play: Play, said: Said, *, by: str, rep_id: int | None, via: Via, now: datetime,
+    brief_id: int | None = None,
+) -> Told:  # fmt: skip
+    """Perform an answer; what changed by it, in plain sentences.
+
+    by: who says so; rep_id: the rep, where that is known, whose address is written down then. Raises NotFound;
+    InputRefused with field and cure; Refused for somebody who may not answer for this account (which is audited).
+    """
+
+    def work(connection: Connection) -> Told:
+        return _perform(connection, said, play, by=by, rep_id=rep_id, via=via, now=now, brief_id=brief_id)[1]
+
+    try:
+        return _undisturbed(engine, work)
+    except NotTheirs as refused:
+        with writing(engine) as connection:
+            after = {"answer": said.kind, "via": via}
+            subject, action = f"account:{refused.account}", "answer-refused"
+            audit.append(connection, actor=refused.speaker.by, action=action, subject=subject, at=now, after=after)
+        raise
+
+
+class NotTheirs(Refused):
+    """Somebody answered for an account that is not theirs."""
+
+    def __init__(self, speaker: Speaker, account: str) -> None:
+        super().__init__(
+            "this account is not yours to answer for", cure="its owner can, their backup, or their manager"
+        )
+        self.speaker, self.account = speaker, account
+
+
+def say(
+    engine: Engine, said: Said, who: str, *, by: str, now: datetime, account: str | None = None,
+    play: Play | None = None,
+) -> Answered:  # fmt: skip
+    """The same by name: about the account with this key, or the person with this address in every account they stand
+    in (or in `account` only), all in one transaction. Without a play, planning looks at it with its next tick.
+
+    Raises NotFound with what looks alike, and as `answer`.
+    """
+
+    def work(connection: Connection) -> Answered:
+        subjects = find_subjects(connection, who, account)
+        if ANSWERS[said.kind].about is About.PERSON and subjects[0].stakeholder_id is None:
+            raise InputRefused(f"{who!r} is an account", cure="give the person's address; for a whole account use hold")
+        done = [
+            _perform(
+                connection, replace(said, account_id=one.account_id, stakeholder_id=one.stakeholder_id), play, by=by,
+                rep_id=None, via=Via.CLI, now=now, brief_id=None,
+            )
+            for one in subjects
+        ]  # fmt: skip
+        rows = tuple(row for one, _ in done for row in one.rows)
+        return Answered(tuple(subjects), rows, tuple(told for _, told in done))
+
+    return _undisturbed(engine, work)
 
 
 def hold(
     engine: Engine, who: str, *, by: str, now: datetime, until: datetime | None = None, note: str | None = None,
     account: str | None = None, cause: HoldCause = HoldCause.REP, clock: PauseClock | None = None,
+    play: Play | None = None,
 ) -> Answered:  # fmt: skip
     """Nothing for this account, or this person, until then; without an end, until somebody releases it.
 
     clock: what becomes of the steps whose time comes meanwhile (accounts/pauses.py); None: as the play says.
     The latest word of a cause counts. Raises InputRefused for an end that is over.
     """
-    if until is not None and until <= now:
-        raise InputRefused(f"{until:%Y-%m-%d %H:%M} UTC is over", where="until", cure="name a time to come")
-    with writing(engine) as connection:
-        subjects = find_subjects(connection, who, account)
-        rows = [
-            holds.place(connection, subject, cause, by=by, starts_at=now, ends_at=until, note=note, clock=clock)
-            for subject in subjects
-        ]
-        _keep(connection, "hold", subjects, by, now, {"until": until, "cause": cause, "clock": clock})
-    return Answered(tuple(subjects), tuple(rows))
+    said = Said(AnswerKind.HOLD, 0, until=until, words=note, cause=cause, clock=clock)
+    return say(engine, said, who, by=by, now=now, account=account, play=play)
 
 
 def release(
-    engine: Engine, who: str, *, by: str, now: datetime, account: str | None = None,
-    causes: Collection[HoldCause] = RELEASABLE,
+    engine: Engine, who: str, *, by: str, now: datetime, account: str | None = None, causes: Collection[HoldCause] = (),
+    override: str | None = None, play: Play | None = None,
 ) -> Answered:  # fmt: skip
     """End every open hold on exactly this account, or this person. Legal holds only when `causes` names them.
 
-    Raises Refused when only holds stand that were not asked for.
+    override: why somebody who does not speak for the account lifts a rep's hold. Raises Refused without it, and when
+    only holds stand that were not asked for.
     """
-    with writing(engine) as connection:
-        subjects = find_subjects(connection, who, account)
-        rows = [id for subject in subjects for id in holds.release(connection, subject, by=by, at=now, causes=causes)]
-        left = [hold.cause for subject in subjects for hold in holds.open_holds(connection, now, subject)]
-        if not rows and left:
-            raise Refused(f"{who} is held for another cause: {', '.join(left)}", cure="name it with --cause")
-        if rows:
-            _keep(connection, "release", subjects, by, now, {"holds": rows})
-    return Answered(tuple(subjects), tuple(rows))
+    said = Said(AnswerKind.RELEASE, 0, causes=tuple(causes), override=override)
+    return say(engine, said, who, by=by, now=now, account=account, play=play)
 
 
 def veto(
     engine: Engine, who: str, content: str | None, *, by: str, now: datetime, note: str | None = None,
-    withdrawn: bool = False,
+    withdrawn: bool = False, override: str | None = None, play: Play | None = None,
 ) -> Answered:  # fmt: skip
     """No to one content for a person, or to all mail; or (`withdrawn`) that no taken back."""
-    with writing(engine) as connection:
-        people = [(subject, id) for subject in find_subjects(connection, who) if (id := subject.stakeholder_id)]
-        if not people:
-            raise InputRefused(f"{who!r} is an account", cure="give the person's address; for a whole account use hold")
-        if withdrawn:
-            rows = [id for _, id in people if vetoes.withdraw(connection, id, content)]
-            if content:  # what a no or a pause had left out was not late meanwhile, and no pause leaves it out again
-                reprieve(connection, [(id, content) for id in rows], by=by, at=now)
-        else:
-            rows = [vetoes.veto(connection, id, content, by=by, at=now, note=note) for _, id in people]
-        action = "veto-withdrawn" if withdrawn else "veto"
-        subjects = [subject for subject, _ in people]
-        _keep(connection, action, subjects, by, now, {"content": content})
-    return Answered(tuple(subjects), tuple(rows))
+    kind = AnswerKind.UNVETO if withdrawn else AnswerKind.VETO
+    return say(engine, Said(kind, 0, content=content, words=note, override=override), who, by=by, now=now, play=play)
 
 
 def feedback(
     engine: Engine, who: str, verdict: Verdict, *, by: str, now: datetime, topic: str | None = None,
-    note: str | None = None, callback_on: date | None = None, account: str | None = None,
+    note: str | None = None, callback_on: date | None = None, account: str | None = None, play: Play | None = None,
 ) -> Answered:  # fmt: skip
     """A verdict on an account or a person, and what follows from it (accounts/feedback.py) in the same transaction."""
-    with writing(engine) as connection:
-        subjects = find_subjects(connection, who, account)
-        rows = [
-            give_feedback(
-                connection, subject, verdict, by=by, at=now, topic=topic, note=note, callback_on=callback_on
-            )
-            for subject in subjects
-        ]  # fmt: skip
-        for subject in subjects:
-            _follow(connection, subject, verdict, by, now, callback_on)
-        _keep(connection, "feedback", subjects, by, now, {"verdict": verdict, "callback_on": callback_on})
-    return Answered(tuple(subjects), tuple(rows))
+    said = Said(AnswerKind(verdict.value), 0, words=note, topic=topic, day=callback_on)
+    return say(engine, said, who, by=by, now=now, account=account, play=play)
 
 
 def stop(
@@ -131,25 +177,72 @@ def stop(
     return count
 
 
-def _follow(
-    connection: Connection, subject: Subject, verdict: Verdict, by: str, now: datetime, callback_on: date | None
-) -> None:
-    is_person = subject.stakeholder_id is not None
-    for consequence in consequences(verdict, now, callback_on=callback_on, is_person=is_person):
-        if isinstance(consequence, LeaveAlone):
-            until, note = consequence.until, f"feedback: {verdict}"
-            holds.place(connection, subject, HoldCause.REP, by=by, starts_at=now, ends_at=until, note=note)
-        elif isinstance(consequence, VetoPerson) and subject.stakeholder_id is not None:
-            vetoes.veto(connection, subject.stakeholder_id, None, by=by, at=now, note=f"feedback: {verdict}")
+def _perform(
+    connection: Connection, said: Said, play: Play | None, *, by: str, rep_id: int | None, via: Via, now: datetime,
+    brief_id: int | None,
+) -> tuple[Done, Told]:  # fmt: skip
+    keep_still(connection, said.account_id)
+    scene = set_scene(connection, said, by=by, rep_id=rep_id, via=via, now=now, play=play, brief_id=brief_id)
+    if via is not Via.CLI and not scene.speaks:
+        raise NotTheirs(scene.speaker, scene.account.key)
+    done = DEEDS[said.kind](scene)
+    replan(connection, {scene.account.id, *done.others}, now)
+    taken = done.taken
+    if play is not None and scene.account.play in (None, play.key):  # where another play does, its next tick looks
+        taken += len(decide_at_once(connection, play, scene.account.id, now))
+    told = _told(scene, done, " ".join(filter(None, (done.sentence, saying.taken_back(taken)))))
+    _audit(scene, done, taken)
+    return done, replace(told, id=_keep(scene, done, told, taken)) if done.is_new else told
 
 
-def _keep(
-    connection: Connection, action: str, subjects: Sequence[Subject], by: str, now: datetime, after: dict[str, Any]
-) -> None:
-    for subject in subjects:
-        audit.append(connection, actor=by, action=action, subject=subject.tag, at=now, after=after)
-    replan(connection, _accounts(subjects), now)
+def _told(scene: Scene, done: Done, sentence: str) -> Told:
+    if not done.is_new:
+        return Told(sentence, False, done.could_not)
+    person = scene.person.id if scene.person else None
+    other = ledger.last_word(
+        scene.connection, scene.said.kind, scene.account.id, person, done.about, not_by=scene.speaker.by, now=scene.now
+    )
+    instead = f"This replaces what {other.by} said {scene.moment(other.at)}: {other.sentence}" if other else ""
+    return Told(sentence, True, done.could_not, instead)
 
 
-def _accounts(subjects: Iterable[Subject]) -> set[int]:
-    return {subject.account_id for subject in subjects}
+def _keep(scene: Scene, done: Done, told: Told, taken: int) -> int:
+    """The answer, with the sentence that the next brief can say; for other accounts it concerns as well."""
+    detail = {**done.detail, "sentence": told.sentence, "taken_back": taken}
+    if scene.said.override:
+        detail["override"] = scene.said.override
+    person = scene.person.id if scene.person else None
+    ids = [
+        ledger.keep(
+            scene.connection, scene.said.kind, account, person, by=scene.speaker.by, rep_id=scene.speaker.rep_id,
+            about=done.about, detail=detail, via=scene.via, brief_id=scene.brief_id, at=scene.now,
+        )
+        for account in (scene.account.id, *done.others)
+    ]  # fmt: skip
+    return ids[0]
+
+
+def _audit(scene: Scene, done: Done, taken: int) -> None:
+    if done.action is None:
+        return
+    said = {"via": scene.via, **({"taken_back": taken} if taken else {}), **_overridden(scene)}
+    audit.append(
+        scene.connection, actor=scene.speaker.by, action=done.action, subject=scene.subject.tag, at=scene.now,
+        after={**done.after, **said},
+    )  # fmt: skip
+
+
+def _overridden(scene: Scene) -> dict[str, bool]:
+    return {"override": True} if scene.said.override and not scene.speaks else {}
+
+
+def _undisturbed(engine: Engine, work: Callable[[Connection], Work]) -> Work:
+    """What `work` comes to in a transaction; done anew when it and another one waited for each other."""
+    for patience in reversed(range(RACES)):
+        try:
+            with writing(engine) as connection:
+                return work(connection)
+        except DBAPIError as error:
+            if not patience or getattr(error.orig, "sqlstate", None) != DEADLOCK:
+                raise
+    raise AssertionError("the last attempt returns or raises")

@@ -1,0 +1,160 @@
+"""Answers about mail: hold and release, one mail never or later, the first mail of an account."""
+
+from datetime import UTC, datetime
+
+from accounts.answers import saying
+from accounts.errors import InputRefused, Refused
+from accounts.ledger import approvals, delays, holds, vetoes
+from accounts.ledger.decisions import read_decision
+from accounts.ledger.open_touches import take_back
+from accounts.ledger.planning import reprieve
+from accounts.ledger.spokesmen import are_reps
+from accounts.vocabulary import HoldCause, Reason, TouchState
+from flows.sales.deeds.scene import Done, Scene
+
+#: Nothing stops a mail in these states any more.
+GONE = (TouchState.SENT, TouchState.UNKNOWN, TouchState.SENDING)
+
+
+def hold(scene: Scene) -> Done:
+    """Nothing for this account, or this person, until then; the latest word of a cause counts."""
+    said, until = scene.said, scene.said.until
+    _is_to_come(until, scene.now)
+    before = {one.id for one in holds.open_holds(scene.connection, scene.now, scene.subject)}
+    id = holds.place(
+        scene.connection, scene.subject, said.cause, by=scene.speaker.by, starts_at=scene.now, ends_at=until,
+        note=said.words, clock=said.clock,
+    )  # fmt: skip
+    end = f"until {scene.day(until)}" if until else "until somebody releases it"
+    what = "mail" if scene.person else "mail and no ads"
+    after = {"until": until, "cause": said.cause, "clock": said.clock}
+    return Done(
+        f"No {what} to {scene.name} {end}.", id not in before, detail={"hold": id, "until": _text(until)},
+        action="hold", after=after, rows=(id,),
+    )  # fmt: skip
+
+
+def release(scene: Scene) -> Done:
+    """End every open hold on exactly this account, or this person; legal ones only by their name."""
+    causes = scene.said.causes or holds.RELEASABLE
+    standing = holds.open_holds(scene.connection, scene.now, scene.subject)
+    named = [one.by for one in standing if one.cause in causes and one.cause is HoldCause.REP]
+    if are_reps(scene.connection, named):
+        scene.may_lift(f"a rep holds {scene.name}")
+    at = scene.now
+    rows = tuple(holds.release(scene.connection, scene.subject, by=scene.speaker.by, at=at, causes=causes))
+    left = ", ".join(one.cause for one in standing if one.id not in rows)
+    if not rows and left:
+        raise Refused(f"{scene.name} is held for another cause: {left}", cure="name it with --cause")
+    if not rows:
+        return Done(f"{scene.name} was not held.", False)
+    number = saying.counted(len(rows), "hold")
+    return Done(
+        f"{scene.name} is released ({number}): mail goes on.", True, detail={"holds": list(rows)}, action="release",
+        after={"holds": list(rows)}, rows=rows,
+    )  # fmt: skip
+
+
+def veto(scene: Scene) -> Done:
+    """No to one mail for a person, or to all."""
+    content, person = scene.content, scene.who
+    if content is not None and scene.touch is not None and scene.touch.state is TouchState.SENT:
+        return _left_already(scene, "veto")
+    before = vetoes.stands(scene.connection, person.id, content)
+    by, at = scene.speaker.by, scene.now
+    id = vetoes.veto(scene.connection, person.id, content, by=by, at=at, note=scene.said.words)
+    taken = take_back(scene.connection, {person.id: Reason.VETOED}, at, content=content)
+    what = f"“{_called(content)}” will not reach {person.name}." if content else f"No more mail to {person.name}."
+    return Done(
+        what, not before, _is_leaving(scene), _about(scene), {"content": content, "veto": id}, "veto",
+        {"content": content}, (id,), len(taken),
+    )  # fmt: skip
+
+
+def unveto(scene: Scene) -> Done:
+    """Such a no taken back; what it had left out was not late meanwhile, and no pause leaves it out again."""
+    content, person, by = scene.content, scene.who, scene.speaker.by
+    if are_reps(scene.connection, vetoes.said_by(scene.connection, person.id, content)):
+        scene.may_lift(f"a rep said no to that mail for {person.name}")
+    count = vetoes.withdraw(scene.connection, person.id, content)
+    if count and content:
+        reprieve(scene.connection, [(person.id, content)], by=by, at=scene.now)
+    what = f"“{_called(content)}”" if content else "mail"
+    sentence = f"{person.name} may get {what} again." if count else f"Nobody had said no to {what} for {person.name}."
+    detail = {"content": content}
+    return Done(
+        sentence, bool(count), about=_about(scene), detail=detail, action="veto-withdrawn", after=detail,
+        rows=(person.id,) if count else (),
+    )  # fmt: skip
+
+
+def delay(scene: Scene) -> Done:
+    """One mail waits until then; what is late by it is told, and what would never leave is told as well."""
+    person, until = scene.who, scene.said.until
+    if until is None:
+        raise InputRefused("say until when", where="until", cure="a day to come: 2026-12-03")
+    _is_to_come(until, scene.now)
+    planned = read_decision(scene.connection, person.id)
+    content = scene.content or (planned.content if planned else None)
+    step = scene.play.step(content) if scene.play and content else None
+    if content is None or (scene.play is not None and step is None):
+        raise InputRefused(f"no mail to {person.name} is planned", where="content", cure="name one: tandem content")
+    if scene.touch is not None and scene.touch.state is TouchState.SENT:
+        return _left_already(scene, "delay")
+    is_new = delays.delay(scene.connection, person.id, content, until, by=scene.speaker.by, at=scene.now)
+    taken = take_back(scene.connection, {person.id: Reason.DELAYED_BY_REP}, scene.now, content=content)
+    last = scene.touch.not_after if scene.touch else None
+    last = last or (planned.not_after if planned and planned.content == content else None)
+    said = f"“{_called(content)}” waits for {person.name} until {scene.day(until)}."
+    if last is not None and until > last:
+        said += f" It was to leave by {scene.day(last)} at the latest; it leaves later now, as you asked."
+    could_not = _is_leaving(scene)
+    if step is not None and step.expires < until.astimezone(UTC).date():
+        could_not = (
+            f"Its text expires on {step.expires:%-d %B %Y}, before that day: without a new one it will not leave."
+        )
+    detail = {"content": content, "until": _text(until), "beyond": last is not None and until > last}
+    return Done(said, is_new, could_not, _about(scene), detail, "delay", detail, taken=len(taken))
+
+
+def approve(scene: Scene) -> Done:
+    """The first mail to the account may leave."""
+    scene.may_lift("the first mail waits for a rep's yes")
+    is_new = approvals.approve(scene.connection, scene.account.id, by=scene.speaker.by, at=scene.now)
+    sentence = "Marketing may write to {}." if is_new else "Marketing was allowed to write to {} already."
+    return Done(sentence.format(scene.account.name), is_new, action="approve-first-touch")
+
+
+def _is_to_come(until: datetime | None, now: datetime) -> None:
+    if until is not None and until <= now:
+        raise InputRefused(f"{until:%Y-%m-%d %H:%M} UTC is over", where="until", cure="name a time to come")
+
+
+def _left_already(scene: Scene, asked: str) -> Done:
+    """Nothing can be changed, and that it was asked is kept."""
+    touch = scene.touch
+    at = touch.sent_at if touch else None
+    when = scene.moment(at) if at else "already"
+    told = f"That mail to {scene.name} left {when}; nothing to stop."
+    after = {"asked": asked, "touch": touch.id if touch else None}
+    return Done("Nothing was changed.", False, told, _about(scene), action="too-late", after=after)
+
+
+def _is_leaving(scene: Scene) -> str:
+    """What cannot be stopped with certainty."""
+    if scene.touch is None or scene.touch.state not in GONE:
+        return ""
+    return f"A mail that is leaving at this very moment may still reach {scene.name}."
+
+
+def _about(scene: Scene) -> str | None:
+    return f"touch:{scene.touch.id}" if scene.touch else scene.content
+
+
+def _called(content: str) -> str:
+    """A content as people call it: the name of its file."""
+    return content.rpartition("/")[2].replace("-", " ").capitalize()
+
+
+def _text(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

@@ -1,0 +1,119 @@
+"""An answer on its way: who said what about whom, and what came of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy import Connection
+
+from accounts.answers import ANSWERS, Said, Via, saying
+from accounts.answers.kinds import About
+from accounts.errors import InputRefused, Refused
+from accounts.ledger.answering import AccountRow, PersonRow, read_account, read_person
+from accounts.ledger.open_touches import TouchRow, find_touch, read_touch
+from accounts.ledger.spokesmen import Speaker, speaks_for, who_says
+from accounts.ledger.subjects import Subject
+from accounts.playbook import Play
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an answer came to."""
+
+    sentence: str
+    is_new: bool
+    could_not: str = ""
+    #: What it is about, where that is not the account or the person: `touch:17`, `seat:economic_buyer`.
+    about: str | None = None
+    #: What changed, as plain values; no names and no free text but those the answer consists of.
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    #: The entry of the audit, without a name or a free text; no action: nothing worth one.
+    action: str | None = None
+    after: Mapping[str, Any] = field(default_factory=dict)
+    #: Ids of the rows it made or ended.
+    rows: tuple[int, ...] = ()
+    #: Planned mails it took back by itself.
+    taken: int = 0
+    #: Other accounts that it concerns.
+    others: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    connection: Connection
+    said: Said
+    account: AccountRow
+    #: None: it is about the whole account.
+    person: PersonRow | None
+    #: The mail it is about, if it was ever planned.
+    touch: TouchRow | None
+    speaker: Speaker
+    #: Whether they speak for the account: its owner, the backup, the manager.
+    speaks: bool
+    via: Via
+    brief_id: int | None
+    now: datetime
+    play: Play | None
+
+    @property
+    def subject(self) -> Subject:
+        person = self.person
+        return Subject(self.account.id, self.account.key, person and person.id, person and person.email)
+
+    @property
+    def who(self) -> PersonRow:
+        """The person it is about."""
+        if self.person is None:
+            raise InputRefused("say whom it is about", where="person", cure="give the address of one of the group")
+        return self.person
+
+    @property
+    def name(self) -> str:
+        """Of the person, or of the account."""
+        return self.person.name if self.person else self.account.name
+
+    @property
+    def content(self) -> str | None:
+        """Which mail it is about; None: all mail."""
+        return self.touch.content if self.touch else self.said.content
+
+    def day(self, at: datetime) -> str:
+        return saying.day(at, self.now, zone_of(self.speaker))
+
+    def moment(self, at: datetime) -> str:
+        return saying.moment(at, self.now, zone_of(self.speaker))
+
+    def may_lift(self, what: str) -> None:
+        """A rep's no is lifted by who speaks for the account; by anybody else only with name and reason."""
+        if not self.speaks and not self.said.override:
+            cure = 'say why, under your name: --override "…"'
+            raise Refused(f"{what}, and {self.speaker.name} does not speak for {self.account.name}", cure=cure)
+
+
+def set_scene(
+    connection: Connection, said: Said, *, by: str, rep_id: int | None, via: Via, now: datetime, play: Play | None,
+    brief_id: int | None,
+) -> Scene:  # fmt: skip
+    """Reads what an answer is about. Raises NotFound, and InputRefused for ids of another account."""
+    account = read_account(connection, said.account_id)
+    touch = read_touch(connection, account.id, said.touch_id) if said.touch_id is not None else None
+    if said.touch_id is not None and touch is None:
+        raise InputRefused(f"{account.name} has no mail {said.touch_id}", where="touch", cure="use the form as sent")
+    person_id = said.stakeholder_id or (touch.stakeholder_id if touch else None)
+    person = read_person(connection, account.id, person_id) if person_id is not None else None
+    if person is None and ANSWERS[said.kind].about is About.PERSON:
+        raise InputRefused("say whom it is about", where="person", cure="give the address of one of the group")
+    if touch is None and said.content and person:
+        touch = find_touch(connection, person.id, said.content)
+    speaker = who_says(connection, by, rep_id)
+    speaks = speaks_for(connection, speaker, account.id, now)
+    return Scene(connection, said, account, person, touch, speaker, speaks, via, brief_id, now, play)
+
+
+def zone_of(speaker: Speaker) -> tzinfo:
+    try:
+        return ZoneInfo(speaker.timezone) if speaker.timezone else UTC
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
