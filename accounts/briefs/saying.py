@@ -92,6 +92,10 @@ BECAUSE: dict[Reason, str] = {
     Reason.STAGGERED: "a colleague just got the same mail",
     Reason.LATE_STEP: "the next mail is too late and waits for a decision",
     Reason.OTHER_TOPIC: "wants mail about one topic only",
+    Reason.DELAYED_BY_REP: "later, as you asked",
+    Reason.PERSON_OFF_LIMITS: "off limits, as you asked",
+    Reason.TOPIC_OFF_LIMITS: "the topic is off limits, as you asked",
+    Reason.LEASE_CAP: "as many mails this week as you asked for",
 }
 
 #: Why an account is on hold.
