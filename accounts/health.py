@@ -191,7 +191,7 @@ def _held(vitals: Vitals, limits: Limits, now: datetime) -> Sign:
 def _late(vitals: Vitals, limits: Limits, now: datetime) -> Sign:
     if not vitals.late:
         return Sign("late", "ok", "no step", figures={"count": 0})
-    says = f"{vitals.late} people have a step that came too late"
+    says = f"a step came too late for {vitals.late} {'person' if vitals.late == 1 else 'people'}"
     return Sign("late", "fail", says, "tandem late: send or skip", {"count": vitals.late})
 
 
