@@ -20,6 +20,9 @@ class Reader:
 
 
 def read_readers(connection: Connection) -> dict[int, Reader]:
-    """All reps, by id."""
+    """All reps, by id; a name is one line, whatever the CRM has."""
     query = select(Rep.id, Rep.name, Rep.email, Rep.slack_id, Rep.brief_channel)
-    return {row.id: Reader(*row) for row in connection.execute(query)}
+    return {
+        id: Reader(id, " ".join(name.split()), email, slack_id, channel)
+        for id, name, email, slack_id, channel in connection.execute(query)
+    }

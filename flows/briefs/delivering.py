@@ -1,13 +1,14 @@
-"""A written brief on its way to the rep: kept as a page, claimed, sent and settled, one by one.
+"""Written briefs on their way to reps: kept as a page, claimed, sent and settled, one by one, road by road.
 
-A brief is claimed in the ledger before its bytes leave, so no kill and no second run delivers it again; what nobody can
-know is `unknown`, and the rep's next brief says so.
+A brief is claimed in the ledger before anything leaves, so no kill and no second run delivers it again; what nobody can
+know is `unknown`, and the rep's next brief says so. Which road comes next is decided in accounts/briefs/roads.py. Then
+messages that can be changed show what was answered since.
 """
 
 import os
 import re
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,19 +16,22 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine
 
 from accounts.briefs import Brief
+from accounts.briefs.roads import Next, Tried, after_a_no, next_road
 from accounts.briefs.stored import from_payload
-from accounts.errors import ChannelError, NotSent, OutcomeUnknown, Refused, Unreachable
-from accounts.ledger import briefs as ledger
+from accounts.errors import NotSent, OutcomeUnknown, Refused, Unreachable
+from accounts.ledger import brief_delivery as ledger
+from accounts.ledger.brief_delivery import Shown, Waiting
+from accounts.ledger.briefs import Written, refuse_brief
 from accounts.ledger.engine import reading, writing
-from accounts.playbook import Play, Vendor
+from accounts.ledger.reps import Reader, read_readers
+from accounts.playbook import Play
 from accounts.vocabulary import BriefState
-from flows import tokens
+from flows.briefs.links import links_of
+from flows.briefs.mailing import Page, message_id_of
 from flows.briefs.pages import brief_pages
-from flows.channels.email import EmailChannel, Outgoing
-from flows.channels.email.compose import Envelope, Mailbox
-from flows.channels.email.letters import write_letter
-from flows.channels.email.registry import open_channel
-from flows.content.mailing import composer_of
+from flows.channels.email import EmailChannel
+from flows.channels.reps import Delivered, Message, Send
+from flows.channels.reps.registry import Roads, open_roads, order_for
 from flows.masking import mask
 from flows.settings import Settings
 
@@ -45,99 +49,132 @@ class Told:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """A brief as a message: what a channel needs, what the composer reads."""
-
-    subject: str
-    html: str
-    text: str
-
-
 def deliver_briefs(
     engine: Engine, settings: Settings, play: Play, now: datetime, rep_id: int | None = None,
     channel: EmailChannel | None = None,
 ) -> list[Told]:  # fmt: skip
-    """Delivers what is written for `now`, one by one; stops when the channel does not answer at all.
+    """Delivers what waits at `now`, and shows answers where they were asked for. A `channel` must be open.
 
     Raises SettingsRefused for a key that cannot sign.
     """
-    with reading(engine) as connection:
-        waiting = ledger.waiting_briefs(connection, now, rep_id)
-    if not waiting:
+    with writing(engine) as connection:
+        ledger.doubt_stuck(connection, now)
+        waiting = ledger.waiting(connection, now, rep_id)
+        outdated = ledger.outdated(connection, now)
+        readers = read_readers(connection) if waiting or outdated else {}
+    if not readers:
         return []
-    told: list[Told] = []
-    with nullcontext(channel) if channel else open_channel(settings) as way:
-        for number, written in enumerate(waiting):
-            try:
-                if one := _deliver(engine, settings, play.vendor, now, way, written):
-                    told.append(one)
-            except Unreachable as error:
-                left = (from_payload(one.payload) for one in waiting[number:])
-                return told + [_told(brief, BriefState.PLANNED, str(error)) for brief in left]
+    with open_roads(settings, play.vendor, channel) as roads:
+        desk = _Desk(engine, settings, now, roads, readers)
+        told = [one for brief in waiting if (one := desk.deliver(brief))]
+        desk.show(outdated)
     return told
 
 
-def _deliver(
-    engine: Engine, settings: Settings, vendor: Vendor, now: datetime, channel: EmailChannel, written: ledger.Written
-) -> Told | None:  # fmt: skip
-    """Saves, claims, sends and settles one brief; None when another run has it."""
-    brief = from_payload(written.payload)
-    try:
-        page, outgoing = _compose(brief, settings, vendor, written.id, now, as_letter=channel.letters)
-    except Refused as error:
-        with writing(engine) as connection:
-            ledger.refuse_brief(connection, written.id, str(error))
-        return _told(brief, BriefState.FAILED, str(error))
-    save_page(settings.briefs, brief, page.html)
-    with writing(engine) as connection:
-        if not ledger.claim_brief(connection, written, now, outgoing.message_id):
-            return None
-    return _send(engine, channel, written.id, brief, outgoing, now)
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """Of one pass."""
 
+    engine: Engine
+    settings: Settings
+    now: datetime
+    roads: Roads
+    readers: Mapping[int, Reader]
+    #: Roads that are closed for the rest of this pass, and why.
+    closed: dict[str, str] = field(default_factory=dict)
 
-def _send(
-    engine: Engine, channel: EmailChannel, brief_id: int, brief: Brief, outgoing: Outgoing, now: datetime
-) -> Told:  # fmt: skip
-    """Hands the bytes over and writes down how that ended. Raises Unreachable when the channel is down."""
-    error: ChannelError | None = None
-    state = BriefState.DELIVERED
-    try:
-        channel.send(outgoing)
-    except NotSent as refusal:
-        state, error = (BriefState.FAILED if refusal.permanent else BriefState.PLANNED), refusal
-    except OutcomeUnknown as doubt:
-        state, error = BriefState.UNKNOWN, doubt
-    said = str(error) if error else None
-    with writing(engine) as connection:
-        ledger.settle_brief(connection, brief_id, state, at=now, channel=channel.name, error=said)
-    if isinstance(error, Unreachable):
-        raise error
-    return _told(brief, state, said)
+    def deliver(self, waiting: Waiting) -> Told | None:
+        """By one road after the other, until one has it or has to be waited for; None when another run has it."""
+        written = waiting.written
+        message = self._message(written.id, written.rep_id, from_payload(written.payload))
+        save_page(self.settings.briefs, message.brief, message.page.html)
+        state, error = BriefState.PLANNED, None
+        for step in self._steps(message.reader, tried := dict(waiting.tried)):
+            tries = self._try(written, message, step)
+            if tries is None:
+                return None
+            tried[step.road], error = tries
+            state = tried[step.road].state
+        return _told(message.brief, state, error)
 
+    def show(self, outdated: Iterable[Shown]) -> None:
+        """Changes messages to say what was answered; what does not work now is tried by the next pass."""
+        for one in outdated:
+            road = self.roads.get(one.channel)
+            if road is None or not road.changes or one.channel in self.closed:
+                continue
+            message = self._message(one.brief_id, one.rep_id, from_payload(one.payload))
+            try:
+                road.update(message, one.ref)
+            except NotSent as error:
+                if isinstance(error, Unreachable):
+                    self.closed[one.channel] = str(error)
+                if not error.permanent:
+                    continue
+            except OutcomeUnknown:
+                continue
+            with writing(self.engine) as connection:
+                ledger.mark_shown(connection, one.delivery_id, one.latest)
 
-def _compose(
-    brief: Brief, settings: Settings, vendor: Vendor, brief_id: int, now: datetime, *, as_letter: bool
-) -> tuple[_Page, Outgoing]:  # fmt: skip
-    """The message, from the vendor's Tandem address. Raises InputRefused for a rep nobody can write to."""
-    pages = brief_pages(settings.templates)
-    page = _Page(f"Brief: {brief.subject}", pages.html(brief), pages.text(brief))
-    tandem = Mailbox(f"Tandem at {vendor.name}", f"tandem@{settings.sending_domain}")
-    secret = settings.secret_key.get_secret_value()
-    token = tokens.sign("brief", brief_id, secret)
-    envelope = Envelope(
-        sender=tandem,
-        recipient=Mailbox(brief.rep_name, brief.rep_email),
-        reply_to=tandem,
-        return_path=tokens.return_path("brief", brief_id, secret, settings.return_domain),
-        message_id=f"<tandem-brief.{token}@{settings.sending_domain}>",
-        date=now,
-        headers=(("Auto-Submitted", "auto-generated"),),
-    )
-    letter = write_letter(envelope, page) if as_letter else None
-    content = b"" if as_letter else composer_of(settings).fill(envelope, page)
-    key = f"brief-{brief_id}"
-    return page, Outgoing(envelope.message_id, envelope.return_path, brief.rep_email, content, letter, key)
+    def _steps(self, reader: Reader, tried: Mapping[str, Tried]) -> Iterator[Next]:
+        """The next road, as long as one said no for good; `tried` grows meanwhile."""
+        order = order_for(reader, self.settings, self.roads)
+        step = next_road(order, tried, self.now)
+        while step is not None:
+            yield step
+            if tried[step.road].state is not BriefState.FAILED:
+                return
+            step = next_road(order, tried, self.now)
+
+    def _message(self, brief_id: int, rep_id: int, brief: Brief) -> Message:
+        links = links_of(self.settings, rep_id, brief_id, self.now)
+        pages = brief_pages(self.settings.templates)
+        page = Page(f"Brief: {brief.subject}", pages.html(brief, links), pages.text(brief, links))
+        with reading(self.engine) as connection:
+            answered = ledger.answers_of(connection, brief_id, self.now)
+        return Message(brief_id, brief, self.readers[rep_id], links, page, self.now, answered)
+
+    def _try(self, written: Written, message: Message, step: Next) -> tuple[Tried, str | None] | None:
+        """Writes, claims, sends and settles; None when another run has it."""
+        try:
+            send = self.roads[step.road].write(message)
+        except Refused as error:
+            return self._pass_by(written, step, BriefState.FAILED, str(error))
+        if step.road in self.closed:
+            later = after_a_no(step, permanent=False, wait=None)
+            return self._pass_by(written, step, later, self.closed[step.road])
+        with writing(self.engine) as connection:
+            message_id = message_id_of(self.settings, "brief", written.id)
+            if not ledger.claim(connection, written, step, self.now, message_id):
+                return None
+        return self._send(written, step, send)
+
+    def _send(self, written: Written, step: Next, send: Send) -> tuple[Tried, str | None]:
+        """Hands it over and writes down how that ended."""
+        state, delivered, said, retry_at = BriefState.DELIVERED, Delivered(step.road), None, None
+        try:
+            delivered = send()
+        except NotSent as refusal:
+            said = str(refusal)
+            state = after_a_no(step, permanent=refusal.permanent, wait=refusal.retry_after)
+            retry_at = self.now + refusal.retry_after if refusal.retry_after else None
+            if isinstance(refusal, Unreachable):
+                self.closed[step.road] = said
+        except OutcomeUnknown as doubt:
+            said, state = str(doubt), BriefState.UNKNOWN
+        with writing(self.engine) as connection:
+            ledger.settle(
+                connection, written, step, state, self.now, by=delivered.by, ref=delivered.ref, error=said,
+                retry_at=retry_at,
+            )  # fmt: skip
+        return Tried(state, step.attempt, retry_at), said
+
+    def _pass_by(self, written: Written, step: Next, state: BriefState, said: str) -> tuple[Tried, str]:
+        with writing(self.engine) as connection:
+            ledger.pass_by(connection, written, step, state, error=said)
+            if state is BriefState.FAILED and step.is_last:
+                refuse_brief(connection, written.id, said)
+        return Tried(state, step.attempt), said
 
 
 def save_page(folder: Path, brief: Brief, html: str) -> Path:

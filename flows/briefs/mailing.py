@@ -35,13 +35,12 @@ def mail_of(
     Raises InputRefused for a reader nobody can write to, SettingsRefused for a key that cannot sign.
     """
     tandem = Mailbox(f"Tandem at {vendor.name}", f"tandem@{settings.sending_domain}")
-    token = tokens.sign(about, id, settings.secret_key.get_secret_value())
     envelope = Envelope(
         sender=tandem,
         recipient=reader,
         reply_to=tandem,
         return_path=return_path or f"tandem@{settings.return_domain}",
-        message_id=f"<tandem-{about}.{token}@{settings.sending_domain}>",
+        message_id=message_id_of(settings, about, id),
         date=now,
         headers=(("Auto-Submitted", "auto-generated"),),
     )
@@ -50,6 +49,12 @@ def mail_of(
     return Outgoing(
         envelope.message_id, envelope.return_path, reader.address, content, letter, f"{about}-{id}"
     )  # fmt: skip
+
+
+def message_id_of(settings: Settings, about: str, id: int) -> str:
+    """``<tandem-brief.…@mail.lumenflow.example>``, the same for ever."""
+    token = tokens.sign(about, id, settings.secret_key.get_secret_value())
+    return f"<tandem-{about}.{token}@{settings.sending_domain}>"
 
 
 def hand_over(channel: EmailChannel, outgoing: Outgoing) -> tuple[BriefState, ChannelError | None]:

@@ -10,12 +10,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import SecretStr
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from accounts.errors import NotFound, NotSent, OutcomeUnknown, Refused, SettingsRefused, Unreachable
 from accounts.ledger.briefs import STUCK_AFTER, claim_brief, waiting_briefs
 from accounts.ledger.engine import reading, writing
-from accounts.models import Account, Brief, Decision, Rep, Stakeholder
+from accounts.models import Account, Brief, BriefDelivery, Decision, Rep, Stakeholder
 from accounts.playbook import Play
 from accounts.vocabulary import BriefState
 from flows.briefs.briefing import Briefed, brief_reps, write_briefs
@@ -107,6 +107,7 @@ class TestDelivery:
         run(channel=finished)
         with writing(world.engine) as connection:
             connection.execute(update(Brief).values(state=BriefState.PLANNED))
+            connection.execute(delete(BriefDelivery))
         run(channel=told)
         [letter], mail = [sent.letter for sent in told.sent], message(finished.sent[0])
         assert letter is not None

@@ -1,0 +1,152 @@
+"""A brief as Slack shows it: Block Kit inside its limits.
+
+50 blocks a message, 3,000 characters a section, 150 a header, 25 elements a row, 75 characters on a button, 2,000 in
+its value, 3,000 in its address. Over all blocks some 12,000 characters "with a buffer for containers" are taken, which
+no page says (slackapi/bolt-js, issues 2509 and 2867): we stay well below. What does not fit is left out from the end,
+with a link to the rest.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from flows.channels.reps import Message
+from flows.channels.reps.cards import DONE, Button, Card, Part, cards_of
+
+MOST_BLOCKS, MOST_TEXT = 50, 40_000
+#: Characters of all words, and what a block or button costs besides.
+MOST_IN_ALL, CONTAINER = 9_500, 40
+SECTION, HEADER, LABEL, VALUE, ADDRESS, ROW = 3_000, 150, 75, 2_000, 3_000, 25
+
+#: Answers that need nothing but a yes: two clicks, button and confirmation. What each means stands in the confirmation.
+AT_ONCE = {
+    "approve": "The first mail to them may leave.",
+    "ripe": "Sales takes it from here. Marketing learns from it.",
+    "not_yet": "Marketing goes on. It learns from it.",
+    "release": "Marketing goes on writing to them.",
+    "veto": "This mail never goes to them.",
+}
+
+Block = dict[str, Any]
+
+
+def blocks_of(message: Message, *, can_click: bool) -> list[Block]:
+    """The message; can_click: buttons answer where they stand, otherwise they are links to the rep's pages."""
+    brief = message.brief
+    head = [
+        _header(f"Brief for {brief.rep_name}"),
+        _context(f"{brief.as_of_text} ({brief.zone}). News since {brief.since_text}."),
+    ]
+    if brief.note:
+        head.append(_section(_plain(brief.note.text)))
+    cards = [_card(card, number, can_click) for number, card in enumerate(cards_of(message))]
+    also = [_section("\n".join(_plain(one.text) for one in brief.also))] if brief.also else []
+    return _fitting(head, cards, also, message.links("brief"))
+
+
+def text_of(message: Message) -> str:
+    """What a notification and a screen reader get, inside 40,000 characters."""
+    first = message.brief.accounts[0]
+    return _cut(_plain(f"Brief: {message.brief.subject}. {first.headline.text}"), MOST_TEXT)
+
+
+def _fitting(head: list[Block], cards: list[list[Block]], also: list[Block], rest: str) -> list[Block]:
+    """As many accounts as there is room for, from the first on."""
+    told = list(cards)
+    while True:
+        left_out = len(cards) - len(told)
+        foot = (
+            [_section(f"{left_out} more {'accounts' if left_out > 1 else 'account'}: <{rest}|all of this brief>")]
+            if left_out
+            else also
+        )
+        blocks = [*head, *(block for card in told for block in card), *foot]
+        if not told or (len(blocks) <= MOST_BLOCKS and _weight(blocks) <= MOST_IN_ALL):
+            return blocks
+        told.pop()
+
+
+def _weight(value: Any) -> int:
+    """As Slack seems to count: words, and something for each thing that holds them."""
+    if isinstance(value, list):
+        return sum(map(_weight, value))
+    if not isinstance(value, dict):
+        return 0
+    text = value.get("text")
+    return CONTAINER + (len(text) if isinstance(text, str) else 0) + sum(map(_weight, value.values()))
+
+
+def _card(card: Card, number: int, can_click: bool) -> list[Block]:
+    late = ":red_circle: " if card.is_late else ""
+    title = f"{late}*{_plain(card.title)}*\n{_plain(card.place)}\n{_plain(card.headline)}"
+    answered = [_section("\n".join(_plain(DONE + said) for said in card.answered))] if card.answered else []
+    answers = [] if card.answered else _rows(card.answers, f"answers-{number}", can_click)
+    more = [button for button in card.answers if button.kind == "page"] if card.answered else []
+    return [
+        {"type": "divider"},
+        _section(title),
+        *answered,
+        *_parts(card.parts, number, can_click),
+        *answers,
+        *_rows(more, f"more-{number}", can_click),
+    ]
+
+
+def _parts(parts: Sequence[Part], number: int, can_click: bool) -> Iterator[Block]:
+    """Neighbours without buttons share a section, since blocks are few."""
+    said: list[str] = []
+    for place, part in enumerate(parts):
+        said.append(_part(part))
+        if part.buttons:
+            yield _section("\n".join(said))
+            yield from _rows(part.buttons, f"part-{number}-{place}", can_click)
+            said = []
+    if said:
+        yield _section("\n".join(said))
+
+
+def _part(part: Part) -> str:
+    words = "\n".join(_plain(line) for line in part.lines)
+    return f"*{_plain(part.label)}*\n{words}" if part.label else words
+
+
+def _rows(buttons: Sequence[Button], name: str, can_click: bool) -> Iterator[Block]:
+    for start in range(0, len(buttons), ROW):
+        elements = [
+            _button(button, f"{name}-{start + place}", can_click)
+            for place, button in enumerate(buttons[start : start + ROW])
+        ]
+        yield {"type": "actions", "block_id": f"{name}-{start}", "elements": elements}
+
+
+def _button(button: Button, name: str, can_click: bool) -> Block:
+    face = {"type": "button", "action_id": name, "text": {"type": "plain_text", "text": _cut(button.label, LABEL)}}
+    if can_click and button.kind in AT_ONCE and len(button.token) <= VALUE:
+        return {**face, "value": button.token, "confirm": _confirm(button)}
+    return {**face, "url": button.url[:ADDRESS]}
+
+
+def _confirm(button: Button) -> Block:
+    words = {"title": _cut(button.label, 100), "text": AT_ONCE[button.kind], "confirm": "Yes", "deny": "No"}
+    return {name: {"type": "plain_text", "text": text} for name, text in words.items()}
+
+
+def _header(text: str) -> Block:
+    return {"type": "header", "text": {"type": "plain_text", "text": _cut(text, HEADER)}}
+
+
+def _context(text: str) -> Block:
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": _cut(_plain(text), SECTION), "verbatim": True}]}
+
+
+def _section(text: str) -> Block:
+    """Verbatim: what looks like an address, a channel or somebody's name in a buyer's words stays words."""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": _cut(text, SECTION), "verbatim": True}}
+
+
+def _plain(text: str) -> str:
+    """The three signs that mean something to Slack (its page "Formatting text")."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
