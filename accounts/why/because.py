@@ -231,8 +231,8 @@ def person_off_limits(case: Case) -> str:
 def topic_off_limits(case: Case) -> str:
     about = f", which is about {' and '.join(case.step.topics)}" if case.step else ""
     return (
-        f"the rep who works on {case.who.account} keeps that topic to themselves, and nothing is left but "
-        f"{case.content}{about}{_lease_end(case)}"
+        f"the rep who works on {case.who.account} wants no mail about it{_lease_end(case)}, and nothing is left but "
+        f"{case.content}{about}"
     )
 
 

@@ -211,7 +211,7 @@ def _keep(scene: Scene, done: Done, told: Told, taken: int) -> int:
     detail = {**done.detail, "sentence": told.sentence, "taken_back": taken}
     if scene.said.override:
         detail["override"] = scene.said.override
-    person = scene.person.id if scene.person else None
+    person = scene.person.id if scene.person else done.person
     ids = [
         ledger.keep(
             scene.connection, scene.said.kind, account, person, by=scene.speaker.by, rep_id=scene.speaker.rep_id,

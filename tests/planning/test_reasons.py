@@ -7,7 +7,7 @@ import pytest
 from accounts.guards import FOR_EVER, GUARDS
 from accounts.planning import Never, Touch, Wait, plan
 from accounts.playbook import Approvals, Caps, Entry, Window
-from accounts.snapshots import OpenTouch
+from accounts.snapshots import Limits, OpenTouch
 from accounts.vocabulary import Reason
 from tests.cast import NOW, PLAY
 from tests.planning.scenes import DAY, FIVE_SLIDES, HOUR, NUMBERS, PILOT, acme, answer, hold, mail, person
@@ -276,6 +276,61 @@ def test_a_touch_on_its_way_stays_the_answer() -> None:
     assert answer(acme(open={1: leaving})) == Touch(*leaving)
 
 
+LEASED = NOW + 9 * DAY
+
+
+def test_delayed_by_rep_one_mail_waits_and_its_lateness_counts_from_then() -> None:
+    later = NOW + 13 * DAY
+    delayed = acme(delays={(1, PILOT): later})
+    assert answer(delayed) == Wait(Reason.DELAYED_BY_REP, later, PILOT)
+    assert isinstance(answer(acme(person(2), delays={(1, PILOT): later})), Touch)
+    due = answer(delayed, now=later)
+    assert isinstance(due, Touch)
+    assert (due.due, due.not_after) == (later, later + 10 * DAY)
+
+
+def test_delayed_by_rep_a_mail_in_a_send_plan_waits_as_well() -> None:
+    leaving = OpenTouch(PILOT, NOW - HOUR, NOW + 9 * DAY, None, None)
+    said = answer(acme(open={1: leaving}, delays={(1, PILOT): NOW + DAY}))
+    assert said == Wait(Reason.DELAYED_BY_REP, NOW + DAY, PILOT)
+
+
+def test_delayed_by_rep_to_a_day_after_the_text_has_expired() -> None:
+    soon = small_play(steps=(step("evaluation/pilot", "champion", expires=date(2026, 11, 30)),))
+    assert answer(acme(delays={(1, PILOT): NOW + 9 * DAY}), soon) == Never(Reason.CONTENT_EXPIRED, PILOT)
+
+
+def test_person_off_limits_as_long_as_the_rep_works_on_the_account() -> None:
+    first, second = plan(acme(person(1), person(2), limits=Limits(LEASED, frozenset({1}))), small_play(), NOW)
+    assert first == Wait(Reason.PERSON_OFF_LIMITS, LEASED)
+    assert isinstance(second, Touch)
+
+
+def test_topic_off_limits_other_topics_go_first() -> None:
+    both = small_play(
+        steps=(step("evaluation/pilot", "champion"), step("evaluation/risks", "champion", 2, topics=("risk",)))
+    )
+    said = answer(acme(limits=Limits(LEASED, topics=frozenset({"cost"}))), both)
+    assert isinstance(said, Touch)
+    assert said.content == f"{PLAY}/evaluation/risks"
+    neither = Limits(LEASED, topics=frozenset({"cost", "risk"}))
+    assert answer(acme(limits=neither), both) == Wait(Reason.TOPIC_OFF_LIMITS, LEASED, PILOT)
+
+
+def test_lease_cap_the_rep_asked_for_fewer_mails_than_the_play_sends() -> None:
+    one = Limits(LEASED, per_week=1)
+    said = answer(acme(person(2), mails=[mail(2 * DAY, to=1)], limits=one))
+    assert said == Wait(Reason.LEASE_CAP, MONDAY_NINE_IN_BERLIN, PILOT)
+    assert isinstance(answer(acme(person(2), mails=[mail(2 * DAY, to=1, content=None)], limits=one)), Touch)
+
+
+def test_lease_cap_of_planned_mails_those_due_first_may_leave() -> None:
+    early = OpenTouch(PILOT, NOW - 2 * HOUR, NOW + 9 * DAY, None, None)
+    late = OpenTouch(NUMBERS, NOW - HOUR, NOW + 9 * DAY, None, None)
+    group = acme(person(1), person(2, "economic_buyer"), open={1: early, 2: late}, limits=Limits(LEASED, per_week=1))
+    assert [type(said) for said in plan(group, small_play(), NOW)] == [Touch, Wait]
+
+
 def test_every_reason_has_a_claim_here() -> None:
     claims = [name for name in globals() if name.startswith("test_")]
     missing = [reason for reason in Reason if not any(name.startswith(f"test_{reason}") for name in claims)]
@@ -287,5 +342,5 @@ def test_the_guards_read_as_a_paragraph() -> None:
         "opted_out", "suppressed", "left", "bounced", "no_consent",
         "not_in_play", "not_contacted", "stage_not_nurtured", "account_held", "paused_after_reply",
         "paused_for_meeting", "stale_crm", "awaiting_approval",
-        "stakeholder_held", "away", "vetoed", "owner_conflict",
+        "stakeholder_held", "away", "vetoed", "off_limits", "owner_conflict",
     ]  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from accounts.guards import FOR_EVER
 from accounts.planning import plan
 from accounts.playbook import Approvals, Entry, Play
-from accounts.snapshots import Account, OpenTouch, Person
+from accounts.snapshots import Account, Limits, OpenTouch, Person
 from accounts.vocabulary import Reason
 from accounts.why import BECAUSE, Background, Case, Who, explain
 from tests.cast import NOW, PLAY
@@ -153,6 +153,32 @@ SENTENCES: dict[Reason, list[tuple[Callable[[], str], str]]] = {
         (
             lambda: told(acme(person(only_topic="risk"))),
             "asked for mail about risk only, and nothing is left but evaluation/pilot, which is about cost.",
+        ),
+    ],
+    Reason.DELAYED_BY_REP: [
+        (
+            lambda: told(acme(delays={(1, PILOT): NOW + DAY})),
+            "a rep wants evaluation/pilot to wait; it leaves on Wed 25 Nov 2026, 10:00.",
+        ),
+    ],
+    Reason.PERSON_OFF_LIMITS: [
+        (
+            lambda: told(acme(limits=Limits(NOW + DAY, frozenset({1})))),
+            "the rep who works on Acme Works asked that nobody writes to this person until Wed 25 Nov 2026, 10:00.",
+        ),
+    ],
+    Reason.TOPIC_OFF_LIMITS: [
+        (
+            lambda: told(acme(limits=Limits(NOW + DAY, topics=frozenset({"cost"})))),
+            "the rep who works on Acme Works wants no mail about it until Wed 25 Nov 2026, 10:00, and nothing is left "
+            "but evaluation/pilot, which is about cost.",
+        ),
+    ],
+    Reason.LEASE_CAP: [
+        (
+            lambda: told(acme(mails=[mail(2 * DAY, to=2)], limits=Limits(NOW + 9 * DAY, per_week=1))),
+            "the rep who works on Acme Works asked for at most 1 mail to the group in seven days; "
+            "evaluation/pilot leaves on Mon 30 Nov 2026, 08:00.",
         ),
     ],
     Reason.VETOED: [

@@ -36,7 +36,8 @@ def add(scene: Scene) -> Done:
     if not is_new:
         return Done(f"{name} stands in {scene.account.name} already.", False)
     said = f"{name} is in {scene.account.name} now. {NO_CONSENT_YET}"
-    return Done(said, True, about=f"person:{id}", detail={"person": id}, action="add-person", after={"person": id})
+    detail = {"person": id}
+    return Done(said, True, about=f"person:{id}", detail=detail, action="add-person", after=detail, person=id)
 
 
 def correct(scene: Scene) -> Done:
@@ -120,5 +121,5 @@ def _seated(scene: Scene, id: int, is_new: bool, role: Role) -> Done:
     more = f" {NO_CONSENT_YET}" if is_new else ""
     after = {"person": id, "role": role, "was": person.role}
     return Done(
-        sentence + more, True, about=about, detail=detail, action="seat", after=after, taken=len(taken)
+        sentence + more, True, about=about, detail=detail, action="seat", after=after, taken=len(taken), person=id
     )  # fmt: skip

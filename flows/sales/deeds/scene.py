@@ -36,6 +36,8 @@ class Done:
     rows: tuple[int, ...] = ()
     #: Planned mails it took back by itself.
     taken: int = 0
+    #: Whom it turned out to be about: somebody new.
+    person: int | None = None
     #: Other accounts that it concerns.
     others: tuple[int, ...] = ()
 

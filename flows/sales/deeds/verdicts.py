@@ -17,7 +17,7 @@ def judge(scene: Scene) -> Done:
         scene.connection, scene.subject, verdict, by=scene.speaker.by, at=scene.now, topic=said.topic, note=said.words,
         callback_on=said.day,
     )  # fmt: skip
-    sentence, taken = SENTENCES[said.kind].format(name=scene.name), 0
+    sentence, taken, until = SENTENCES[said.kind].format(name=scene.name), 0, None
     is_person = scene.person is not None
     for one in consequences(verdict, scene.now, callback_on=said.day, is_person=is_person, until=said.until):
         if isinstance(one, LeaveAlone):
@@ -25,13 +25,13 @@ def judge(scene: Scene) -> Done:
                 scene.connection, scene.subject, HoldCause.REP, by=scene.speaker.by, starts_at=scene.now,
                 ends_at=one.until, note=f"feedback: {verdict}",
             )  # fmt: skip
-            sentence = f"{scene.name} is left alone until {scene.day(one.until)}."
+            sentence, until = f"{scene.name} is left alone until {scene.day(one.until)}.", one.until.isoformat()
         elif isinstance(one, VetoPerson):
             at, note = scene.now, f"feedback: {verdict}"
             vetoes.veto(scene.connection, scene.who.id, None, by=scene.speaker.by, at=at, note=note)
             taken = len(take_back(scene.connection, {scene.who.id: Reason.VETOED}, at))
     after = {"verdict": verdict, "callback_on": said.day}
-    detail = {"feedback": id, "verdict": verdict, "callback_on": said.day.isoformat() if said.day else None}
+    detail = {"feedback": id, "verdict": verdict, "until": until}
     return Done(sentence, id != before, detail=detail, action="feedback", after=after, rows=(id,), taken=taken)
 
 
