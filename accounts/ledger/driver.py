@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
+from itertools import chain
 from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, TextClause, bindparam, text
@@ -18,6 +19,10 @@ from accounts.types import Utc
 
 #: A row, or the values of one.
 Row = tuple[Any, ...]
+#: Rows that one statement of SQLite takes; it binds 32,766 values at most.
+LISTED = 500
+#: From so many rows on PostgreSQL copies: a table for the purpose costs a millisecond.
+MANY = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,57 @@ def write_many(connection: Connection, sql: str, values: Sequence[Row]) -> None:
         cursor = connection.connection.cursor()
         cursor.executemany(marked, values)
         cursor.close()
+
+
+def insert_new(connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row]) -> int:
+    """Insert the rows that break no unique key, in the driver's form; how many were new."""
+    if connection.dialect.name == "sqlite":
+        return sum(_insert_listed(connection, table, columns, values))
+    return (
+        _copy(connection, table, columns, values)
+        if len(values) >= MANY
+        else _insert(connection, table, columns, values)
+    )
+
+
+def _insert_listed(
+    connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row]
+) -> Iterator[int]:
+    """Hundreds of rows a statement: the driver gives the interpreter away and takes it back for each."""
+    cursor = connection.connection.cursor()
+    for start in range(0, len(values), LISTED):
+        some = values[start : start + LISTED]
+        cursor.execute(_insertion(table, columns, "?", len(some)), list(chain.from_iterable(some)))
+        yield cursor.rowcount
+    cursor.close()
+
+
+def _insert(connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row]) -> int:
+    if not values:
+        return 0
+    with cast(Any, connection.connection.driver_connection).cursor() as cursor:
+        cursor.executemany(_insertion(table, columns, "%s", 1), values)
+        return int(cursor.rowcount)
+
+
+def _copy(connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row]) -> int:
+    """Through a table of this transaction's own, since COPY itself knows no conflicts; half the time for thousands."""
+    named, room = ", ".join(columns), f"new_{table}"
+    with cast(Any, connection.connection.driver_connection).cursor() as cursor:
+        cursor.execute(f"CREATE TEMPORARY TABLE {room} AS SELECT {named} FROM {table} LIMIT 0")
+        with cursor.copy(f"COPY {room} ({named}) FROM STDIN") as copy:
+            for row in values:
+                copy.write_row(row)
+        cursor.execute(f"INSERT INTO {table} ({named}) SELECT {named} FROM {room} ON CONFLICT DO NOTHING")
+        new = int(cursor.rowcount)
+        cursor.execute(f"DROP TABLE {room}")
+    return new
+
+
+@lru_cache
+def _insertion(table: str, columns: tuple[str, ...], mark: str, rows: int) -> str:
+    row = f"({', '.join([mark] * len(columns))})"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)} ON CONFLICT DO NOTHING"
 
 
 @cache

@@ -4,7 +4,7 @@ Recording is an insert and survives a kill by itself; what a signal does comes l
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy import Connection, func, select
 from sqlalchemy import Row as ResultRow
 
-from accounts.ledger.driver import Form, Row, rows, write_many
+from accounts.ledger.driver import Form, Row, insert_new, rows
 from accounts.ledger.whose import Incoming, Whose, find_owners
 from accounts.machines import own_verdict
 from accounts.models import Account, Signal, Stakeholder
@@ -26,19 +26,24 @@ __all__ = ["Incoming", "Known", "Recorded", "count_waiting", "first_since", "rea
 #: One encoder for all: `json.dumps` with a default makes a new one each time.
 _in_ascii = json.JSONEncoder(default=str).encode
 
-_INSERT = """
-    INSERT INTO signal (source, source_id, kind, account_id, stakeholder_id, touch_id, email_hash, occurred_at,
-                        received_at, is_machine, machine_reason, machine_confidence, data)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, source_id) DO NOTHING"""
+_COLUMNS = (
+    "source", "source_id", "kind", "account_id", "stakeholder_id", "touch_id", "email_hash", "occurred_at",
+    "received_at", "is_machine", "machine_reason", "machine_confidence", "data",
+)  # fmt: skip
 
 _KNOWN = """
     SELECT source_id, kind, occurred_at, received_at FROM signal
      WHERE source = :source AND source_id {among:names}"""
 
 
+#: A kind's plain name: drivers look twice at anything but a plain text.
+_NAMES = {kind: str(kind.value) for kind in SignalKind}
+_NOT_JUDGED = (False, None, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of the signals that were told. Two who tell the same one at the same moment both count it as new."""
+    """What became of the signals that were told."""
 
     new: int = 0
     #: Told before, by (source, source_id).
@@ -70,17 +75,23 @@ def record(
     """
     owners = find_owners(connection, incoming) if owners is None else owners
     form = Form.of(connection)
-    kept = [pair for pair in zip(incoming, owners, strict=True) if not pair[1].is_forgotten]
-    first = {(signal.source, stored_name(signal.source_id)): (signal, whose) for signal, whose in reversed(kept)}
-    known = {
-        (source, name)
-        for source in {source for source, _ in first}
-        for name in read_known(connection, source, [name for of, name in first if of == source])
-    }
-    fresh = [pair for key, pair in reversed(first.items()) if key not in known]
-    fresh.sort(key=lambda pair: pair[1].account_id or 0)  # neighbours in the indexes are written together
-    write_many(connection, _INSERT, [_values(*pair, received_at, form) for pair in fresh])
-    return Recorded(len(fresh), len(kept) - len(fresh), len(incoming) - len(kept))
+    at_most, received = received_at.astimezone(UTC), form.write(received_at)
+    told: dict[tuple[str, str], Row] = {}
+    forgotten = 0
+    for signal, whose in zip(incoming, owners, strict=True):
+        if whose.is_forgotten:
+            forgotten += 1
+            continue
+        name = signal.source, stored_name(signal.source_id)
+        if name not in told:
+            told[name] = (*name, *_values(signal, whose, at_most, received, form.write))
+    new = insert_new(connection, "signal", _COLUMNS, sorted(told.values(), key=_in_the_indexes))
+    return Recorded(new, len(incoming) - forgotten - new, forgotten)
+
+
+def _in_the_indexes(row: Row) -> int:
+    """Neighbours in the indexes are written together."""
+    return row[3] or 0
 
 
 def read_known(connection: Connection, source: str, ids: Sequence[str]) -> dict[str, Known]:
@@ -130,20 +141,20 @@ def read_signals(
     return list(connection.execute(query.where(Signal.kind.in_(list(kinds))) if kinds else query))
 
 
-def _values(signal: Incoming, whose: Whose, received_at: datetime, form: Form) -> Row:
-    kind = read_kind(signal.kind)
-    data = dict(signal.data)
+def _values(
+    signal: Incoming, whose: Whose, at_most: datetime, received: Any, write: Callable[[datetime | None], Any]
+) -> Row:
+    """From `kind` on."""
+    kind, data = read_kind(signal.kind), signal.data
     if kind is SignalKind.UNKNOWN and signal.kind != SignalKind.UNKNOWN:
-        data["kind"] = signal.kind
+        data = {**data, "kind": signal.kind}
     if signal.content:
-        data["content"] = signal.content
+        data = {**data, "content": signal.content}
     verdict = own_verdict(kind, data)
+    judged = (verdict.is_machine, verdict.reason, verdict.confidence) if verdict else _NOT_JUDGED
     return (
-        signal.source, stored_name(signal.source_id), kind.value, whose.account_id, whose.stakeholder_id,
-        whose.touch_id, whose.email_hash, form.write(min(_utc(signal.occurred_at), received_at)),
-        form.write(received_at),
-        verdict is not None and verdict.is_machine, verdict and verdict.reason, verdict and verdict.confidence,
-        _as_json(data) if data else None,
+        _NAMES[kind], whose.account_id, whose.stakeholder_id, whose.touch_id, whose.email_hash,
+        write(min(_utc(signal.occurred_at), at_most)), received, *judged, _as_json(data) if data else None,
     )  # fmt: skip
 
 
@@ -163,6 +174,8 @@ def stored_name(source_id: str) -> str:
 
 
 def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is UTC:
+        return moment
     if moment.tzinfo is None:
         raise ValueError(f"a time without a zone is not a time: {moment.isoformat()}")
     return moment.astimezone(UTC)

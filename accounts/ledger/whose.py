@@ -4,9 +4,10 @@ One query per kind of clue and batch, never one per signal.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -16,8 +17,7 @@ from accounts.ledger.suppressions import forgotten_among
 from accounts.vocabulary import SignalKind
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """A signal as a door hands it over. At least one clue to whose it is: touch, message, e-mail, account or domain."""
 
     #: The door, and its own name for the signal: together they tell a repetition from a second signal.
@@ -35,11 +35,10 @@ class Incoming:
     #: Key of the content it is about.
     content: str | None = None
     #: The raw event; `url`, `user_agent`, `method`, `machine`, `bounce`, `until` are understood.
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Whose:
+class Whose(NamedTuple):
     """What the clues of one signal lead to."""
 
     account_id: int | None = None
@@ -69,21 +68,28 @@ class _Clues:
 
     def __init__(self, connection: Connection, incoming: Sequence[Incoming]) -> None:
         self.touches = _touches(connection, incoming)
-        addresses = {normalise_email(one.email) for one in incoming if one.email and not self._reader(one)}
-        domains = {signal.domain.strip().lower() for signal in incoming if signal.domain}
+        others = [signal for signal in incoming if not self._reader(signal)]
+        addresses = {normalise_email(signal.email) for signal in others if signal.email}
+        domains = {signal.domain.strip().lower() for signal in others if signal.domain}
         self.people = _people(connection, addresses)
-        self.accounts = _accounts(connection, {signal.account.strip() for signal in incoming if signal.account})
+        self.accounts = _accounts(connection, {signal.account.strip() for signal in others if signal.account})
         strangers = addresses - self.people.keys()
         self.domains = _domains(connection, domains | {domain_of(address) for address in strangers})
-        self.mailed = _mailed(connection, incoming, self.people)
+        self.mailed = _mailed(connection, others, self.people)
         hashes = {email_hash(address) for address in addresses} | {touch.hash for touch in self.touches.values()}
         self.forgotten = forgotten_among(connection, hashes)
+        self.readers = {touch.id: self._of_reader(touch) for touch in self.touches.values()}
 
     def lead(self, signal: Incoming) -> Whose:
+        """Nine of ten name the touch and its reader, and then there is nothing to find out."""
         reader = self._reader(signal)
-        if reader:
-            gone = reader.stakeholder_id is None or reader.hash in self.forgotten
-            return _FORGOTTEN if gone else Whose(reader.account_id, reader.stakeholder_id, reader.id, reader.hash)
+        return self.readers[reader.id] if reader else self._find(signal)
+
+    def _of_reader(self, touch: "_Touch") -> Whose:
+        gone = touch.stakeholder_id is None or touch.hash in self.forgotten
+        return _FORGOTTEN if gone else Whose(touch.account_id, touch.stakeholder_id, touch.id, touch.hash)
+
+    def _find(self, signal: Incoming) -> Whose:
         address = normalise_email(signal.email) if signal.email else None
         hashed = email_hash(address) if address else None
         touch = self.touches.get(_message_key(signal.message_id)) or self.touches.get(signal.touch_id)
@@ -100,7 +106,7 @@ class _Clues:
         return self._account(signal, address, hashed)
 
     def _reader(self, signal: Incoming) -> "_Touch | None":
-        """The touch, where the signal names no other address than it went to: nine of ten, and no person is asked."""
+        """The touch, where the signal names it by our number, and no other address than it went to."""
         touch = self.touches.get(signal.touch_id) if signal.touch_id else None
         return touch if touch and (not signal.email or signal.email == touch.address) else None
 
@@ -136,8 +142,7 @@ class _Person:
     account_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Touch:
+class _Touch(NamedTuple):
     id: int
     account_id: int
     stakeholder_id: int | None
@@ -160,9 +165,9 @@ def _touches(connection: Connection, incoming: Sequence[Incoming]) -> dict[int |
 
 def _read_touches(connection: Connection, clue: str, values: list[Any]) -> Iterator[tuple[int | str | None, "_Touch"]]:
     """By the clue they were asked by."""
+    by_id = clue == "id"
     for id, account, person, address, message in _rows(connection, _TOUCHES.replace("clue", clue), values):
-        touch = _Touch(id, account, person, normalise_email(address), email_hash(address))
-        yield id if clue == "id" else message, touch
+        yield id if by_id else message, _Touch(id, account, person, normalise_email(address), email_hash(address))
 
 
 def _people(connection: Connection, addresses: Collection[str]) -> dict[str, list[_Person]]:

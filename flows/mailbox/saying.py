@@ -40,6 +40,8 @@ class Phrases:
 
     def find(self, text: str) -> int:
         """Where in a plain text one of them begins; -1 when none does. The first of the table, not of the text."""
+        if not text:
+            return -1
         for phrase in self.whole:
             if (at := text.find(phrase)) >= 0:
                 return at

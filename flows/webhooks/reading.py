@@ -89,7 +89,7 @@ def _read_lot(engine: Engine, now: datetime, understood: Understood, most: int, 
             refused.extend(wrong)
             broken.extend((one.id, each.reason.sentence) for each in wrong if each.whole)
         recorded, not_had = record_(connection, signals, now)
-        refused.extend(Refused(waiting[0].post, _written(asdict(one)), _reason(error)) for one, error in not_had)
+        refused.extend(Refused(waiting[0].post, _written(one._asdict()), _reason(error)) for one, error in not_had)
         quarantine.put_aside(connection, [_aside(one, now) for one in refused])
         mark_read(connection, [one.id for one in waiting])
         mark_unreadable(connection, broken)
