@@ -170,15 +170,15 @@ SENTENCES: dict[Reason, list[tuple[Callable[[], str], str]]] = {
     Reason.TOPIC_OFF_LIMITS: [
         (
             lambda: told(acme(limits=Limits(NOW + DAY, topics=frozenset({"cost"})))),
-            "the rep who works on Acme Works wants no mail about it until Wed 25 Nov 2026, 10:00, and nothing is left "
-            "but evaluation/pilot, which is about cost.",
+            ("the rep who works on Acme Works wants no mail about it until Wed 25 Nov 2026, 10:00, and nothing is left "
+            "but evaluation/pilot, which is about cost."),
         ),
     ],
     Reason.LEASE_CAP: [
         (
             lambda: told(acme(mails=[mail(2 * DAY, to=2)], limits=Limits(NOW + 9 * DAY, per_week=1))),
-            "the rep who works on Acme Works asked for at most 1 mail to the group in seven days; "
-            "evaluation/pilot leaves on Mon 30 Nov 2026, 08:00.",
+            ("the rep who works on Acme Works asked for at most 1 mail to the group in seven days; "
+            "evaluation/pilot leaves on Mon 30 Nov 2026, 08:00."),
         ),
     ],
     Reason.VETOED: [
