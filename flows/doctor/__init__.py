@@ -7,7 +7,18 @@ from flows.doctor.finding import Check, Finding, Patient, State, refused
 from flows.doctor.ledger import database, lock, migrations
 from flows.doctor.machine import bytecode, disk, home, packages, python, time_zones
 from flows.doctor.mailbox import mailbox
-from flows.doctor.prefect import api, dead_runs, late_runs, pages, schedules
+from flows.doctor.prefect import (
+    api,
+    backlog,
+    dead_runs,
+    entrypoints,
+    guard,
+    late_runs,
+    memory,
+    pages,
+    paused,
+    schedules,
+)
 from flows.doctor.reputation import alignment, one_click, published, signing
 from flows.doctor.settings import mail, secrets, sender, variables
 from flows.doctor.words import deployments, templates
@@ -37,10 +48,15 @@ CHECKS: tuple[Check, ...] = (
     templates,
     deployments,
     api,
+    guard,
     pages,
+    entrypoints,
     schedules,
+    paused,
     late_runs,
     dead_runs,
+    backlog,
+    memory,
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 
 @contextmanager
-def fake_prefect(answers: dict[str, Any]) -> Iterator[str]:
+def fake_prefect(answers: dict[str, Any], host: str = "127.0.0.1") -> Iterator[str]:
     """`answers`: path -> what it says, as a value or as a text that is sent as it is. Gives its API address.
 
     ``API`` inside an answer becomes that address.
@@ -29,8 +29,8 @@ def fake_prefect(answers: dict[str, Any]) -> Iterator[str]:
         def log_message(self, format: str, *arguments: Any) -> None:
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    url = f"http://127.0.0.1:{server.server_port}/api"
+    server = HTTPServer((host, 0), Handler)
+    url = f"http://{host}:{server.server_port}/api"
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -79,30 +79,102 @@ def test_a_run_that_claims_to_run_and_is_served_by_nobody() -> None:
     assert (found.state, found.says.partition(":")[0]) == ("fail", "nurture new-business")
 
 
+def test_a_run_whose_deployment_is_served_and_that_shows_no_sign_of_life() -> None:
+    with _server({"/events/filter": {"events": []}}) as silent:
+        found = prefect.dead_runs(silent)
+    assert found is not None
+    assert (found.state, "without a sign of life" in found.says) == ("warn", True)
+    assert found.cure == "the flow watch-health marks them as crashed"
+
+
+def test_a_deployment_that_somebody_switched_off() -> None:
+    with _server() as sound:
+        assert _state(prefect.paused(sound)) == "ok"
+    with _server({"/deployments/filter": [_deployment(paused=True)]}) as off:
+        found = prefect.paused(off)
+    assert found is not None
+    assert (found.state, found.says) == ("warn", "nothing runs of nurture-accounts")
+
+
+def test_a_flow_that_was_renamed_since_it_was_deployed() -> None:
+    """Of two broken ones both are counted: one whose module is gone, one whose function is."""
+    broken = [
+        _deployment(entrypoint="flows.clock:clock"),
+        _deployment(name="brief-reps", entrypoint="flows.letter:brief_reps"),
+        _deployment(name="track-accounts", entrypoint="flows.clock:no_such_flow"),
+    ]
+    with _server({"/deployments/filter": broken}) as astray:
+        found = prefect.entrypoints(astray)
+    assert found is not None
+    assert found.state == "fail"
+    assert "brief-reps (flows.letter:brief_reps)" in found.says
+    assert found.says.endswith("No module named 'flows.letter', and 1 more")
+
+
+def test_a_server_that_lets_everybody_in_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """127.0.0.2 stands for an address that others could reach; at home nobody is asked for a password."""
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "ops:quiet")
+    with _server() as at_home:
+        assert prefect.guard(at_home) is None
+    with _server({"/flows/count": 3}, host="127.0.0.2") as open_to_all:
+        found = prefect.guard(open_to_all)
+    assert found is not None
+    assert (found.state, found.says.endswith("lets everybody in")) == ("fail", True)
+    with _server({"/flows/count": None}, host="127.0.0.2") as guarded:
+        assert _state(prefect.guard(guarded)) == "ok"
+
+
+def test_a_server_that_never_forgets() -> None:
+    with _server() as sound:
+        assert _state(prefect.memory(sound)) == "ok"
+    with _server({"/admin/settings": _remembers(["events"])}) as elephant:
+        found = prefect.memory(elephant)
+    assert found is not None
+    assert (found.state, found.says) == ("warn", "runs are kept for ever")
+
+
+def test_a_server_that_has_fallen_behind() -> None:
+    with _server() as sound:
+        assert _state(prefect.backlog(sound)) == "ok"
+    with _server({"/task_runs/count": 4_000}) as behind:
+        found = prefect.backlog(behind)
+    assert found is not None
+    assert (found.state, found.says.partition(" ")[0]) == ("warn", "4000")
+
+
 def test_where_no_server_answers_only_that_is_said() -> None:
     nobody = Patient(Settings(), NOW, PrefectApi(f"http://127.0.0.1:{closed_port()}/api"))
     about_prefect = [check for check in CHECKS if check.__module__ == prefect.__name__]
-    assert len(about_prefect) == 5
+    assert len(about_prefect) == 10
     assert [found.name for found in examine(nobody, tuple(about_prefect))] == ["Prefect"]
 
 
 def _deployment(**change: Any) -> dict[str, Any]:
-    sound = {"id": "d1", "name": "nurture-accounts", "paused": False, "schedules": [{"active": True}]}
+    sound = {"id": "d1", "name": "nurture-accounts", "paused": False, "schedules": [{"active": True}],
+             "entrypoint": "flows.nurture:nurture_accounts"}  # fmt: skip
     return {**sound, "updated": LONG_AGO, "last_polled": JUST_NOW, **change}
 
 
+def _remembers(enabled: list[str]) -> dict[str, Any]:
+    vacuum = {"enabled": enabled, "retention_period": 1209600}
+    return {"server": {"services": {"db_vacuum": vacuum}, "events": {"retention_period": "P3D"}}}
+
+
 @contextmanager
-def _server(change: dict[str, Any] | None = None) -> Iterator[Patient]:
+def _server(change: dict[str, Any] | None = None, host: str = "127.0.0.1") -> Iterator[Patient]:
     """Somebody whose Prefect answers as a sound one does, but for `change`."""
-    run = {"name": "nurture new-business", "deployment_id": "d1", "expected_start_time": LONG_AGO}
+    run = {"id": "r1", "name": "nurture new-business", "deployment_id": "d1", "expected_start_time": LONG_AGO}
     answers = {
         "/health": True,
         "/admin/version": version("prefect"),
         "/ui-settings": {"api_url": "API"},
         "/deployments/filter": [_deployment()],
         "/flow_runs/filter": [run],
+        "/events/filter": {"events": [{}]},
+        "/task_runs/count": 12,
+        "/admin/settings": _remembers(["events", "flow_runs"]),
     }
-    with fake_prefect({**answers, **(change or {})}) as url:
+    with fake_prefect({**answers, **(change or {})}, host) as url:
         yield Patient(Settings(), NOW, PrefectApi(url))
 
 
