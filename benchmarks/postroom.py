@@ -44,14 +44,14 @@ def sink() -> Iterator[int]:
     user = ["-u", "nobody"] if os.geteuid() == 0 else []
     process = subprocess.Popen([SINK, *user, f"127.0.0.1:{port}", "1000"])
     try:
-        _wait_for(port)
+        waited_for(port)
         yield port
     finally:
         process.terminate()
         process.wait(10)
 
 
-def _wait_for(port: int) -> None:
+def waited_for(port: int) -> None:
     for _ in range(200):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

@@ -95,6 +95,7 @@ def _deploy(client: SyncPrefectClient, entry: Deployment, *, pool: bool) -> Chan
         tags=list(entry.tags),
         work_pool_name=entry.work_pool.name if pool else None,
         pull_steps=[],
+        path=".",  # without one a run looks for its code in a folder called None
         paused=False,
     )
     return Change("deployment", entry.name, _was(before, _facts(client.read_deployment(id))))
