@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, func, or_, select
 from accounts.briefs.material import AccountMaterial, Held, Mail, Newcomer, Outlook, Person, SalesTouch, Sign, clean
 from accounts.briefs.saying import DID_SHORT
 from accounts.errors import NotFound
-from accounts.ledger.proposals import read_open
+from accounts.ledger.proposals import OpenProposal, read_open
 from accounts.ledger.scores import read_engagement
 from accounts.ledger.sla import list_clocks
 from accounts.ledger.timeline import read_history
@@ -52,10 +52,10 @@ def read_account_page(
 ) -> facts.AccountFacts:
     """The account as of now, and one page of its history. Raises NotFound."""
     account = _account(connection, account_id)
-    people = _people(connection, account_id, now)
+    people, proposals = _people(connection, account_id, now), read_open(connection, account.key)
     named = {person.email: person.name for person in people}
     return facts.AccountFacts(
-        material=_material(connection, account, people, now),
+        material=_material(connection, account, people, proposals, now),
         owner=account.owner and clean(account.owner),
         awaits_approval=any(p.outlook and p.outlook.reason == Reason.AWAITING_APPROVAL for p in people),
         reading=read_engagement(connection, [account_id], play.engagement, now)[account_id],
@@ -64,6 +64,10 @@ def read_account_page(
                 clock.id, clock.side, clock.duty, named.get(clock.person) if clock.person else None, clock.due_at
             )
             for clock in list_clocks(connection, account=account.key)
+        ),
+        proposals=tuple(
+            facts.Proposed(one.id, clean(one.name), clean(one.title), clean(one.why), bool(one.email))
+            for one in proposals
         ),
         lease=_lease(connection, account_id, now),
         heard=_heard(connection, account_id),
@@ -85,7 +89,10 @@ def _account(connection: Connection, account_id: int) -> Row[Any]:
     return row
 
 
-def _material(connection: Connection, account: Row[Any], people: tuple[Person, ...], now: datetime) -> AccountMaterial:
+def _material(
+    connection: Connection, account: Row[Any], people: tuple[Person, ...], proposals: Sequence[OpenProposal],
+    now: datetime,
+) -> AccountMaterial:  # fmt: skip
     """As briefs know it, with what everybody did and got, whenever that was."""
     division = account.division or ""
     name = account.name if division.lower() in account.name.lower() else f"{account.name} {division}"
@@ -98,7 +105,9 @@ def _material(connection: Connection, account: Row[Any], people: tuple[Person, .
         mails=_mails(connection, account.id, now),
         holds=_holds(connection, account.id, now),
         sales_touch=_sales_touch(connection, account.id, now),
-        newcomers=_newcomers(connection, account.key),
+        newcomers=tuple(
+            Newcomer(one.id, clean(one.name), clean(one.title), clean(one.why), one.proposed_at) for one in proposals
+        ),
     )
 
 
@@ -207,14 +216,6 @@ def _sales_touch(connection: Connection, account_id: int, now: datetime) -> Sale
     )
     row = connection.execute(query.limit(1)).one_or_none()
     return SalesTouch(row.id, clean(row.kind), row.stakeholder_id, row.occurred_at) if row else None
-
-
-def _newcomers(connection: Connection, key: str) -> tuple[Newcomer, ...]:
-    """Who waits for a yes or a no."""
-    return tuple(
-        Newcomer(one.id, clean(one.name), clean(one.title), clean(one.why), one.proposed_at)
-        for one in read_open(connection, key)
-    )
 
 
 def _lease(connection: Connection, account_id: int, now: datetime) -> facts.Lease | None:

@@ -60,8 +60,10 @@ def _kinds(account_id: int, now: datetime) -> tuple[Select[Any], ...]:
         .where(Hold.account_id == account_id, Hold.starts_at <= now),
         _rows(Source.RELEASE, Hold.released_at, Hold.id, Hold.stakeholder_id, Hold.cause, Hold.released_by)
         .where(Hold.account_id == account_id, Hold.released_at.is_not(None), Hold.released_at <= now),
-        _rows(Source.ANSWER, RepAnswer.at, RepAnswer.id, RepAnswer.stakeholder_id, RepAnswer.kind, RepAnswer.by)
-        .where(RepAnswer.account_id == account_id, RepAnswer.at <= now),
+        _rows(
+            Source.ANSWER, RepAnswer.at, RepAnswer.id, RepAnswer.stakeholder_id, RepAnswer.kind,
+            RepAnswer.detail["sentence"].as_string(), RepAnswer.by,
+        ).where(RepAnswer.account_id == account_id, RepAnswer.at <= now),
     )  # fmt: skip
 
 

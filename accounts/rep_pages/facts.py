@@ -22,6 +22,17 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposed:
+    """Somebody who may belong to the group. Without an address they can only be taken in with one."""
+
+    id: int
+    name: str
+    title: str
+    why: str
+    has_address: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """A rep works on this account themselves; while it stands, their limits bind every play."""
 
@@ -74,6 +85,8 @@ class AccountFacts:
     awaits_approval: bool
     reading: Reading
     clocks: tuple[Clock, ...]
+    #: Who may belong to the group; nobody has said yet.
+    proposals: tuple[Proposed, ...]
     lease: Lease | None
     heard: tuple[Heard, ...]
     refused: tuple[Refused, ...]

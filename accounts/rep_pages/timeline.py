@@ -38,7 +38,7 @@ _LABELS = {
     Source.STAGE: "Stage",
     Source.HOLD: "Hold",
     Source.RELEASE: "Hold",
-    Source.ANSWER: "You",
+    Source.ANSWER: "Rep",
 }
 
 
@@ -53,9 +53,9 @@ class Entry:
     person: int | None
     #: Kind of the activity, signal or answer; content of a mail; stage; cause of a hold.
     word: str
-    #: Subject of the activity; content a signal answers to; stage before; who placed or released; who answered.
+    #: Subject of the activity; content a signal answers to; stage before; who held or released; what an answer did.
     more: str | None
-    #: Direction of the activity; why a move was refused.
+    #: Direction of the activity; why a move was refused; who answered.
     note: str | None = None
 
 
@@ -111,8 +111,10 @@ def _release(entry: Entry, person: str | None, play: Play, account: str) -> str:
 
 
 def _answer(entry: Entry, person: str | None, play: Play, account: str) -> str:
+    who = clean(entry.note) or "Somebody"
     about = f" about {person}" if person else ""
-    return f"{clean(entry.more) or 'Somebody'} answered “{entry.word.replace('_', ' ')}”{about}"
+    came = f": {clean(entry.more)}" if entry.more else ""
+    return f"{who} answered “{entry.word.replace('_', ' ')}”{about}{came}"
 
 
 _SAYS = {

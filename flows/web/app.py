@@ -3,6 +3,7 @@
     /c/{token}  a link of a mail                  /p/{token}  what mail to get; POST changes it
     /u/{token}  no more mail; POST opts out       /a/{token}  the page of a document
     /o/{token}.gif, /n/{token}  the pixel, and the link that no person sees
+    /r/{token}  pages for reps; POST answers
     /hooks/{provider}  what providers tell of our mails
     /t.js, /collect  visits to our own sites      /healthz, /readyz, /metrics  for operators
 
@@ -24,7 +25,7 @@ from accounts.playbook import Play
 from flows.settings import Settings
 from flows.web.desk import Desk, desk_of, utc_now
 from flows.web.pages import Pages, SafeHeaders
-from flows.web.routes import assets, clicks, health, opens, preferences, unsubscribe, visits, webhooks
+from flows.web.routes import assets, clicks, health, opens, preferences, reps, unsubscribe, visits, webhooks
 from flows.web.throttle import Buckets, Throttled
 from flows.web.watching import Watch, Watched
 from flows.webhooks.reception import Reception
@@ -65,7 +66,7 @@ def build(desk: Desk) -> FastAPI:
     """The addresses and what they answer, without what stands before them."""
     app = FastAPI(title="Tandem", openapi_url=None)
     app.state.desk = desk
-    for room in (clicks, unsubscribe, preferences, opens, assets, visits, webhooks, health):
+    for room in (clicks, unsubscribe, preferences, opens, assets, visits, webhooks, reps, health):
         app.include_router(room.routes)
     app.include_router(routes)
     app.add_exception_handler(SQLAlchemyError, ledger_is_away)

@@ -1,0 +1,273 @@
+"""Every answer a rep can give in the browser: what it asks, what it will do, its fields. FORMS is meant to be read.
+
+In the words, {whom} is the person or the account, {account} the account, {mail} and {when} the mail it is about,
+{until} the day that is filled in.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from accounts.answers import AnswerKind
+from accounts.briefs.material import Person
+from accounts.briefs.saying import QUESTIONS
+from accounts.rep_pages.facts import AccountFacts
+from accounts.vocabulary import Role
+from flows.briefs.links import SEATS
+from flows.web.routes.reps.door import Visit
+from flows.web.routes.reps.fields import Field, hidden, named, role, until, whom, words
+
+K = AnswerKind
+NOTE = "A note, if you like (only your colleagues read it)"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a form is filled in from."""
+
+    visit: Visit
+    facts: AccountFacts
+    #: Whom the link is about, if it is about a person.
+    person: Person | None
+    #: The content of the mail the link is about, its title, and when it is planned.
+    content: str = ""
+    mail: str = ""
+    when: str = ""
+    #: Lines of the brief the link stands in, for this account.
+    lines: tuple[str, ...] = ()
+
+    @property
+    def account(self) -> str:
+        return self.facts.material.name
+
+    @property
+    def whom(self) -> str:
+        return self.person.name if self.person else self.account
+
+    @property
+    def seat(self) -> Role | None:
+        """The role a link about a seat is for."""
+        subject = self.visit.to.subject
+        wanted = SEATS[subject] if 0 <= subject < len(SEATS) else Role.UNKNOWN
+        return wanted if wanted is not Role.UNKNOWN else None
+
+
+class Form(NamedTuple):
+    """One answer. `undo`: the answer that takes it back."""
+
+    asks: str
+    does: str
+    button: str
+    fields: Callable[[Scene], tuple[Field, ...]] = lambda scene: ()
+    undo: AnswerKind | None = None
+
+
+def _hold(scene: Scene) -> tuple[Field, ...]:
+    return until(scene.visit.local, 14), words(NOTE)
+
+
+def _veto(scene: Scene) -> tuple[Field, ...]:
+    if not scene.content:
+        return (words(NOTE),)
+    options = ((scene.content, f"Only this mail: “{scene.mail}”"), ("", f"All our mails to {scene.whom}"))
+    return Field("content", "What shall not be sent?", "radio", (scene.content,), options), words(NOTE)
+
+
+def _unveto(scene: Scene) -> tuple[Field, ...]:
+    return (hidden("content", scene.content),)
+
+
+def _delay(scene: Scene) -> tuple[Field, ...]:
+    return hidden("content", scene.content), until(scene.visit.local, 7, "Not before")
+
+
+def _verdict(scene: Scene) -> tuple[Field, ...]:
+    return (words(NOTE),)
+
+
+def _bad_timing(scene: Scene) -> tuple[Field, ...]:
+    return until(scene.visit.local, 30, "Ask again on"), words(NOTE)
+
+
+def _seat(scene: Scene) -> tuple[Field, ...]:
+    wanted = scene.seat
+    asked = hidden("role", wanted.value) if wanted else role(None)
+    known = whom(scene.facts.material.people, "Somebody of the group", "Somebody new:")
+    return asked, known, *_newcomer()
+
+
+def _add_person(scene: Scene) -> tuple[Field, ...]:
+    return *_newcomer(needed=True), role(scene.seat)
+
+
+def _newcomer(*, needed: bool = False) -> tuple[Field, ...]:
+    address = Field("email", "E-mail address", "email", needed=needed, most=254)
+    return Field("name", "Name"), address, Field("title", "What they do there")
+
+
+def _correct_person(scene: Scene) -> tuple[Field, ...]:
+    person = scene.person
+    if person is None:
+        return ()
+    return (
+        Field("name", "Name", values=(person.name,)),
+        Field("title", "What they do there", hint="Leave it empty to keep what we know."),
+        role(person.role if person.role is not Role.UNKNOWN else None),
+        Field("email", "E-mail address", "email", (person.email,), most=254),
+        Field("gone", "They work there no longer", "check", (), (("yes", ""),)),
+    )
+
+
+def _heard(scene: Scene) -> tuple[Field, ...]:
+    label = "In their words" if scene.visit.to.kind == K.OBJECTION else "What about"
+    who = whom(scene.facts.material.people, "Who said it", "I do not know, or several", scene.visit.to.subject)
+    return Field("words", label, needed=True), who
+
+
+def _close(scene: Scene) -> tuple[Field, ...]:
+    return (hidden("objection", scene.visit.to.subject),)
+
+
+def _wrong_line(scene: Scene) -> tuple[Field, ...]:
+    subject = str(scene.visit.to.subject or 1)
+    lines = tuple((str(number), line) for number, line in enumerate(scene.lines, start=1))
+    which = Field("line", "Which one?", "radio", (subject,), lines) if lines else hidden("line", subject)
+    return which, words("What is true instead?", hint="Whoever answers for it reads this.")
+
+
+def _limits(scene: Scene) -> tuple[Field, ...]:
+    lease, topics = scene.facts.lease, sorted({topic for step in scene.visit.desk.play.steps for topic in step.topics})
+    people = tuple((str(person.id), named(person)) for person in scene.facts.material.people)
+    week = str(lease.touches_per_week or "") if lease else ""
+    ads = "yes" if lease is None or lease.ads else "no"
+    return (
+        Field("people", "Nobody writes to", "checks", tuple(map(str, lease.people if lease else ())), people),
+        Field("topics", "Nobody writes about", "checks", lease.topics if lease else (), tuple((t, t) for t in topics)),
+        Field("per_week", "E-mails to the whole group, at most, in seven days", "number", (week,),
+              hint="Empty: as many as the plan says."),
+        Field("ads", "Ads", "radio", (ads,), (("yes", "Ads may go on"), ("no", "No ads"))),
+    )  # fmt: skip
+
+
+FORMS: Mapping[AnswerKind, Form] = {
+    K.HOLD: Form(
+        "Hold marketing to {whom}?",
+        "Until the day below {whom} gets no e-mail and no ads from us, and mails that are planned are taken back. "
+        "After that it goes on by itself, one mail at a time.",
+        "Hold until that day", _hold, K.RELEASE,
+    ),
+    K.RELEASE: Form(
+        "Let marketing go on with {whom}?",
+        "Holds on {whom} end at once and the plan goes on from where it stands. Nobody gets more for having waited.",
+        "Go on",
+    ),
+    K.VETO: Form(
+        "Stop this mail to {whom}?",
+        "“{mail}” is planned for {when}. It will not be sent to {whom}, neither then nor later.",
+        "Do not send it", _veto, K.UNVETO,
+    ),
+    K.UNVETO: Form(
+        "Let this mail go to {whom} after all?",
+        "Your no is taken back. The mail goes out when the plan has a place for it.", "Take my no back", _unveto,
+    ),
+    K.DELAY: Form(
+        "Send this mail to {whom} later?",
+        "“{mail}” is planned for {when}. It waits until the day below.", "Send it later", _delay,
+    ),
+    K.APPROVE: Form(
+        "May marketing write to {account}?",
+        "The first e-mail to {account} waits for your yes. With it the plan begins; you can stop it on any day.",
+        "Yes, begin",
+    ),
+    K.RIPE: Form(
+        "Is {whom} ready for you?",
+        "You take it from here. The plan goes on as it is, and our scores learn from your word.",
+        "Yes, ready for sales", _verdict,
+    ),
+    K.NOT_YET: Form(
+        "Is it too early for {whom}?",
+        "Marketing goes on as planned, and our scores learn from your word.", "Not yet", _verdict,
+    ),
+    K.WRONG_PERSON: Form(
+        "Is {whom} the wrong person?",
+        "{whom} gets no marketing mail any more. Colleagues are not affected.", "Yes, the wrong person", _verdict,
+        K.UNVETO,
+    ),
+    K.BAD_TIMING: Form(
+        "Is it a bad time for {whom}?",
+        "{whom} is left alone until the day below: no e-mail, no ads.", "Leave alone until then", _bad_timing,
+        K.RELEASE,
+    ),
+    K.SEAT: Form(
+        "Who is the {seat} at {account}?",
+        "Whoever you name has that role from now on, and no list overwrites it. Somebody new gets no mail before they "
+        "agreed to it.",
+        "That is who", _seat,
+    ),
+    K.ADD_PERSON: Form(
+        "Who else belongs to the group at {account}?",
+        "They stand in the buying group from now on. They get no mail before they agreed to it.", "Add them",
+        _add_person,
+    ),
+    K.CORRECT_PERSON: Form(
+        "What should we know about {whom}?",
+        "It counts at once, and no list overwrites it.", "Correct it", _correct_person,
+    ),
+    K.OBJECTION: Form(
+        "What does somebody at {account} hold against us?",
+        "It stands in your briefs until you close it, and marketing sees what is asked most.", "Write it down", _heard,
+    ),
+    K.TOPIC: Form(
+        "What would somebody at {account} like to hear about?",
+        "It stands in your briefs until you close it, and marketing sees what is asked most.", "Write it down", _heard,
+    ),
+    K.CLOSE_OBJECTION: Form(
+        "Is this settled?", "“{heard}” leaves your briefs. It stays in the history.", "Yes, settled", _close,
+    ),
+    K.WRONG_LINE: Form(
+        "What is wrong?", "Whoever answers for that line is asked to look. Nothing else changes.", "It is wrong",
+        _wrong_line,
+    ),
+    K.TAKE: Form(
+        "Do you work {account} yourself?",
+        "It is yours then: what you limit binds every plan. Your calls and meetings keep it yours; when nothing "
+        "happens it ends by itself, and you are told before.",
+        "Yes, it is mine", undo=K.GIVE_BACK,
+    ),
+    K.LIMITS: Form(
+        "What may marketing do at {account}?",
+        "These limits bind every plan for as long as the account is yours. What is planned against them is taken back.",
+        "Set these limits", _limits,
+    ),
+    K.GIVE_BACK: Form(
+        "Give {account} back to the plan?", "Your limits end at once, and the plan goes on without them.",
+        "Give it back",
+    ),
+}  # fmt: skip
+
+
+def question(scene: Scene, text: str) -> str:
+    """The words of a form, for this account and person. Names come in as they are and are never read as words."""
+    seat = scene.seat
+    heard = next((one.words for one in scene.facts.heard if one.id == scene.visit.to.subject), "It")
+    known = {
+        "whom": scene.whom, "account": scene.account, "mail": scene.mail or "The next mail",
+        "when": scene.when or "soon", "seat": seat.label if seat else "person", "heard": heard,
+    }  # fmt: skip
+    return text.format_map(known)
+
+
+def asks(scene: Scene, kind: AnswerKind) -> str:
+    """The heading: what the page asks."""
+    if kind is K.SEAT and scene.seat:
+        return QUESTIONS[scene.seat]
+    if kind is K.VETO and not scene.content:
+        return question(scene, "Stop all our mails to {whom}?")
+    return question(scene, FORMS[kind].asks)
+
+
+def does(scene: Scene, kind: AnswerKind) -> str:
+    """What will happen, before it does."""
+    if kind is K.VETO and not scene.content:
+        return question(scene, "{whom} gets no marketing mail from us any more. Colleagues are not affected.")
+    return question(scene, FORMS[kind].does)

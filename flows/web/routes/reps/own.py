@@ -1,0 +1,87 @@
+"""Pages about no single account: a brief as it was sent, all accounts of a rep, how often they want to be told."""
+
+from fastapi import Response
+from sqlalchemy import Connection
+
+from accounts.briefs import LABELS
+from accounts.briefs.news import stage_label
+from accounts.briefs.rhythm import Every
+from accounts.briefs.stored import from_payload
+from accounts.ledger.engine import writing
+from accounts.ledger.rep_accounts import read_rep_accounts
+from accounts.ledger.rep_links import account_ids, read_payload
+from accounts.ledger.rep_wishes import read_every, wish_every
+from accounts.rep_pages.accounts import AccountLine
+from accounts.vocabulary import Duty
+from flows.web.routes.reps.door import Visit
+from flows.web.routes.reps.fields import Field
+
+_OWED = {Duty.ANSWER: "your answer", Duty.CALL: "a call"}
+_EVERY = (
+    (Every.DAILY, "Each working day, when something changed"),
+    (Every.WEEKLY, "Once a week, when something changed"),
+    (Every.OFF, "No briefs; replies and meetings still reach you at once"),
+)
+
+
+def show_list(connection: Connection, visit: Visit) -> Response:
+    """Every account the rep answers for, what is owed first."""
+    lines = read_rep_accounts(connection, visit.to.rep_id, visit.desk.play, visit.now)
+    return visit.desk.pages.show("rep_list", visit=visit, rows=tuple(_row(visit, line) for line in lines))
+
+
+def _row(visit: Visit, line: AccountLine) -> dict[str, str | bool]:
+    return {
+        "name": line.name, "address": visit.links("page", line.id), "stage": stage_label(line.stage, visit.desk.play),
+        "heat": line.heat.heat.value, "score": f"{line.score:.0f}", "owed": _owed(visit, line),
+        "is_late": line.is_late(visit.now), "next": _next(visit, line), "instead_of": line.instead_of or "",
+    }  # fmt: skip
+
+
+def _owed(visit: Visit, line: AccountLine) -> str:
+    if line.owed is None:
+        return ""
+    what = _OWED.get(line.owed, "an answer")
+    if line.due_at is None:
+        return f"{what}, paused"
+    return f"{what}, {'was due' if line.is_late(visit.now) else 'by'} {visit.local.moment(line.due_at)}"
+
+
+def _next(visit: Visit, line: AccountLine) -> str:
+    if line.is_held:
+        return "on hold"
+    return visit.local.day(line.next_at) if line.next_at else ""
+
+
+def show_brief(connection: Connection, visit: Visit) -> Response | None:
+    """A brief, in the words it was sent in; None when there is none by that number."""
+    payload = read_payload(connection, visit.to.brief_id, visit.to.rep_id)
+    if payload is None:
+        return None
+    brief = from_payload(payload)
+    ids = account_ids(connection, [account.key for account in brief.accounts])
+    return visit.desk.pages.show("rep_brief", visit=visit, brief=brief, ids=ids, labels=LABELS)
+
+
+def ask_rhythm(connection: Connection, visit: Visit) -> Response:
+    """How often briefs come."""
+    return _rhythm(visit, read_every(connection, visit.to.rep_id) or Every.DAILY)
+
+
+def choose_rhythm(visit: Visit, chosen: str) -> Response:
+    """Done at once; anything else than the three is asked again."""
+    if chosen not in list(Every):
+        return _rhythm(visit, Every.DAILY, status=400)
+    with writing(visit.desk.engine) as connection:
+        is_new = wish_every(connection, visit.to.rep_id, chosen, by=visit.holder.email, now=visit.now)
+    said = {Every.DAILY: "each working day", Every.WEEKLY: "once a week", Every.OFF: "not at all"}[Every(chosen)]
+    return visit.desk.pages.show("rep_wished", visit=visit, said=said, is_new=is_new, back=visit.links("page"))
+
+
+def _rhythm(visit: Visit, every: str, status: int = 200) -> Response:
+    field = Field("every", "From now on", "radio", (every,), tuple((one.value, label) for one, label in _EVERY))
+    return visit.desk.pages.show(
+        "rep_ask", status, visit=visit, asks="How often do you want a brief?",
+        does="It counts from the next brief on. Nothing else changes.", button="Do it this way", fields=(field,),
+        refusal=None, back=visit.links("page"), account="Your accounts",
+    )  # fmt: skip
