@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "dns": ("dns", "dns", "What to publish so that mail is believed, and whether it is."),
     "backup": ("backup", "backup", "The whole ledger into one file, while everything goes on."),
     "restore": ("backup", "restore", "The ledger from such a file, on either database."),
+    "database": ("database", "database", "For who looks after PostgreSQL: roles with the least rights."),
     "up": ("house", "up", "Prefect's server, the web app and the scheduled flows, until Ctrl-C."),
     "deploy": ("deploy", "deploy", "Bring Prefect's deployments and automations in line with the files."),
     "import": ("data", "import_", "Read CRM exports: accounts, people, opportunities, activities."),
@@ -48,6 +49,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "audit": ("privacy", "audit", "Who did what; --verify walks the chain."),
     "audiences": ("audiences", "audiences", "Ad audiences: wanted, confirmed, and too small to serve."),
     "watch": ("mailbox", "watch", "Read the reply mailbox the moment mail comes."),
+    "links": ("links", "links", "Links by which reps answer: a fresh one, or the end of all."),
     "serve": ("serve", "serve", "The web app: tracked links and one-click unsubscribe."),
 }
 
