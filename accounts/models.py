@@ -739,6 +739,8 @@ class Brief(Base):
     as_of: Mapped[utc]
     words: Mapped[int]
     payload: Mapped[json_value]
+    #: `digest`; or `jump`, about the one account that turned hot between two digests.
+    kind: Mapped[word] = mapped_column(default="digest", server_default="digest")
     delivered_at: Mapped[utc | None]
     channel: Mapped[word | None]
     message_id: Mapped[line | None] = mapped_column(unique=True)
