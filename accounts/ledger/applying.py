@@ -10,11 +10,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import Connection, bindparam, text, update
 
 from accounts.engagement import NOBODY, Told
+from accounts.garbage import uncollected
 from accounts.ledger import scores
 from accounts.ledger.bulk import among
 from accounts.ledger.driver import Form, rows
@@ -33,7 +36,7 @@ APPLYING = 0x7A4D01
 
 _NEEDED = ", ".join(f"'{kind.value}'" for kind in sorted({*READ_DATA, *JUDGED}))
 _COLUMNS = f"""
-    SELECT id, kind, account_id, stakeholder_id, touch_id, email_hash, occurred_at, is_machine,
+    SELECT id, kind, account_id, stakeholder_id, touch_id, email_hash, {{time:occurred_at}}, is_machine,
            machine_confidence, CASE WHEN kind IN ({_NEEDED}) THEN CAST(data AS TEXT) END
       FROM signal"""
 _WAITING = f"{_COLUMNS} WHERE applied_at IS NULL ORDER BY id LIMIT :most"
@@ -47,6 +50,9 @@ _MAILED = """
     SELECT id, COALESCE(sent_at, claimed_at),
            (SELECT COUNT(DISTINCT url) FROM content_link WHERE content_link.content_digest = touch.content_digest)
       FROM touch WHERE id {among:touches}"""
+
+
+_NO_DATA: Mapping[str, Any] = MappingProxyType({})
 
 
 class Said(NamedTuple):
@@ -79,6 +85,7 @@ class Applied:
     vacancies: tuple[tuple[int, str], ...] = ()
 
 
+@uncollected()
 def apply_waiting(connection: Connection, play: Play, now: datetime, limit: int = 5_000) -> Applied:
     """Apply the oldest waiting signals, at most `limit`; `signals` is 0 when none is left."""
     one_at_a_time(connection)
@@ -157,8 +164,13 @@ def _read(connection: Connection, query: str, **values: Any) -> list[Said]:
 
 
 def _data(value: str | None) -> Mapping[str, Any]:
-    said = json.loads(value) if value else None
-    return said if isinstance(said, dict) else {}
+    if not value:
+        return _NO_DATA
+    try:
+        said = orjson.loads(value)
+    except orjson.JSONDecodeError:  # half characters, numbers beyond 64 bits
+        said = json.loads(value)
+    return said if isinstance(said, dict) else _NO_DATA
 
 
 def _effects(waiting: Iterable[Said], play: Play) -> Iterator[Caused]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Update, bindparam, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
@@ -41,8 +41,7 @@ _NOT_OF_PEOPLE = HoldAccount | SettleTouch | FailTouch | Propose
 EMPTIES_THE_SEAT = (EmailStatus.BOUNCED, EmailStatus.LEFT)
 
 
-@dataclass(frozen=True, slots=True)
-class Caused:
+class Caused(NamedTuple):
     """An effect, and the signal that causes it."""
 
     effect: Effect

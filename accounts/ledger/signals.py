@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy import Connection, func, select
 from sqlalchemy import Row as ResultRow
 
+from accounts.garbage import uncollected
 from accounts.ledger.driver import Form, Row, insert_new, rows
 from accounts.ledger.whose import Incoming, Whose, find_owners
 from accounts.machines import own_verdict
@@ -65,6 +66,7 @@ class Known:
         return self.kind == read_kind(signal.kind) and self.occurred_at == min(signal.occurred_at, self.received_at)
 
 
+@uncollected()
 def record(
     connection: Connection, incoming: Sequence[Incoming], received_at: datetime, owners: Sequence[Whose] | None = None
 ) -> Recorded:

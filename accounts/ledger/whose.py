@@ -59,16 +59,20 @@ _PEOPLE = "SELECT id, account_id, email FROM stakeholder WHERE email {among:valu
 
 def find_owners(connection: Connection, incoming: Sequence[Incoming]) -> list[Whose]:
     """One Whose for each signal, in order."""
-    clues = _Clues(connection, incoming)
-    return [clues.lead(signal) for signal in incoming]
+    touches = _touches(connection, incoming)
+    clues = _Clues(connection, incoming, touches)
+    return [clues.lead(signal, touch) for signal, touch in zip(incoming, touches, strict=True)]
 
 
 class _Clues:
     """What a batch of signals can lead to, read once."""
 
-    def __init__(self, connection: Connection, incoming: Sequence[Incoming]) -> None:
-        self.touches = _touches(connection, incoming)
-        others = [signal for signal in incoming if not self._reader(signal)]
+    def __init__(
+        self, connection: Connection, incoming: Sequence[Incoming], touches: Sequence["_Touch | None"]
+    ) -> None:
+        pairs = zip(incoming, touches, strict=True)
+        others = [signal for signal, touch in pairs if not (touch and _is_reader(signal, touch))]
+        known = {touch.id: touch for touch in touches if touch}
         addresses = {normalise_email(signal.email) for signal in others if signal.email}
         domains = {signal.domain.strip().lower() for signal in others if signal.domain}
         self.people = _people(connection, addresses)
@@ -76,23 +80,23 @@ class _Clues:
         strangers = addresses - self.people.keys()
         self.domains = _domains(connection, domains | {domain_of(address) for address in strangers})
         self.mailed = _mailed(connection, others, self.people)
-        hashes = {email_hash(address) for address in addresses} | {touch.hash for touch in self.touches.values()}
+        hashes = {email_hash(address) for address in addresses} | {touch.hash for touch in known.values()}
         self.forgotten = forgotten_among(connection, hashes)
-        self.readers = {touch.id: self._of_reader(touch) for touch in self.touches.values()}
+        self.readers = {id: self._of_reader(touch) for id, touch in known.items()}
 
-    def lead(self, signal: Incoming) -> Whose:
-        """Nine of ten name the touch and its reader, and then there is nothing to find out."""
-        reader = self._reader(signal)
-        return self.readers[reader.id] if reader else self._find(signal)
+    def lead(self, signal: Incoming, touch: "_Touch | None") -> Whose:
+        """Nine of ten speak of the reader of a touch, and then there is nothing to find out."""
+        if touch and _is_reader(signal, touch):
+            return self.readers[touch.id]
+        return self._find(signal, touch)
 
     def _of_reader(self, touch: "_Touch") -> Whose:
         gone = touch.stakeholder_id is None or touch.hash in self.forgotten
         return _FORGOTTEN if gone else Whose(touch.account_id, touch.stakeholder_id, touch.id, touch.hash)
 
-    def _find(self, signal: Incoming) -> Whose:
+    def _find(self, signal: Incoming, touch: "_Touch | None") -> Whose:
         address = normalise_email(signal.email) if signal.email else None
         hashed = email_hash(address) if address else None
-        touch = self.touches.get(_message_key(signal.message_id)) or self.touches.get(signal.touch_id)
         if hashed in self.forgotten or (touch and (touch.stakeholder_id is None or touch.hash in self.forgotten)):
             return _FORGOTTEN
         person = self._person(signal, address, touch)
@@ -104,11 +108,6 @@ class _Clues:
         if touch:
             return Whose(touch.account_id, touch.stakeholder_id, touch.id, touch.hash)
         return self._account(signal, address, hashed)
-
-    def _reader(self, signal: Incoming) -> "_Touch | None":
-        """The touch, where the signal names it by our number, and no other address than it went to."""
-        touch = self.touches.get(signal.touch_id) if signal.touch_id else None
-        return touch if touch and (not signal.email or signal.email == touch.address) else None
 
     def _person(self, signal: Incoming, address: str | None, touch: "_Touch | None") -> "_Person | None":
         """The row of the person in the account that is meant; of several the touch's, the named one, the home."""
@@ -150,17 +149,22 @@ class _Touch(NamedTuple):
     hash: str
 
 
+def _is_reader(signal: Incoming, touch: _Touch) -> bool:
+    """Whether the signal names no other address than the touch went to."""
+    return not signal.email or signal.email == touch.address
+
+
+def _touches(connection: Connection, incoming: Sequence[Incoming]) -> "list[_Touch | None]":
+    """The touch of each signal, by our number, else by its Message-ID."""
+    by_id = dict(_read_touches(connection, "id", sorted({signal.touch_id for signal in incoming if signal.touch_id})))
+    keys = [None if signal.touch_id in by_id else _message_key(signal.message_id) for signal in incoming]
+    by_message = dict(_read_touches(connection, "message_id", sorted({key for key in keys if key})))
+    pairs = zip(incoming, keys, strict=True)
+    return [by_message.get(key) if key else by_id.get(signal.touch_id) for signal, key in pairs]
+
+
 def _message_key(message_id: str | None) -> str | None:
     return f"<{message_id.strip().strip('<>')}>" if message_id else None
-
-
-def _touches(connection: Connection, incoming: Sequence[Incoming]) -> dict[int | str | None, _Touch]:
-    """Touches by their id and by their Message-ID."""
-    ids = sorted({signal.touch_id for signal in incoming if signal.touch_id})
-    found: dict[int | str | None, _Touch] = dict(_read_touches(connection, "id", ids))
-    unnamed = [signal for signal in incoming if signal.message_id and signal.touch_id not in found]
-    messages = sorted({key for signal in unnamed if (key := _message_key(signal.message_id))})
-    return found | dict(_read_touches(connection, "message_id", messages))
 
 
 def _read_touches(connection: Connection, clue: str, values: list[Any]) -> Iterator[tuple[int | str | None, "_Touch"]]:
