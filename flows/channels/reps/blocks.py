@@ -14,8 +14,8 @@ from flows.channels.reps.cards import DONE, Button, Card, Part, cards_of
 
 MOST_BLOCKS, MOST_TEXT = 50, 40_000
 #: Characters of all words, and what a block or button costs besides.
-MOST_IN_ALL, CONTAINER = 9_500, 40
-SECTION, HEADER, LABEL, VALUE, ADDRESS, ROW = 3_000, 150, 75, 2_000, 3_000, 25
+MOST_IN_ALL, CONTAINER = 10_000, 40
+SECTION, HEADER, LABEL, CONFIRM, VALUE, ADDRESS, ROW = 3_000, 150, 75, 300, 2_000, 3_000, 25
 
 #: Answers that need nothing but a yes: two clicks, button and confirmation. What each means stands in the confirmation.
 AT_ONCE = {
@@ -72,7 +72,8 @@ def _weight(value: Any) -> int:
     if not isinstance(value, dict):
         return 0
     text = value.get("text")
-    return CONTAINER + (len(text) if isinstance(text, str) else 0) + sum(map(_weight, value.values()))
+    own = len(text) if isinstance(text, str) else CONTAINER
+    return own + sum(map(_weight, value.values()))
 
 
 def _card(card: Card, number: int, can_click: bool) -> list[Block]:
@@ -97,11 +98,11 @@ def _parts(parts: Sequence[Part], number: int, can_click: bool) -> Iterator[Bloc
     for place, part in enumerate(parts):
         said.append(_part(part))
         if part.buttons:
-            yield _section("\n".join(said))
+            yield _section("\n\n".join(said))
             yield from _rows(part.buttons, f"part-{number}-{place}", can_click)
             said = []
     if said:
-        yield _section("\n".join(said))
+        yield _section("\n\n".join(said))
 
 
 def _part(part: Part) -> str:
@@ -126,7 +127,8 @@ def _button(button: Button, name: str, can_click: bool) -> Block:
 
 
 def _confirm(button: Button) -> Block:
-    words = {"title": _cut(button.label, 100), "text": AT_ONCE[button.kind], "confirm": "Yes", "deny": "No"}
+    text = _cut(f"{button.label}. {AT_ONCE[button.kind]}", CONFIRM)
+    words = {"title": "Are you sure?", "text": text, "confirm": "Yes", "deny": "No"}
     return {name: {"type": "plain_text", "text": text} for name, text in words.items()}
 
 

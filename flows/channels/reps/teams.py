@@ -9,6 +9,7 @@ The address of the workflow is all the login there is: whoever knows it can post
     502, 504                          a gateway lost the answer: unknown
 """
 
+import logging
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -22,6 +23,7 @@ from flows.channels.reps.adaptive import message_of
 from flows.operating.prefect_api import is_loopback
 from flows.providers import Teams as TeamsSettings
 
+HEADERS = {"Content-Type": "application/json; charset=utf-8"}
 SHUT = {
     400: "see the workflow's run history in Teams",
     401: "copy the workflow's address again: its signature is not right",
@@ -30,6 +32,18 @@ SHUT = {
     405: "copy the workflow's address again",
     410: "the workflow is gone: make a new one",
 }
+
+
+class _Discreet(logging.Filter):
+    """The library under the line notes addresses when somebody debugs; those of workflows are secrets."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple("…" if isinstance(arg, str) and "sig=" in arg else arg for arg in record.args)
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_Discreet())
 
 
 class Teams:
@@ -72,9 +86,6 @@ class Teams:
         if reply.status in (200, 202):
             return Delivered(self.name)
         raise _no(line, reply)
-
-
-HEADERS = {"Content-Type": "application/json; charset=utf-8"}
 
 
 def origin_of(url: SecretStr) -> str:
