@@ -192,7 +192,7 @@ def account_brief(case: Case, news: tuple[News, ...]) -> AccountBrief:
         asset=_asset(account, step.person, play, local.today),
         id=account.id,
         absence=_absence(account, local),
-        because=because(account, case.reader, local),
+        because=because(account, case.reader),
         objections=_objections(account),
         answers=_answers(account, local),
     )

@@ -223,14 +223,14 @@ class Answered:
 
     #: The answer's id.
     id: int
-    #: A word of flows.briefs.links.KINDS, as the answer was given.
+    #: `hold`, `veto`, `seat` …: accounts.answers.kinds
     kind: str
     #: The rep who said it; None when it was nobody we know.
     rep: int | None
-    person: int | None
+    by: str
+    #: What changed because of it: ``No mail to Bob Example until 3 December.``
+    sentence: str
     at: datetime
-    #: Until when it holds, where the answer has an end.
-    until: datetime | None = None
 
     @property
     def evidence(self) -> Evidence:
@@ -293,6 +293,8 @@ class AccountMaterial:
     handover: HandedOver | None = None
     #: Whose account it is, when its rep is away.
     absent: Absent | None = None
+    #: Where its news begin, when that is not where the rep's last brief ended.
+    since: datetime | None = None
 
     @property
     def new_signs(self) -> tuple[Sign, ...]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from accounts.briefs.because import FOLLOWS
 from accounts.briefs.case import MEETINGS, Case
 from accounts.briefs.material import AccountMaterial, Evidence, Held, Mail, Move, Person, Sign, clip
 from accounts.briefs.saying import DID, HELD_FOR, Local, counted, did, listed, title_of
@@ -212,7 +211,7 @@ def _handed_over(case: Case) -> Iterator[News]:
 
 def _answered(case: Case) -> Iterator[News]:
     """All of them as one item; what became of each stands under "you said"."""
-    if answers := [one for one in case.account.answers if case.since < one.at <= case.now and one.kind in FOLLOWS]:
+    if answers := [one for one in case.account.answers if case.since < one.at <= case.now]:
         proof = tuple(proof for one in answers for proof in one.evidence)
         yield News(Weight.ANSWERED, f"{counted(len(answers), 'answer')} of sales", answers[0].at, proof)
 

@@ -127,7 +127,7 @@ def zone_of(rep: RepMaterial, play: Play) -> ZoneInfo:
 def _told(rep: RepMaterial, play: Play, local: Local) -> Iterator[tuple[Case, tuple[News, ...]]]:
     """The accounts with news."""
     for account in rep.accounts:
-        case = open_case(account, play, rep.since, local, rep.id)
+        case = open_case(account, play, account.since or rep.since, local, rep.id)
         if news := news_of(case):
             yield case, news
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, func, or_, select, update
 
+from accounts.briefs.rhythm import SHORTEST, USUAL, Manner, Sent, manner_of
 from accounts.errors import NotFound, Refused
 from accounts.ledger.bulk import chunks, insert_into
-from accounts.models import Brief, Rep
+from accounts.models import Brief, Rep, RepAnswer
 from accounts.vocabulary import BriefState
 
 #: The first brief tells of the last seven days.
@@ -24,6 +25,13 @@ STUCK_AFTER = timedelta(minutes=15)
 
 #: The rep has read these, as far as anybody can know.
 _TOLD = (BriefState.DELIVERED, BriefState.UNKNOWN, BriefState.SENDING)
+#: These and those on their way count for the rhythm.
+_WRITTEN = (*_TOLD, BriefState.PLANNED)
+
+#: What a brief is: about all accounts with news, or about one that turned hot in between.
+DIGEST, JUMP = "digest", "jump"
+#: How far back the rhythm looks.
+REMEMBERED = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,9 @@ class Look:
     known: frozenset[int] = frozenset()
     #: Briefs since the last one that certainly arrived: (id, as of).
     doubtful: tuple[tuple[int, datetime], ...] = ()
+    manner: Manner = USUAL
+    #: When they came back, if that was since the last brief.
+    back_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +97,21 @@ def read_looks(connection: Connection, as_of: datetime, rep_id: int | None = Non
     """Every rep, or one, with the time their last brief before `as_of` told up to."""
     last = _last_told(as_of)
     query = (
-        select(Rep.id, Rep.name, Rep.email, Rep.timezone, Brief.as_of, Brief.payload["known"].label("known"))
+        select(
+            Rep.id,
+            Rep.name,
+            Rep.email,
+            Rep.timezone,
+            Rep.away_until,
+            Brief.as_of,
+            Brief.payload["known"].label("known"),
+        )
         .outerjoin(last, last.c.rep_id == Rep.id)
         .outerjoin(Brief, (Brief.rep_id == Rep.id) & (Brief.as_of == last.c.as_of))
         .order_by(Rep.id)
     )
     rows = connection.execute(query.where(Rep.id == rep_id) if rep_id else query).all()
-    doubts = _doubtful(connection, as_of)
+    doubts, past = _doubtful(connection, as_of), digests(connection, as_of, rep_id)
     return [
         Look(
             rep_id=row.id,
@@ -103,15 +122,34 @@ def read_looks(connection: Connection, as_of: datetime, rep_id: int | None = Non
             is_first=row.as_of is None,
             known=frozenset(row.known or ()),
             doubtful=tuple(doubts.get(row.id, ())),
+            manner=manner_of(past.get(row.id, ()), as_of),
+            back_since=row.away_until if row.as_of and row.away_until and row.as_of < row.away_until <= as_of else None,
         )
         for row in rows
     ]
 
 
+def digests(connection: Connection, as_of: datetime, rep_id: int | None = None) -> dict[int, list[Sent]]:
+    """Rep -> their last digests, the newest first: when, and whether it was opened or answered."""
+    place = func.row_number().over(partition_by=Brief.rep_id, order_by=Brief.as_of.desc()).label("place")
+    recent = select(Brief.id, Brief.rep_id, Brief.as_of, Brief.opened_at, place).where(
+        Brief.kind == DIGEST, Brief.state.in_(_WRITTEN), Brief.as_of < as_of, Brief.as_of > as_of - REMEMBERED
+    )
+    ranked = (recent.where(Brief.rep_id == rep_id) if rep_id else recent).subquery()
+    query = select(ranked).where(ranked.c.place <= SHORTEST.unread + 1).order_by(ranked.c.rep_id, ranked.c.place)
+    given = select(RepAnswer.brief_id).where(RepAnswer.at > as_of - REMEMBERED, RepAnswer.brief_id.is_not(None))
+    answered = set(connection.scalars(given.where(RepAnswer.at <= as_of)))
+    found: dict[int, list[Sent]] = {}
+    for row in connection.execute(query):
+        was_read = row.id in answered or (row.opened_at is not None and row.opened_at <= as_of)
+        found.setdefault(row.rep_id, []).append(Sent(row.as_of, was_read))
+    return found
+
+
 def _last_told(as_of: datetime) -> Any:
     return (
         select(Brief.rep_id, func.max(Brief.as_of).label("as_of"))
-        .where(Brief.state.in_(_TOLD), Brief.as_of < as_of)
+        .where(Brief.kind == DIGEST, Brief.state.in_(_TOLD), Brief.as_of < as_of)
         .group_by(Brief.rep_id)
         .subquery()
     )
@@ -134,10 +172,12 @@ def _doubtful(connection: Connection, as_of: datetime) -> dict[int, list[tuple[i
     return found
 
 
-def store_briefs(connection: Connection, briefs: Iterable[tuple[int, datetime, int, dict[str, Any]]]) -> None:
+def store_briefs(
+    connection: Connection, briefs: Iterable[tuple[int, datetime, int, dict[str, Any]]], kind: str = DIGEST
+) -> None:
     """Writes (rep, as of, words, payload) as `planned`; a brief that is there already stays as it is."""
     rows = [
-        {"rep_id": rep, "as_of": as_of, "words": words, "payload": payload, "state": BriefState.PLANNED}
+        {"rep_id": rep, "as_of": as_of, "words": words, "payload": payload, "state": BriefState.PLANNED, "kind": kind}
         for rep, as_of, words, payload in briefs
     ]
     if rows:
@@ -155,7 +195,7 @@ def supersede_older(connection: Connection, as_of: datetime, rep_ids: Sequence[i
     gone = 0
     for chunk in chunks(rep_ids):
         query = update(Brief).where(
-            Brief.rep_id.in_(chunk), Brief.state == BriefState.PLANNED, Brief.as_of < as_of
+            Brief.rep_id.in_(chunk), Brief.state == BriefState.PLANNED, Brief.as_of < as_of, Brief.kind == DIGEST
         )  # fmt: skip
         gone += connection.execute(query.values(state=BriefState.SUPERSEDED)).rowcount
     return gone
@@ -189,7 +229,7 @@ def claim_brief(connection: Connection, written: Written, now: datetime, message
     told = (
         select(other.c.id)
         .where(other.c.rep_id == written.rep_id, other.c.id != written.id)
-        .where(other.c.state.in_(_TOLD), other.c.as_of > written.since)
+        .where(other.c.state.in_(_TOLD), other.c.as_of > written.since, other.c.kind == DIGEST)
     )
     mine = update(Brief).where(Brief.id == written.id, Brief.state == BriefState.PLANNED)
     taken = {"state": BriefState.SENDING, "claimed_at": now, "message_id": message_id, "error": None}

@@ -15,7 +15,8 @@ from accounts.briefs import Brief
 from accounts.briefs.stored import from_payload, to_payload
 from accounts.garbage import uncollected
 from accounts.ledger import briefs as ledger
-from accounts.ledger.brief_material import briefs_of, known_signals
+from accounts.ledger.brief_facts import known_signals
+from accounts.ledger.brief_material import briefs_of
 from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
 from accounts.playbook import Play
