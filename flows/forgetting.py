@@ -17,7 +17,6 @@ from accounts.ledger import audit, scores
 from accounts.ledger.effects import replan
 from accounts.ledger.engine import writing
 from accounts.ledger.privacy import Forgotten, erase_words, forget, overwrite_deleted
-from accounts.playbook import Play
 from flows.channels.email.outbox import write_pages
 from flows.settings import Settings
 
@@ -38,7 +37,7 @@ class Erased:
     leftovers: tuple[str, ...]
 
 
-def forget_person(engine: Engine, settings: Settings, play: Play, email: str, *, by: str, now: datetime) -> Erased:
+def forget_person(engine: Engine, settings: Settings, email: str, *, by: str, now: datetime) -> Erased:
     """Everything about this address, everywhere we write. The hash stays suppressed; ads follow at the next sync.
 
     Raises NotFound for an address the ledger knows nothing of.

@@ -13,11 +13,10 @@ by = click.option("--by", default=getpass.getuser, help="Who asks for it; defaul
 @click.command()
 @click.argument("email")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--play", default="new-business", show_default=True, help="Whose weights the scores are made anew with.")
 @by
 @as_of
 @as_json
-def forget(email: str, yes: bool, play: str, by: str, as_of: datetime | None, json_: bool) -> None:
+def forget(email: str, yes: bool, by: str, as_of: datetime | None, json_: bool) -> None:
     """Erase a person: ledger, files, quarantine; ads follow at the next sync. The suppression stays, as a hash.
 
     What went to the account stays counted, about nobody. This cannot be undone.
@@ -25,12 +24,11 @@ def forget(email: str, yes: bool, play: str, by: str, as_of: datetime | None, js
     Example: tandem forget dana@acme.example
     """
     from flows.forgetting import forget_person
-    from flows.house import open_house
 
     if not (yes or json_):
         click.confirm(f"Erase everything about {email}? This cannot be undone.", abort=True)
-    with open_house(play) as here:
-        erased = forget_person(here.engine, here.settings, here.play, email, by=by, now=clock(as_of))
+    with house() as (settings, engine):
+        erased = forget_person(engine, settings, email, by=by, now=clock(as_of))
     if json_:
         ledger = erased.ledger
         show_json(

@@ -26,8 +26,13 @@ from accounts.models import (
     Base,
     Brief,
     Decision,
+    Delay,
     Feedback,
     Hold,
+    Lease,
+    Letter,
+    Objection,
+    RepAnswer,
     RoleChange,
     SendPlan,
     Signal,
@@ -82,6 +87,18 @@ def everything_about(world: World) -> None:
                 payload={"accounts": [{"news": [{"text": "Alice Example clicked twice; Alicent did not"}], "n": 1}]},
             )
         )  # fmt: skip
+        said: dict[str, Any] = {"account_id": acme, "by": "ravi", "via": "web", "at": NOW}
+        connection.execute(insert(RepAnswer).values(**said, kind="veto", stakeholder_id=alice, detail={"n": 1}))
+        told = {"sentence": "No mail to Alice Example.", "override": f"{ALICE} asked", "people": [alice]}
+        connection.execute(insert(RepAnswer).values(**said, kind="limits", detail=told))
+        connection.execute(insert(Delay).values(stakeholder_id=alice, content=CONTENT, until=end, by="ravi", at=NOW))
+        connection.execute(insert(Objection).values(**values, kind="objection", words="Alice finds it dear", at=NOW))
+        heard = {"account_id": acme, "kind": "topic", "words": "what Alice Example asked", "at": NOW}
+        connection.execute(insert(Objection).values(**heard))
+        leased = {"account_id": acme, "rep_id": world.reps["ravi"], "taken_at": NOW, "renewed_at": NOW, "ends_at": end}
+        connection.execute(insert(Lease).values(**leased, people=[alice, world.people["bob"]], topics=[]))
+        letter = {"subject": "x", "kind": "handover", "address": "r@x.example", "written_at": NOW, "state": "planned"}
+        connection.execute(insert(Letter).values(**letter, payload={"headline": "Alice Example waits"}))
         audience = connection.execute(
             insert(Audience)
             .values(platform="linkedin", name="discovery", stage="discovery", kind="people")
@@ -110,7 +127,7 @@ def everything_about(world: World) -> None:
 
 
 def erase(world: World, settings: Settings) -> Erased:
-    return forget_person(world.engine, settings, play(), ALICE, by="ravi", now=NOW)
+    return forget_person(world.engine, settings, ALICE, by="ravi", now=NOW)
 
 
 def everything(connection: Connection) -> str:
@@ -134,6 +151,15 @@ def test_no_row_of_any_table_names_the_person_afterwards(world: World, settings:
         left = everything(connection)
     assert left.replace("alicent", "").count("alice") == 0
     assert left.count("bob@acme.example") >= 1
+
+
+def test_an_answer_that_named_the_person_among_others_stays_without_them(world: World, settings: Settings) -> None:
+    everything_about(world)
+    erase(world, settings)
+    with reading(world.engine) as connection:
+        assert [kind for (kind,) in connection.execute(select(RepAnswer.kind))] == ["limits"]
+        assert connection.scalar(select(Lease.people)) == [world.people["bob"]]
+        assert connection.scalar(select(Objection.words)) == f"what {ERASED} asked"
 
 
 def test_what_the_account_got_and_did_stays_as_somebodys(world: World, settings: Settings) -> None:
@@ -186,7 +212,7 @@ def test_doing_it_twice_changes_nothing_more(world: World, settings: Settings) -
 
 def test_somebody_nobody_knows_is_not_suppressed_by_a_slip_of_the_pen(world: World, settings: Settings) -> None:
     with pytest.raises(NotFound, match="nothing is known"):
-        forget_person(world.engine, settings, play(), "alise@acme.example", by="ravi", now=NOW)
+        forget_person(world.engine, settings, "alise@acme.example", by="ravi", now=NOW)
     assert count(world.engine, Suppression) == 0
 
 
@@ -194,7 +220,7 @@ def test_an_address_that_only_waits_in_quarantine_is_erased_as_well(world: World
     row = Row(2, {"email": "new@acme.example", "kind": "clicked", "occurred_at": "yesterday"})
     with writing(world.engine) as connection:
         put_aside(connection, [quarantined(Refused(row, ()), "csv/week.csv", NOW)])
-    erased = forget_person(world.engine, settings, play(), "new@acme.example", by="ravi", now=NOW)
+    erased = forget_person(world.engine, settings, "new@acme.example", by="ravi", now=NOW)
     assert erased.ledger.rows == {"quarantine": 1}
 
 

@@ -83,7 +83,7 @@ def test_an_erasure_reaches_the_claim_and_the_ads_and_leaves_the_group(consentin
     channel = MemoryAds()
     before = advertised(consenting, channel)
     plan = certified(consenting, GROUP)
-    forget_person(consenting.engine, Settings(home=tmp_path), ads_play(), ALICE, by="ravi", now=NOW)
+    forget_person(consenting.engine, Settings(home=tmp_path), ALICE, by="ravi", now=NOW)
     claim(consenting, plan, now=SOON)
     with reading(consenting.engine) as connection:
         found = dict(connection.execute(select(Touch.stakeholder_id, Touch.state)).tuples().all())

@@ -96,7 +96,7 @@ def test_nothing_a_visitor_adds_changes_where_a_link_leads(web: Browser, touch: 
 def test_an_erased_persons_link_still_leads_and_nothing_is_kept(
     web: Browser, world: World, settings: Settings, touch: int
 ) -> None:
-    forget_person(world.engine, settings, play(), "alice@acme.example", by="ravi", now=NOW)
+    forget_person(world.engine, settings, "alice@acme.example", by="ravi", now=NOW)
     assert web.get(click_path(touch)).headers["location"] == ASSET
     assert web.post(opt_out_path(touch)).status_code == 200
     assert signals(world) == []
