@@ -85,7 +85,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute("PRAGMA synchronous = FULL")  # a claim must survive a power cut, or a touch could go out twice
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA temp_store = MEMORY")
-    connection.execute("PRAGMA cache_size = -65536")
+    connection.execute("PRAGMA cache_size = -8192")  # the system keeps the file in memory too; more was no quicker
 
 
 def _begin_sqlite(connection: Connection) -> None:
