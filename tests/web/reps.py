@@ -123,4 +123,5 @@ def press(web: Browser, page: requests.Response, number: int = 0, **filled: str)
     """Presses the button of the page's form, with its fields as they are but for those `filled`."""
     action, fields = Forms(page.text).found[number]
     kept = [(name, value) for name, value in fields if name not in filled]
-    return web.post(action, data=[*kept, *filled.items()])
+    form = {"content-type": "application/x-www-form-urlencoded"}  # also of a form without a field
+    return web.post(action, data=[*kept, *filled.items()], headers=form)

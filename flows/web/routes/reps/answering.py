@@ -54,8 +54,14 @@ def act(visit: Visit, filled: Filled) -> Response | None:
 
 def _say(visit: Visit, scene: Scene, kind: AnswerKind, filled: Filled) -> Told:
     """Only what the form asks for is read; which answer it is, and about whom, the link alone says."""
-    asked = {field.name for field in FORMS[kind].fields(scene)} | ({"content"} if kind in ABOUT_MAIL else set())
-    said = {name: ",".join(filter(None, values)) for name, values in filled.items() if name in asked}
+    fields = FORMS[kind].fields(scene)
+    asked = {field.name for field in fields} | ({"content"} if kind in ABOUT_MAIL else set())
+    known = {(field.name, field.values) for field in fields if field.is_known}
+    said = {
+        name: ",".join(filter(None, values))
+        for name, values in filled.items()
+        if name in asked and (name, values) not in known
+    }
     if scene.person:
         said["person"] = str(scene.person.id)
     meant = parse({**said, "kind": kind, "account": str(visit.to.account_id)}, zone=visit.local.zone)

@@ -26,8 +26,10 @@ class Field:
     hint: str = ""
     needed: bool = False
     most: int = 300
-    #: The browser fills it in for nobody: it is about somebody else.
+    #: The first day that can be chosen.
     least: str = ""
+    #: What is filled in is what we know: left as it is, it says nothing.
+    is_known: bool = False
 
     @property
     def value(self) -> str:
@@ -55,9 +57,10 @@ def whom(people: Iterable[Person], label: str, nobody: str, chosen: int = 0) -> 
     return Field("person", label, "choice", (str(chosen) if chosen else "",), options)
 
 
-def role(chosen: Role | None, label: str = "Role") -> Field:
+def role(chosen: Role | None, *, is_known: bool = False) -> Field:
     known = tuple((one.value, one.label.capitalize()) for one in Role if one is not Role.UNKNOWN)
-    return Field("role", label, "choice", (chosen.value if chosen else "",), (("", "I do not know"), *known))
+    options = (("", "I do not know"), *known)
+    return Field("role", "Role", "choice", (chosen.value if chosen else "",), options, is_known=is_known)
 
 
 def named(person: Person) -> str:

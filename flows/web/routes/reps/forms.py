@@ -110,10 +110,10 @@ def _correct_person(scene: Scene) -> tuple[Field, ...]:
     if person is None:
         return ()
     return (
-        Field("name", "Name", values=(person.name,)),
+        Field("name", "Name", values=(person.name,), is_known=True),
         Field("title", "What they do there", hint="Leave it empty to keep what we know."),
-        role(person.role if person.role is not Role.UNKNOWN else None),
-        Field("email", "E-mail address", "email", (person.email,), most=254),
+        role(person.role if person.role is not Role.UNKNOWN else None, is_known=True),
+        Field("email", "E-mail address", "email", (person.email,), most=254, is_known=True),
         Field("gone", "They work there no longer", "check", (), (("yes", ""),)),
     )
 
@@ -129,9 +129,9 @@ def _close(scene: Scene) -> tuple[Field, ...]:
 
 
 def _wrong_line(scene: Scene) -> tuple[Field, ...]:
-    subject = str(scene.visit.to.subject or 1)
+    chosen = str(scene.visit.to.subject or "")
     lines = tuple((str(number), line) for number, line in enumerate(scene.lines, start=1))
-    which = Field("line", "Which one?", "radio", (subject,), lines) if lines else hidden("line", subject)
+    which = Field("line", "Which one?", "radio", (chosen,), lines) if lines else hidden("line", chosen)
     return which, words("What is true instead?", hint="Whoever answers for it reads this.")
 
 
