@@ -52,6 +52,8 @@ class Prospect(NamedTuple):
     vetoed: bool = False
     #: The address stands in several accounts, and nobody has decided, or another one was decided for.
     owner_conflict: bool = False
+    #: The rep who works on the account wants no ads there, or nothing for this person.
+    off_limits: bool = False
 
 
 class Firm(NamedTuple):
@@ -158,13 +160,12 @@ def why_no_ads(person: Prospect, now: datetime) -> Reason | None:
         return Reason.NO_CONSENT
     if person.first_contacted_at is None or person.first_contacted_at > now:
         return Reason.NOT_CONTACTED
-    if person.account_held:
-        return Reason.ACCOUNT_HELD
-    if person.person_held:
-        return Reason.STAKEHOLDER_HELD
-    if person.vetoed:
-        return Reason.VETOED
-    return Reason.OWNER_CONFLICT if person.owner_conflict else None
+    stops = (
+        (person.account_held, Reason.ACCOUNT_HELD), (person.person_held, Reason.STAKEHOLDER_HELD),
+        (person.vetoed, Reason.VETOED), (person.off_limits, Reason.PERSON_OFF_LIMITS),
+        (person.owner_conflict, Reason.OWNER_CONFLICT),
+    )  # fmt: skip
+    return next((reason for stands, reason in stops if stands), None)
 
 
 def want_people(prospects: Iterable[Prospect], platforms: Collection[str], now: datetime) -> dict[str, Wanted]:

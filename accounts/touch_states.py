@@ -67,6 +67,7 @@ class Refusal(StrEnum):
     STAGE_CHANGED = "stage_changed"
     CONTENT_CHANGED = "content_changed"
     ROLE_CHANGED = "role_changed"
+    OWNER_CHANGED = "owner_changed"
     NO_OWNER = "no_owner"
     NOT_DUE = "not_due"
     PLAN_REJECTED = "plan_rejected"

@@ -14,6 +14,7 @@ from flows.house import open_house
 from flows.publishing import announce, publish, rename_run
 from flows.reports import counts_of, tracked_report
 from flows.sales import sla
+from flows.sales.territory import keep_territory
 from flows.tracking import Tracked, track
 
 #: First contacts that are announced one by one. More at once, as after a large import, are one event and one run.
@@ -42,7 +43,9 @@ def track_accounts(play: str = "new-business", as_of: datetime | None = None) ->
 @task(name="follow what sales did", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
 def follow_sales(play: str, now: datetime) -> Tracked:
     with open_house(play) as house:
-        return track(house.engine, house.play, now)
+        tracked = track(house.engine, house.play, now)
+        keep_territory(house.engine, house.play.lease, now)
+        return tracked
 
 
 @task(name="look at the clocks", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from accounts.group import Completeness
 from accounts.ledger import group as people
-from accounts.ledger import stages
+from accounts.ledger import leases, stages
 from accounts.ledger.effects import replan
 from accounts.ledger.engine import reading, writing
 from accounts.playbook import Play
@@ -130,6 +130,8 @@ def _perform(connection: Connection, judge: Judge, findings: Sequence[Findings],
     stages.write_moves(connection, [(found.account.id, found.move) for found in findings if found.move], now)
     stages.date_stages(connection, [found.account.id for found in findings if _is_undated(found)], now)
     roles_changed = people.write_roles(connection, [seat for found in findings for seat in found.roles], now)
+    worked = [found.account.id for found in findings if found.contacts or found.first_contact]
+    leases.renew_by_activity(connection, worked, judge.play.lease, now)
     replan(connection, [found.account.id for found in findings if found.changes_the_plan], now)
     seen = [found.account.id for found in findings if not found.must_look_again]
     stages.mark_digested(connection, seen, judge.rules)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, String, and_, func, literal, or_, select, upd
 from accounts.audiences import AudienceKey, Firm, Prospect
 from accounts.identity import domain_hash, domain_of
 from accounts.ledger.bulk import chunks, insert_into
+from accounts.ledger.leases import read_limits
 from accounts.ledger.rows import rows_of
 from accounts.models import Account, Audience, AudienceMember, Brake, Hold, Rep, Stakeholder, Suppression, Veto
 from accounts.vocabulary import BrakeScope, HoldScope, MemberState
@@ -49,6 +50,7 @@ def read_prospects(connection: Connection, play: str, stages: Collection[str], n
             account_held=row.account_id in stops.accounts,
             person_held=row.id in stops.people,
             vetoed=row.id in stops.vetoed,
+            off_limits=row.account_id in stops.without_ads or row.id in stops.off_limits,
             owner_conflict=row.owner_conflict or (row.email_hash in stops.homes and not row.is_home),
         )  # fmt: skip
 
@@ -63,7 +65,7 @@ def read_firms(connection: Connection, play: str, stages: Collection[str], now: 
     return [
         Firm(
             row.domain, row.name, row.stage if row.play == play and row.stage in stages else None,
-            row.first_contacted_at, row.id in stops.accounts, stops.suppresses(row.domain),
+            row.first_contacted_at, row.id in stops.accounts | stops.without_ads, stops.suppresses(row.domain),
         )
         for row in connection.execute(query)
     ]  # fmt: skip
@@ -167,6 +169,10 @@ class _Stops:
         self.addresses = set(connection.scalars(select(Suppression.email_hash).where(valid)))
         self.domains = set(connection.scalars(select(Suppression.domain_hash).where(valid))) - {None}
         self.homes = set(connection.scalars(select(Stakeholder.email_hash).where(Stakeholder.is_home.is_(True))))
+        leased = read_limits(connection, now)
+        #: What reps who work on an account asked for: no ads there, and people whom nobody touches.
+        self.without_ads = {account for account, limits in leased.items() if limits.ads is False}
+        self.off_limits = {person for limits in leased.values() for person in limits.people or ()}
         self._known: dict[str, bool] = {}
 
     def suppresses(self, domain: str | None) -> bool:

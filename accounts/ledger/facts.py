@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     Table,
     and_,
     case,
@@ -28,6 +29,7 @@ from sqlalchemy.orm import aliased
 
 from accounts.errors import NotFound
 from accounts.identity import normalise_email
+from accounts.ledger import handovers
 from accounts.ledger.bulk import chunks, insert_into
 from accounts.ledger.incoming import ACCOUNTS, CHANGE, GROUP, OPPORTUNITIES, REPS, STAKEHOLDERS, TABLES
 from accounts.models import Account, Activity, Opportunity, Rep, Stakeholder
@@ -144,6 +146,8 @@ def write(
 ) -> None:
     """Insert or update the rows that `compare` noted and that come from `files`, in these columns only."""
     staged, model = TABLES[dataset], MODELS[dataset]
+    if dataset == "accounts" and "owner_id" in columns:
+        handovers.note(connection, _new_owners(files, now))
     fixed = _fixed_values(dataset, source, now)
     names = [*columns, "row_hash", *fixed]
     rows = (
@@ -154,6 +158,17 @@ def write(
     insert = insert_into(connection, model).from_select(names, rows, include_defaults=False)
     renewed = {name: insert.excluded[name] for name in names if name not in {*KEYS[dataset], *ONLY_WHEN_NEW}}
     connection.execute(insert.on_conflict_do_update(index_elements=KEYS[dataset], set_=renewed))
+
+
+def _new_owners(files: Sequence[int], now: datetime) -> Select[Any]:
+    """Accounts that have another owner in these files than in the ledger; a first owner is no handover."""
+    return (
+        select(Account.id, Account.owner_id, ACCOUNTS.c.owner_id, literal(now, Utc()))
+        .join(ACCOUNTS, ACCOUNTS.c.key == Account.key)
+        .join(CHANGE, and_(CHANGE.c.entry == ACCOUNTS.c.entry, CHANGE.c.dataset == "accounts"))
+        .where(ACCOUNTS.c.file.in_(files), Account.owner_id.is_not(None))
+        .where(Account.owner_id.is_distinct_from(ACCOUNTS.c.owner_id))
+    )
 
 
 def _value(staged: Table, column: str) -> ColumnElement[Any]:
@@ -221,6 +236,8 @@ def adopt_owners(connection: Connection, now: datetime) -> None:
     )
     concerned = Account.id.in_(select(OPPORTUNITIES.c.account_id).where(~OPPORTUNITIES.c.is_rejected))
     moved = and_(concerned, latest.is_not(None), Account.owner_id.is_distinct_from(latest))
+    had_another = select(Account.id, Account.owner_id, latest, literal(now, Utc())).where(moved)
+    handovers.note(connection, had_another.where(Account.owner_id.is_not(None)))
     connection.execute(update(Account).where(moved).values(owner_id=latest, replan_at=now))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from accounts.answers.said import Limits
 from accounts.ledger.bulk import among
@@ -43,6 +43,13 @@ def read_leases(connection: Connection, accounts: Collection[int], now: datetime
         .where(among(connection, Lease.account_id, sorted(accounts)), Lease.ended_at.is_(None), Lease.ends_at > now)
     )
     return {row.account_id: _as_leased(row) for row in connection.execute(query)}
+
+
+def read_limits(connection: Connection, now: datetime) -> dict[int, Limits]:
+    """Account -> what is asked of marketing there, of all leases that stand and ask for anything."""
+    stands = and_(Lease.ended_at.is_(None), Lease.taken_at <= now, Lease.ends_at > now)
+    query = select(Lease.__table__, Rep.name).join(Rep, Rep.id == Lease.rep_id).where(stands, _asks_for_something())
+    return {row.account_id: _as_leased(row).limits for row in connection.execute(query)}
 
 
 def take(connection: Connection, account_id: int, rep_id: int, rule: LeaseRule, now: datetime) -> Leased:
@@ -129,11 +136,9 @@ def ending(connection: Connection, rule: LeaseRule, now: datetime) -> list[Lease
     Only those with limits: the end of one without changes nothing for anybody.
     """
     near = and_(Lease.ended_at.is_(None), Lease.ends_at > now, Lease.ends_at <= now + rule.notice)
-    limited = or_(
-        Lease.touches_per_week.is_not(None), Lease.ads.is_(False), _is_filled(Lease.people), _is_filled(Lease.topics)
-    )
     query = select(Lease.__table__, Rep.name).join(Rep, Rep.id == Lease.rep_id)
-    found = [_as_leased(row) for row in connection.execute(query.where(near, limited, Lease.noticed_at.is_(None)))]
+    query = query.where(near, _asks_for_something(), Lease.noticed_at.is_(None))
+    found = [_as_leased(row) for row in connection.execute(query)]
     told = among(connection, Lease.id, sorted(lease.id for lease in found))
     if found:
         connection.execute(update(Lease).where(told).values(noticed_at=now))
@@ -155,6 +160,12 @@ def _last_ends(connection: Connection, accounts: Mapping[int, Any]) -> dict[int,
     over = and_(among(connection, Lease.account_id, sorted(accounts)), Lease.ended_at.is_not(None))
     ended = select(Lease.account_id, func.max(Lease.ended_at)).where(over).group_by(Lease.account_id)
     return {account: at for account, at in connection.execute(ended) if at is not None}
+
+
+def _asks_for_something() -> ColumnElement[bool]:
+    return or_(
+        Lease.touches_per_week.is_not(None), Lease.ads.is_(False), _is_filled(Lease.people), _is_filled(Lease.topics)
+    )
 
 
 def _is_filled(column: Any) -> Any:

@@ -41,14 +41,14 @@ def read_touch(connection: Connection, account_id: int, touch_id: int) -> TouchR
     """A touch of this account, or None."""
     query = _touches().where(Touch.id == touch_id, Touch.account_id == account_id)
     row = connection.execute(query).one_or_none()
-    return TouchRow(*row) if row else None
+    return _as_touch(row)
 
 
 def find_touch(connection: Connection, stakeholder_id: int, content: str) -> TouchRow | None:
     """What became of a content for a person; None: it was never planned."""
     query = _touches().where(Touch.stakeholder_id == stakeholder_id, Touch.content == content)
     row = connection.execute(query).one_or_none()
-    return TouchRow(*row) if row else None
+    return _as_touch(row)
 
 
 def take_back(
@@ -71,3 +71,7 @@ def people_of(connection: Connection, account_id: int) -> list[int]:
 
 def _touches() -> Select[Any]:
     return select(*(getattr(Touch, name) for name in TouchRow._fields))
+
+
+def _as_touch(row: Any) -> TouchRow | None:
+    return TouchRow(*row)._replace(state=TouchState(row.state)) if row else None

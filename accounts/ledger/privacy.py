@@ -31,7 +31,7 @@ from sqlalchemy import (
 from accounts.audiences import ADDRESS_FORMS, member_of
 from accounts.errors import NotFound
 from accounts.identity import email_hash, normalise_email
-from accounts.ledger import proposals, quarantine
+from accounts.ledger import leases, proposals, quarantine
 from accounts.ledger.bulk import chunks
 from accounts.ledger.suppressions import FORGOTTEN, read_suppressions, suppress
 from accounts.models import (
@@ -41,10 +41,14 @@ from accounts.models import (
     AudienceMember,
     Brief,
     Decision,
+    Delay,
     Feedback,
     Hold,
+    Letter,
+    Objection,
     Proposal,
     Quarantine,
+    RepAnswer,
     Reprieve,
     RoleChange,
     Score,
@@ -62,7 +66,9 @@ ERASED = "[erased]"
 TRUE = true()
 
 #: Rows that exist for the person only.
-_OF_THE_PERSON: tuple[Any, ...] = (Decision, Veto, Feedback, Hold, RoleChange, Reprieve)
+_OF_THE_PERSON: tuple[Any, ...] = (
+    Decision, Veto, Feedback, Hold, RoleChange, Reprieve, Delay, Objection, RepAnswer
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,10 @@ def forget(connection: Connection, email: str, now: datetime) -> Forgotten:
         "brief": _blank_texts(connection, Brief, Brief.payload, words),
         "send_plan": _blank_texts(connection, SendPlan, SendPlan.checks, words),
         "other_signal": _blank_texts(connection, Signal, Signal.data, words, of(Signal)),
+        "answer": _blank_texts(connection, RepAnswer, RepAnswer.detail, words, of(RepAnswer)),
+        "heard": _blank_texts(connection, Objection, Objection.words, words, of(Objection)),
+        "letter": _blank_texts(connection, Letter, Letter.payload, words),
+        "lease": leases.forget(connection, ids),
         "note": sum(_blank_texts(connection, table, table.note, words, of(table)) for table in (Hold, Feedback)),
         **{table.__tablename__: _delete(connection, table, table.stakeholder_id.in_(ids)) for table in _OF_THE_PERSON},
         "score": _delete(connection, Score, Score.person.in_(ids)),

@@ -1,7 +1,8 @@
 """Who speaks for an account: its owner, the backup of an owner who is away, the owner's manager."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Connection, and_, or_, select
 from sqlalchemy.orm import aliased
@@ -21,12 +22,25 @@ class Speaker:
     rep_id: int | None = None
     timezone: str | None = None
 
+    @property
+    def zone(self) -> tzinfo:
+        """Their own clock; UTC where nobody knows it."""
+        try:
+            return ZoneInfo(self.timezone) if self.timezone else UTC
+        except (ZoneInfoNotFoundError, ValueError):
+            return UTC
+
 
 def who_says(connection: Connection, by: str, rep_id: int | None = None) -> Speaker:
     """The rep with this id, or with this address; somebody else by the name they gave."""
     known = Rep.id == rep_id if rep_id is not None else Rep.email == normalise_email(by)
     rep = connection.execute(select(Rep.id, Rep.email, Rep.name, Rep.timezone).where(known)).one_or_none()
     return Speaker(rep.email, rep.name, rep.id, rep.timezone) if rep else Speaker(by, by)
+
+
+def read_rep(connection: Connection, rep_id: int) -> Speaker:
+    """A rep as somebody who answers."""
+    return who_says(connection, "", rep_id)
 
 
 def speaks_for(connection: Connection, speaker: Speaker, account_id: int, now: datetime) -> bool:

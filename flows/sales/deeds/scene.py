@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Connection
 
@@ -82,10 +81,10 @@ class Scene:
         return self.touch.content if self.touch else self.said.content
 
     def day(self, at: datetime) -> str:
-        return saying.day(at, self.now, zone_of(self.speaker))
+        return saying.day(at, self.now, self.speaker.zone)
 
     def moment(self, at: datetime) -> str:
-        return saying.moment(at, self.now, zone_of(self.speaker))
+        return saying.moment(at, self.now, self.speaker.zone)
 
     def may_lift(self, what: str) -> None:
         """A rep's no is lifted by who speaks for the account; by anybody else only with name and reason."""
@@ -112,10 +111,3 @@ def set_scene(
     speaker = who_says(connection, by, rep_id)
     speaks = speaks_for(connection, speaker, account.id, now)
     return Scene(connection, said, account, person, touch, speaker, speaks, via, brief_id, now, play)
-
-
-def zone_of(speaker: Speaker) -> tzinfo:
-    try:
-        return ZoneInfo(speaker.timezone) if speaker.timezone else UTC
-    except (ZoneInfoNotFoundError, ValueError):
-        return UTC
