@@ -26,3 +26,8 @@ def read_readers(connection: Connection) -> dict[int, Reader]:
         id: Reader(id, " ".join(name.split()), email, slack_id, channel)
         for id, name, email, slack_id, channel in connection.execute(query)
     }
+
+
+def slack_id_of(connection: Connection, rep_id: int) -> str | None:
+    """As whom Slack knows them."""
+    return connection.scalar(select(Rep.slack_id).where(Rep.id == rep_id))

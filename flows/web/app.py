@@ -4,7 +4,7 @@
     /u/{token}  no more mail; POST opts out       /a/{token}  the page of a document
     /o/{token}.gif, /n/{token}  the pixel, and the link that no person sees
     /r/{token}  pages for reps; POST answers
-    /hooks/{provider}  what providers tell of our mails
+    /hooks/{provider}  what providers tell of our mails; /hooks/slack/actions  answers of reps from Slack
     /t.js, /collect  visits to our own sites      /healthz, /readyz, /metrics  for operators
 
 A token that is not ours, in whatever way, gets one and the same friendly page.
@@ -25,11 +25,12 @@ from accounts.playbook import Play
 from flows.settings import Settings
 from flows.web.desk import Desk, desk_of, utc_now
 from flows.web.pages import Pages, SafeHeaders
-from flows.web.routes import assets, clicks, health, opens, preferences, reps, unsubscribe, visits, webhooks
+from flows.web.routes import assets, clicks, health, opens, preferences, reps, slack, unsubscribe, visits, webhooks
 from flows.web.throttle import Buckets, Throttled
 from flows.web.watching import Watch, Watched
 from flows.webhooks.reception import Reception
 from flows.webhooks.registry import doors_of
+from flows.webhooks.slack import Clicks
 
 #: Asked by machines, which read no pages.
 PROBES = ("/healthz", "/readyz")
@@ -55,10 +56,12 @@ def create_app(engine: Engine, settings: Settings, play: Play, clock: Callable[[
 def open_desk(engine: Engine, settings: Settings, play: Play, clock: Callable[[], datetime] = utc_now) -> Desk:
     """What the requests of one app share."""
     token, watch = settings.web.metrics_token, Watch()
+    chat = settings.reps.slack
     hooks = Reception(engine, doors_of(settings.webhooks), settings.base_url, watch.count_post)
     return Desk(
         engine, Pages(settings.templates, play.vendor), play, settings.secret_key.get_secret_value(), clock, watch,
         hooks, frozenset(settings.web.sites), token.get_secret_value() if token else None,
+        Clicks(chat) if chat.signing_secret else None,
     )  # fmt: skip
 
 
@@ -66,7 +69,7 @@ def build(desk: Desk) -> FastAPI:
     """The addresses and what they answer, without what stands before them."""
     app = FastAPI(title="Tandem", openapi_url=None)
     app.state.desk = desk
-    for room in (clicks, unsubscribe, preferences, opens, assets, visits, webhooks, reps, health):
+    for room in (clicks, unsubscribe, preferences, opens, assets, visits, webhooks, reps, slack, health):
         app.include_router(room.routes)
     app.include_router(routes)
     app.add_exception_handler(SQLAlchemyError, ledger_is_away)

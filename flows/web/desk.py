@@ -17,6 +17,7 @@ from accounts.vocabulary import SignalKind
 from flows.web.pages import Pages
 from flows.web.watching import Watch
 from flows.webhooks.reception import Reception
+from flows.webhooks.slack import Clicks
 
 SOURCE = "web"
 
@@ -38,6 +39,8 @@ class Desk:
     hooks: Reception
     sites: frozenset[str] = frozenset()
     metrics_token: str | None = field(default=None, repr=False)
+    #: Answers from Slack; None: buttons there are links.
+    clicks: Clicks | None = None
 
     def keep(self, connection: Connection, signal: Incoming, now: datetime) -> None:
         """Write a signal down, to be applied by the next collection."""

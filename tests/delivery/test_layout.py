@@ -13,7 +13,8 @@ from flows.briefs.links import Links, read
 from flows.briefs.mailing import Page
 from flows.channels.reps import Message
 from flows.channels.reps.adaptive import message_of
-from flows.channels.reps.blocks import AT_ONCE, MOST_IN_ALL, blocks_of
+from flows.channels.reps.blocks import MOST_IN_ALL, blocks_of
+from flows.webhooks.slack import AT_ONCE
 from tests.briefs.sample import tuesday
 from tests.cast import NOW
 from tests.channels.servers import faults

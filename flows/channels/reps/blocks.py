@@ -11,20 +11,12 @@ from typing import Any
 
 from flows.channels.reps import Message
 from flows.channels.reps.cards import DONE, Button, Card, Part, cards_of
+from flows.webhooks.slack import AT_ONCE
 
 MOST_BLOCKS, MOST_TEXT = 50, 40_000
 #: Characters of all words, and what a block or button costs besides.
 MOST_IN_ALL, CONTAINER = 10_000, 40
 SECTION, HEADER, LABEL, CONFIRM, VALUE, ADDRESS, ROW = 3_000, 150, 75, 300, 2_000, 3_000, 25
-
-#: Answers that need nothing but a yes: two clicks, button and confirmation. What each means stands in the confirmation.
-AT_ONCE = {
-    "approve": "The first mail to them may leave.",
-    "ripe": "Sales takes it from here. Marketing learns from it.",
-    "not_yet": "Marketing goes on. It learns from it.",
-    "release": "Marketing goes on writing to them.",
-    "veto": "This mail never goes to them.",
-}
 
 Block = dict[str, Any]
 
