@@ -1,0 +1,23 @@
+"""`tandem database …`: what whoever looks after the database needs."""
+
+import click
+
+
+@click.group()
+def database() -> None:
+    """What whoever looks after the database needs."""
+
+
+@database.command()
+@click.option("--app", default="tandem_app", show_default=True, help="Role that Tandem works as.")
+@click.option("--reader", default="tandem_reader", show_default=True, help="Role for reports: sees no person.")
+def roles(app: str, reader: str) -> None:
+    """Print the SQL that makes two roles with the least rights, for PostgreSQL. It changes nothing by itself.
+
+    Run it as the owner of the tables, after `tandem init` and after each upgrade; then let Tandem work as the app.
+
+    Example: tandem database roles | psql postgresql://owner@host/tandem
+    """
+    from accounts.ledger.rights import script
+
+    click.echo(script(app, reader), nl=False)
