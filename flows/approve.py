@@ -56,9 +56,8 @@ def approve_plan(
     question = read_question(play, plan, clock(as_of))
     if not question.is_open:
         return Completed(name="Decided", message=f"plan {plan} is {question.plan.state} and waits for nobody")
-    page = question_report(question)
-    publish(f"plan-{plan}", page, f"Plan {plan} waits for a word: why, who is in it, what they would read")
-    form = Word.with_initial_data(description=page)
+    publish(f"plan-{plan}", question_report(question), f"Plan {plan} waits for a word: why, who is in it, its words")
+    form = Word.with_initial_data(description=question_report(question, most=IN_FORM, words=False))
     word = suspend_flow_run(wait_for_input=form, timeout=round(hours * 3600), key=f"plan-{plan}")
     said = carry_out(play, plan, word, clock(as_of))
     rename_run(f"plan {plan}: {said}")
@@ -78,11 +77,15 @@ def carry_out(play: str, plan: int, word: Word, now: datetime) -> str:
         try:
             if word.answer == "cancel the plan":
                 stopped = approving.reject(house.engine, plan, by=word.by, now=now)
-                return f"cancelled by {word.by}, {stopped} messages do not leave"
+                return f"cancelled by {word.by}, nothing leaves of {_messages(stopped)}"
             rows = word.rows if word.answer == "approve without these rows" else ()
             verdict = approving.approve(
                 house.engine, house.settings, plan, by=word.by, now=now, drop=rows, drop_failing=True
             )
         except PlanRefused as refusal:
             return f"nothing done, {refusal}"
-        return f"approved by {word.by}, {verdict.rows - len(verdict.failing)} messages may leave"
+        return f"approved by {word.by}, {_messages(verdict.rows - len(verdict.failing))} may leave"
+
+
+def _messages(number: int) -> str:
+    return f"{number} message{'s' * (number != 1)}"

@@ -27,7 +27,7 @@ from flows.planning import Foreseen
 from flows.sales.calibrating import Proposal
 from flows.sales.sla import Kept
 from flows.sending.braking import Watched
-from flows.sending.questions import Question
+from flows.sending.questions import MOST, Question
 from flows.sending.record import headline, verdict
 from flows.settings import TEMPLATES
 from flows.signals.intake import Collected
@@ -89,9 +89,12 @@ def coverage_report(covered: Coverage, now: datetime) -> str:
     return _write("content.md", covered=covered, now=now)
 
 
-def question_report(question: Question) -> str:
-    """A held plan as the person reads it who is asked: reasons, size, who is in it, a sample of the words."""
-    return _write("question.md", question=question, explain=explain)
+def question_report(question: Question, *, most: int = MOST, words: bool = True) -> str:
+    """A held plan as the person reads it who is asked: reasons, size, who is in it.
+
+    most: people named. words: with what they would read.
+    """
+    return _write("question.md", question=question, most=most, words=words)
 
 
 def brakes_report(watched: Watched, now: datetime) -> str:
@@ -159,6 +162,6 @@ def _pages() -> Environment:
 def cell(value: object) -> str:
     """A value inside a Markdown table: nothing in it may end the cell, the row or start markup."""
     text = " ".join(str("" if value is None else value).split())
-    for mark in "\\|<>`*_[]":
+    for mark in "\\|<>`*_[]@":  # @: half of a masked address must not become a link
         text = text.replace(mark, f"\\{mark}")
     return text

@@ -22,8 +22,9 @@ from flows.settings import Settings
 
 #: People named in the question; `tandem plan N` shows everybody.
 MOST = 100
-#: Contents shown in full.
+#: Contents shown, without what stands at the foot of every mail.
 SAMPLES = 3
+FOOT = "\n--\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,5 +80,6 @@ def _samples(settings: Settings, play: Play, lines: Sequence[Line], now: datetim
         if step := play.step(content):
             room = open_mailroom(settings, play, only=step.key)
             message = read_touch(room, sample_recipient(step), now)
-            found.append(Sample(content, counts[content], message.subject, message.text))
+            words = message.text.partition(FOOT)[0].strip()
+            found.append(Sample(content, counts[content], message.subject, words))
     return found

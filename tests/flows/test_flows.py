@@ -14,7 +14,7 @@ from tests.cast import NOW, World
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
 #: An address that is not masked.
-BARE = re.compile(r"\b[a-z]{2,}@[a-z]+\.example")
+BARE = re.compile(r"\b[a-z]{2,}\\?@[a-z]+\.example")
 
 
 @pytest.fixture
