@@ -12,14 +12,16 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Page, sync_playwright
-from sqlalchemy import update
+from sqlalchemy import insert, select, update
 
 from accounts.ledger.engine import writing
-from accounts.models import Stakeholder
+from accounts.models import Hold, Proposal, Stakeholder
 from flows import tokens
 from flows.settings import Settings, Web
 from tests.cast import NOW, World
-from tests.signals.post import person
+from tests.signals.post import person, signal, tell
+from tests.web import reps
+from tests.web.reps import planned
 from tests.web.visitor import (
     SECRET,
     Browser,
@@ -106,6 +108,52 @@ def test_every_page_can_be_read_and_used_by_everybody(
     found += faults(page, "sorry")
     context.close()
     assert found == []
+
+
+def test_every_page_for_reps_can_be_read_and_used_by_everybody(
+    chromium: Chromium, web: Browser, world: World, touch: int
+) -> None:
+    """A full account, the list, the forms with every kind of field, an answer, a link that is over."""
+    tell(world.engine, signal("clicked", "alice@acme.example", touch_id=touch))
+    planned(world, "bob", "evaluation/three-numbers")
+    seen = {"person_key": "f" * 64, "first_name": "Zoe", "source": "fair", "why": "seen", "proposed_at": NOW}
+    with writing(world.engine) as connection:
+        connection.execute(insert(Proposal).values(account_id=world.accounts["acme"], **seen))
+    context = chromium.new_context()
+    page = context.new_page()
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
+    found = []
+    for name, address in (
+        ("account", reps.path(world, "page")), ("accounts", reps.path(world, "page", None)), ("limits", reps.path(world, "limits")),
+        ("correct", reps.path(world, "correct_person", about=world.people["bob"])), ("hold", reps.path(world, "hold")),
+    ):  # fmt: skip
+        page.goto(web.root + address)
+        found += faults(page, f"rep-{name}")
+    page.click("button")
+    assert "No mail and no ads to Acme Works" in page.inner_text("main")
+    found += faults(page, "rep-held")
+    assert messages == []
+    page.goto(f"{web.root}/r/unknown")
+    found += faults(page, "rep-over")
+    context.close()
+    assert found == []
+
+
+def test_a_rep_answers_without_javascript_and_by_keyboard(chromium: Chromium, web: Browser, world: World) -> None:
+    """From the account to the hold: one link, one button."""
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(web.root + reps.path(world, "page"))
+    page.focus("text=Hold")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1:has-text('Hold marketing to Acme Works?')")
+    page.focus("button")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1:has-text('Done')")
+    context.close()
+    with writing(world.engine) as connection:
+        assert connection.scalars(select(Hold.by)).all() == ["ravi@lumenflow.example"]
 
 
 def broken() -> datetime:
