@@ -17,16 +17,19 @@ from flows.sales import calibrating
 
 
 @flow(name="brief-reps", flow_run_name="brief reps on {play}", timeout_seconds=4 * 3600)
-def brief_reps(play: str = "new-business", as_of: datetime | None = None, rep: str | None = None) -> dict[str, int]:
+def brief_reps(
+    play: str = "new-business", as_of: datetime | None = None, rep: str | None = None, only_due: bool = False
+) -> dict[str, int]:
     """Write and deliver the brief of each rep with news.
 
     Args:
         play: The play the accounts are in, a folder of templates/plays.
         as_of: Pretend it is this time; empty means now.
         rep: Only this rep, by address or name; empty means all.
+        only_due: Only reps whose hour it is by their own clock and rhythm, and accounts that just turned hot.
     """
     now = clock(as_of)
-    briefed = write_and_deliver(play, now, rep)
+    briefed = write_and_deliver(play, now, rep, only_due)
     publish(f"briefs-{play}", briefed_report(briefed, now), "Which reps got a brief, and about what")
     for told in briefed.briefs:
         if told.state is BriefState.FAILED:
@@ -38,9 +41,9 @@ def brief_reps(play: str = "new-business", as_of: datetime | None = None, rep: s
 
 
 @task(name="write and deliver briefs", retries=2, retry_delay_seconds=[10, 60], cache_policy=NO_CACHE)
-def write_and_deliver(play: str, now: datetime, rep: str | None) -> Briefed:
+def write_and_deliver(play: str, now: datetime, rep: str | None, only_due: bool) -> Briefed:
     with open_house(play) as house:
-        return briefing.brief_reps(house.engine, house.settings, house.play, now, rep=rep)
+        return briefing.brief_reps(house.engine, house.settings, house.play, now, rep=rep, only_due=only_due)
 
 
 @task(name="compare scores with reps' verdicts, once a month", cache_policy=NO_CACHE)

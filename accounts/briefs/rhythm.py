@@ -42,6 +42,8 @@ SHORTER = Manner(accounts=3, words=100, days=3, unread=3)
 SHORTEST = Manner(accounts=1, words=60, days=7, unread=6)
 #: The least attentive first.
 MANNERS = (SHORTEST, SHORTER, USUAL)
+#: Of the brief that one account gets by itself when it turns hot.
+AT_ONCE = Manner(accounts=1, words=100, days=1)
 
 #: A brief that is younger has not had its chance to be read.
 CHANCE = timedelta(hours=12)

@@ -177,7 +177,7 @@ def _welcome(rep: RepMaterial, local: Local) -> Statement | None:
 
 def _slower(rep: RepMaterial) -> Statement | None:
     """Why it is shorter than it was, and how that ends."""
-    if rep.manner == USUAL:
+    if not rep.manner.unread:
         return None
     text = f"Your last {rep.manner.unread} briefs stayed unopened, so they are shorter and rarer now."
     return Statement(f"{text} Open one, and they are as before.", evidence("rep", rep.id))

@@ -13,10 +13,14 @@ from sqlalchemy import Connection, Select, func, or_, select, union_all
 from accounts.briefs.material import Absent, clean
 from accounts.ledger.brief_facts import LATE, signals_of_people
 from accounts.ledger.briefs import Look
+from accounts.ledger.bulk import chunks
 from accounts.ledger.sla_facts import read_desks
 from accounts.models import Account, Handover, Hold, Proposal, Rep, RepAnswer, Signal, SlaClock, StageChange, Touch
 from accounts.sla.hours import Desk, on_duty
 from accounts.vocabulary import Side
+
+#: Reps that one question asks about.
+REPS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Watch:
 def watches(connection: Connection, looks: Sequence[Look], now: datetime) -> dict[int, Watch]:
     """Owner -> who is told of their accounts, as far as that is one of `looks`; nobody is told while they are away."""
     by_rep, desks = {look.rep_id: look for look in looks}, read_desks(connection)
-    names = dict(connection.execute(select(Rep.id, Rep.name)).tuples()) if any_away(desks, now) else {}
+    names = dict(connection.execute(select(Rep.id, Rep.name)).tuples().all()) if any_away(desks, now) else {}
     found: dict[int, Watch] = {}
     for owner, desk in desks.items():
         reader = on_duty(owner, desks, now)
@@ -55,6 +59,14 @@ def _of_absent(look: Look, theirs: Look | None, desk: Desk) -> Look:
     if theirs is None or desk.away_from is None or look.since >= desk.away_from:
         return look
     return replace(look, since=theirs.since, is_first=theirs.is_first, known=theirs.known)
+
+
+def readers_with_changes(connection: Connection, looks: Sequence[Look], as_of: datetime) -> set[int]:
+    """Ids of the reps of whom anything has to be read at all."""
+    watching = watches(connection, looks, as_of)
+    some = chunks(list(watching.values()), REPS_AT_ONCE)
+    found = (changed(connection, {watch.owner: watch for watch in part}, as_of) for part in some)
+    return {watch.look.rep_id for part in found for watch in part.values()}
 
 
 def changed(connection: Connection, watching: Mapping[int, Watch], as_of: datetime) -> dict[int, Watch]:

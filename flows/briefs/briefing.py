@@ -1,22 +1,25 @@
 """Briefs for reps: write what changed, keep it with its evidence, deliver it once.
 
-Chapters: settle what a killed run left, plan anew where facts changed (so that the next seven days are true), write for
-each rep with news, deliver what is written (delivering.py).
+Chapters: settle what a killed run left, find out whose turn it is and whether anything changed for them, plan anew
+where facts changed (so that the next seven days are true), write, deliver what is written (delivering.py).
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from accounts.briefs import Brief
+from accounts.briefs import Brief, write_brief
+from accounts.briefs.rhythm import AT_ONCE
 from accounts.briefs.stored import from_payload, to_payload
 from accounts.garbage import uncollected
+from accounts.ledger import brief_turns as turns
 from accounts.ledger import briefs as ledger
+from accounts.ledger.brief_changes import readers_with_changes, watches
 from accounts.ledger.brief_facts import known_signals
-from accounts.ledger.brief_material import briefs_of
+from accounts.ledger.brief_material import briefs_of, read_material
 from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
 from accounts.playbook import Play
@@ -50,18 +53,18 @@ class Briefed:
 
 def brief_reps(
     engine: Engine, settings: Settings, play: Play, now: datetime, *, channel: EmailChannel | None = None,
-    rep: str | None = None,
+    rep: str | None = None, only_due: bool = False,
 ) -> Briefed:  # fmt: skip
-    """Writes and delivers the brief of each rep with news as of `now`; `rep`: only of this one (address or name).
+    """Writes and delivers the brief of each rep with news as of `now`.
 
+    rep: only of this one (address or name), whatever their rhythm. only_due: of those whose hour it is by their own
+    rhythm; and at once, in short, of an account that turned hot.
     Running it again for the same facts and the same clock changes nothing. A `channel` that is handed in must be open.
     Raises NotFound for an unknown rep, Refused when the folder for briefs cannot be written.
     """
     rep_id = _rep_id(engine, rep)
     doubted = _settle(engine, now)
-    decide(engine, play, now)
-    keep_clocks(engine, play, now)
-    looked_at, quiet = write_briefs(engine, play, now, rep_id)
+    looked_at, quiet = write_briefs(engine, play, now, rep_id, only_due=only_due)
     told = deliver_briefs(engine, settings, play, now, rep_id, channel)
     states = [one.state for one in told]
     return Briefed(
@@ -85,28 +88,98 @@ def current_brief(connection: Connection, play: Play, now: datetime, rep_id: int
     return next((brief for _, brief in briefs_of(connection, looks, play, now)), None)
 
 
-def write_briefs(engine: Engine, play: Play, now: datetime, rep_id: int | None = None) -> tuple[int, int]:
-    """Stores a brief for each rep with news; returns how many reps were looked at, and how many have no brief."""
-    with reading(engine) as connection, uncollected():
-        written_before = ledger.briefed_at(connection, now)
+def write_briefs(
+    engine: Engine, play: Play, now: datetime, rep_id: int | None = None, *, only_due: bool = False
+) -> tuple[int, int]:
+    """Stores a brief for each rep whose turn it is and who has news; how many reps were looked at, and how many of them
+    have no brief."""
+    with reading(engine) as connection:
         looks = ledger.read_looks(connection, now, rep_id)
-        open_looks = [look for look in looks if look.rep_id not in written_before]
-        rows = list(_rows(connection, open_looks, play, now))
+        turn = _whose_turn(connection, play, looks, now, rep_id, only_due=only_due)
+        theirs = [look for look in looks if look.rep_id in turn.digests]
+        has_news = readers_with_changes(connection, theirs, now) if theirs else set()
+    if has_news or turn.jumps:
+        decide(engine, play, now)
+        keep_clocks(engine, play, now)
+    digests = _written(engine, play, [look for look in looks if look.rep_id in has_news], now)
+    _store(engine, digests, now, ledger.DIGEST)
+    _store(engine, _written_at_once(engine, play, looks, turn.jumps, now), now, ledger.JUMP)
+    return len(theirs), len(theirs) - len(digests)
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """Whose digest is due; and which account of whose is told at once."""
+
+    digests: set[int]
+    jumps: Mapping[int, int]
+
+
+def _whose_turn(
+    connection: Connection, play: Play, looks: Sequence[ledger.Look], now: datetime, rep_id: int | None, *,
+    only_due: bool,
+) -> _Turn:  # fmt: skip
+    """Of reps for whom no brief of exactly this time is written yet, whatever became of it."""
+    if rep_id is not None:
+        due, hot = {rep_id}, dict[int, int]()
+    else:
+        wishes = turns.read_wishes(connection, play)
+        due = turns.whose_hour(connection, play, wishes, now) if only_due else turns.who_wants_any(wishes)
+        others = [look for look in looks if look.rep_id in turns.who_wants_any(wishes) - due] if only_due else []
+        hot = turns.jumps(connection, play, others, wishes, now) if others else {}
+    before = ledger.briefed_at(connection, now)
+    return _Turn(due - before, {rep: account for rep, account in hot.items() if rep not in before})
+
+
+#: (rep, as of, words, payload) of a brief there is to write.
+_Row = tuple[int, datetime, int, dict[str, Any]]
+
+
+def _written(engine: Engine, play: Play, looks: Sequence[ledger.Look], now: datetime) -> list[_Row]:
+    if not looks:
+        return []
+    with reading(engine) as connection, uncollected():
+        known = _known(connection, looks, now)
+        return [_row(brief, now, rep, known) for rep, brief in briefs_of(connection, looks, play, now)]
+
+
+def _written_at_once(
+    engine: Engine, play: Play, looks: Sequence[ledger.Look], jumps: Mapping[int, int], now: datetime
+) -> list[_Row]:
+    """A short brief of the one account. It moves no digest: that tells of the account in its own time."""
+    theirs = [look for look in looks if look.rep_id in jumps]
+    if not theirs:
+        return []
+    with reading(engine) as connection:
+        material = list(read_material(connection, theirs, play, now))
+    rows = []
+    for rep in material:
+        hot = tuple(account for account in rep.accounts if account.id == jumps[rep.id])
+        brief = write_brief(replace(rep, accounts=hot, manner=AT_ONCE), play, now)
+        rows += [_row(brief, now, rep.id, {})] if brief else []
+    return rows
+
+
+def _row(brief: Brief, now: datetime, rep: int, known: Mapping[int, list[int]]) -> _Row:
+    words = sum(account.words for account in brief.accounts)
+    return rep, now, words, {**to_payload(brief), "known": known.get(rep, [])}
+
+
+def _known(connection: Connection, looks: Sequence[ledger.Look], now: datetime) -> dict[int, list[int]]:
+    """Rep -> ids of late signals that the brief of this moment knows of, at all accounts they are told about."""
+    watching = watches(connection, looks, now)
+    known, theirs = known_signals(connection, list(watching), now), dict[int, list[int]]()
+    for owner, watch in watching.items():
+        theirs.setdefault(watch.look.rep_id, []).extend(known.get(owner, ()))
+    return theirs
+
+
+def _store(engine: Engine, rows: Sequence[_Row], now: datetime, kind: str) -> None:
     for some in chunks(rows, BRIEFS_AT_ONCE):
         with writing(engine) as connection:
-            ledger.supersede_older(connection, now, [rep for rep, *_ in some])
-            ledger.store_briefs(connection, some)
-    return len(looks), len(open_looks) - len(rows)
-
-
-def _rows(
-    connection: Connection, looks: Sequence[ledger.Look], play: Play, now: datetime
-) -> Iterator[tuple[int, datetime, int, dict[str, Any]]]:  # fmt: skip
-    """(rep, as of, words, payload) of each brief there is to write."""
-    known = known_signals(connection, [look.rep_id for look in looks], now)
-    for rep, brief in briefs_of(connection, looks, play, now):
-        words = sum(account.words for account in brief.accounts)
-        yield rep, now, words, {**to_payload(brief), "known": known.get(rep, [])}
+            if kind == ledger.DIGEST:
+                ledger.supersede_older(connection, now, [rep for rep, *_ in some])
+            ledger.store_briefs(connection, some, kind)
 
 
 def _settle(engine: Engine, now: datetime) -> int:
