@@ -125,7 +125,8 @@ def test_every_page_for_reps_can_be_read_and_used_by_everybody(
     page.on("console", lambda message: messages.append(message.text))
     found = []
     for name, address in (
-        ("account", reps.path(world, "page")), ("accounts", reps.path(world, "page", None)), ("limits", reps.path(world, "limits")),
+        ("account", reps.path(world, "page")), ("accounts", reps.path(world, "page", None)),
+        ("limits", reps.path(world, "limits")),
         ("correct", reps.path(world, "correct_person", about=world.people["bob"])), ("hold", reps.path(world, "hold")),
     ):  # fmt: skip
         page.goto(web.root + address)
