@@ -33,7 +33,8 @@ def track_accounts(play: str = "new-business", as_of: datetime | None = None) ->
     tracked = follow_sales(play, now)
     if tracked.looked_at:
         publish(f"track-{play}", tracked_report(tracked, now), "What sales did, and where accounts stand")
-    tell_of_contacts(play, waiting_for_a_decision(play, now))
+    for contact in contact_events(play, waiting_for_a_decision(play, now)):
+        announce(*contact, play=play)
     tell_of_moves(tracked)
     look_at_the_clocks(play, now)
     rename_run(f"track {play} · {tracked.looked_at} looked at · {len(tracked.moves)} moved")
@@ -60,13 +61,14 @@ def waiting_for_a_decision(play: str, now: datetime) -> list[str]:
         return undecided(connection, play, now)
 
 
-def tell_of_contacts(play: str, accounts: Sequence[str]) -> None:
-    """Announced as long as nobody has decided about them: an event that was lost is made up for by the next run."""
+def contact_events(play: str, accounts: Sequence[str]) -> list[tuple[str, str, str]]:
+    """(event, subject, name) for accounts nobody has decided about since their first contact.
+
+    Told as long as that is so: an event that was lost is made up for by the next run.
+    """
     if len(accounts) > ONE_BY_ONE:
-        announce("tandem.accounts.contacted", f"tandem.play.{play}", play, play=play, accounts=len(accounts))
-        return
-    for account in accounts:
-        announce("tandem.account.contacted", f"tandem.account.{account}", account, play=play)
+        return [("tandem.accounts.contacted", f"tandem.play.{play}", play)]
+    return [("tandem.account.contacted", f"tandem.account.{account}", account) for account in accounts]
 
 
 def tell_of_moves(tracked: Tracked) -> None:
