@@ -38,13 +38,14 @@ def init(json_: bool) -> None:
 
 
 @click.command()
+@click.option("--ask", is_flag=True, help="Ask Slack as well whether it knows us.")
 @as_json
-def doctor(json_: bool) -> None:
+def doctor(ask: bool, json_: bool) -> None:
     """Check everything Tandem needs; one line each, with the cure. Exit code 1 if anything fails.
 
     Example: tandem doctor
     """
-    findings = _examine_here(clock(None))
+    findings = _examine_here(clock(None), ask)
     if json_:
         show_json([{"name": it.name, "state": it.state, "says": it.says, "cure": it.cure} for it in findings])
     else:
@@ -102,7 +103,7 @@ def show_line(state: str, name: str, says: str, cure: str | None) -> None:
     click.echo(f"{click.style(sign, fg=colour)} {name:<15} {says}" + (f"  → {cure}" if cure else ""))
 
 
-def _examine_here(now: datetime) -> list["Finding"]:
+def _examine_here(now: datetime, asks: bool) -> list["Finding"]:
     """What the doctor finds in this folder, with these variables and the Prefect server that `tandem run` would use."""
     from accounts.errors import SettingsRefused
     from flows.cli.run import find_server
@@ -116,7 +117,7 @@ def _examine_here(now: datetime) -> list["Finding"]:
     except SettingsRefused as error:
         return [refused("settings", error)]
     url = find_server(settings)
-    return examine(Patient(settings, now, PrefectApi(url) if url else None, Resolver()))
+    return examine(Patient(settings, now, PrefectApi(url) if url else None, Resolver(), asks))
 
 
 def _stop_as_for_ctrl_c(*signals: signal.Signals) -> None:

@@ -38,6 +38,8 @@ class Patient:
     prefect: PrefectApi | None = None
     #: Asks the DNS; None: nobody is to be asked.
     look_up: LookUp | None = None
+    #: Whether services that only messages go to may be asked whether they know us.
+    asks: bool = False
 
 
 Check = Callable[[Patient], Finding | None]
