@@ -83,7 +83,7 @@ def marks(settings: Settings) -> tuple[str, ...]:
 def composer_of(settings: Settings) -> Composer:
     """What writes mail as the settings want it: signed where there is a key. Raises SettingsRefused for a bad one."""
     signer = _signer(settings)
-    return Composer(signer.sign if signer else None)
+    return Composer(signer.seals if signer else None)
 
 
 def _signer(settings: Settings) -> "Signer | None":

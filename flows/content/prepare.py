@@ -69,7 +69,7 @@ class _Quoted(_Flattened):
 
 def _piece(text: str) -> str:
     """A piece of quoted-printable that ends a line, so that another piece can follow."""
-    if text.isascii() and text.isprintable() and "=" not in text and len(text) <= _COLUMNS:
+    if text.isascii() and text.isprintable() and "=" not in text and "  " not in text and len(text) <= _COLUMNS:
         return text + _SOFT_BREAK if text else ""
     written = quoted(text).decode("ascii")
     return written if written.endswith("\n") else _broken(written) + _SOFT_BREAK

@@ -3,6 +3,7 @@ the house before the first mail.
 """
 
 import re
+from binascii import a2b_qp
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -32,7 +33,7 @@ from pydantic import SecretStr
 from accounts.errors import SettingsRefused
 from accounts.playbook import load_play
 from flows.channels.email import Outgoing
-from flows.channels.email.compose import Composer, Envelope, Mailbox
+from flows.channels.email.compose import Composer, Envelope, Mailbox, quoted
 from flows.channels.email.dkim import SEALED, SIGNED, Signer, canonical_body, canonical_head, load_signer
 from flows.channels.email.outbox import Outbox
 from flows.channels.email.smtp import Smtp
@@ -126,7 +127,7 @@ def _verdict(raw: bytes, number: int, ask: Callable[..., bytes | None]) -> bool:
 
 
 def compose(signer: Signer, envelope: Envelope = ENVELOPE, said: Said | None = None) -> bytes:
-    return Composer(signer.sign).fill(envelope, said or Said())
+    return Composer(signer.seals).fill(envelope, said or Said())
 
 
 def tags(raw: bytes, number: int = 0) -> dict[str, str]:
@@ -179,6 +180,17 @@ def test_a_brief_that_offers_no_unsubscribing_cannot_be_given_it_on_the_way(sign
     raw = compose(signer, replace(ENVELOPE, unsubscribe_url=None))
     assert verified(raw, signer) == [True, True]
     assert verified(b"List-Unsubscribe: <https://evil.example>\r\n" + raw, signer) == [False, False]
+
+
+@given(st.text(st.sampled_from("ab\u00e4\u20ac= \t\n.")))
+@example("  two at the start, " + "x" * 54 + "  two where the line is full")
+@example("=" * 24 + "xx   " + "=" * 30)
+def test_what_is_written_needs_no_canonicalisation_and_reads_back_the_same(text: str) -> None:
+    """Its lines keep to 76 columns all the same (RFC 2045)."""
+    written = quoted(text)
+    assert b"body\r\n" + canonical_body(written + b".") == b"body\r\n" + written + b".\r\n"
+    assert max(map(len, written.split(b"\r\n"))) <= 76
+    assert a2b_qp(written).decode() == text.replace("\n", "\r\n")
 
 
 clean = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=200)

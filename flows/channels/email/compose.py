@@ -21,16 +21,18 @@ from flows.masking import mask
 #: A header line as long as RFC 5322 recommends, without its line break; it forbids more than 998.
 _LINE = 78
 _MOST = 900
+#: Columns of quoted-printable before a soft line break.
+_COLUMNS = 75
 #: UTF-8 octets in one encoded word: as base64 with its furniture it fits behind ``Reply-To: `` on a line.
 _WORD_OCTETS = 39
 #: Stands in no quoted-printable text, where "=" is followed by two hex digits or the end of the line.
 _BOUNDARY = "=_tandem"
 _PART = 'Content-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
+_PLAIN_PART, _HTML_PART = _PART % "plain", _PART % "html"
 _NEXT = f"\r\n--{_BOUNDARY}\r\n"
 _END = f"\r\n--{_BOUNDARY}--\r\n"
-_FURNITURE = (
-    f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="{_BOUNDARY}"\r\n\r\n--{_BOUNDARY}\r\n'
-)
+_FURNITURE = f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="{_BOUNDARY}"'
+_FIRST = f"--{_BOUNDARY}\r\n"
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*")
@@ -79,9 +81,12 @@ class Envelope:
 
 
 class Composer:
-    """Writes messages. `sign`: finished message and its date -> the same with a signature on top."""
+    """Writes messages. `sign`: head, body and date of a message -> the headers that sign it, which go on top.
 
-    def __init__(self, sign: Callable[[bytes, datetime], bytes] | None = None) -> None:
+    The body it gets is canonical for DKIM as it stands: `quoted` leaves no blank that a relay might take away.
+    """
+
+    def __init__(self, sign: Callable[[bytes, bytes, datetime], bytes] | None = None) -> None:
         self._sign = sign
 
     def fill(self, envelope: Envelope, message: Readable) -> bytes:
@@ -93,19 +98,20 @@ class Composer:
         return self.write(envelope, message.subject, text, html)
 
     def write(self, envelope: Envelope, subject: str, text: str, html: str) -> bytes:
-        """As `fill`, with both parts as quoted-printable already."""
+        """As `fill`, with both parts as `quoted` writes them."""
         more = "".join([f"{name}: {value}\r\n" for name, value in _tokens(envelope)])
         more += "".join([_known_header(name, value) for name, value in envelope.headers])
-        raw = (
+        head = (
             f"From: {_known_mailbox(envelope.sender)}\r\n"
             f"To: {mailbox(envelope.recipient)}\r\n"
             f"Reply-To: {_known_mailbox(envelope.reply_to)}\r\n"
             f"Subject: {unstructured('Subject', subject)}\r\n"
             f"Date: {_date(envelope.date)}\r\n"
             f"{more}{_FURNITURE}"
-            f"{_PART % 'plain'}{text}{_NEXT}{_PART % 'html'}{html}{_END}"
         ).encode("ascii")
-        return self._sign(raw, envelope.date) if self._sign else raw
+        body = f"{_FIRST}{_PLAIN_PART}{text}{_NEXT}{_HTML_PART}{html}{_END}".encode("ascii")
+        raw = b"%b\r\n\r\n%b" % (head, body)
+        return self._sign(head, body, envelope.date) + raw if self._sign else raw
 
 
 def headers_of(envelope: Envelope) -> list[tuple[str, str]]:
@@ -157,12 +163,18 @@ def mailbox(box: Mailbox) -> str:
     return f"{name} <{address}>" if 10 + last + len(address) <= _LINE else f"{name}\r\n <{address}>"
 
 
-#: A blank before a line end is written as three characters, and the library does not count them (76 are allowed).
-_TOO_LONG = re.compile(rb"^([^\r\n]{74,75})(=20|=09)(?=\r\n|\Z)", re.MULTILINE)
+#: Of several blanks all but the first, and tabs: what relays and DKIM take for one blank.
+_BLANKS = re.compile(rb"(?<= ) |\t")
+#: Lines that grew by it, or that the library did not count to their end.
+_TOO_LONG = re.compile(rb"[^\r\n]{77,}")
 
 
 def quoted(text: str) -> bytes:
-    """Quoted-printable UTF-8. Line ends of whatever kind become CRLF, as mail has them."""
+    """Quoted-printable UTF-8. Line ends of whatever kind become CRLF, as mail has them.
+
+    No blank stands beside another one or before a line end, so that it is canonical for DKIM (RFC 6376, 3.4.4) as it
+    stands.
+    """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
@@ -171,7 +183,20 @@ def quoted(text: str) -> bytes:
         raise InputRefused(f"the text has half a character at {error.start}", cure="mend the source of it") from None
     # The line end at the end tells the encoder which kind its soft line breaks must be.
     written = b2a_qp(raw.replace(b"\n", b"\r\n") + b"\r\n")[:-2]
-    return _TOO_LONG.sub(rb"\1=\r\n\2", written)
+    written = _BLANKS.sub(lambda found: b"=20" if found[0] == b" " else b"=09", written)
+    return _TOO_LONG.sub(lambda found: _in_lines(found[0]), written)
+
+
+def _in_lines(line: bytes) -> bytes:
+    """A line that is too long, with soft line breaks; none of them inside an escape."""
+    lines = []
+    while len(line) > _COLUMNS + 1:
+        cut = _COLUMNS
+        if (escape := line.rfind(b"=", cut - 2, cut)) >= 0:
+            cut = escape
+        lines.append(line[:cut])
+        line = line[cut:]
+    return b"=\r\n".join([*lines, line])
 
 
 def _display_name(name: str) -> str:

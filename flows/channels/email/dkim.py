@@ -2,8 +2,9 @@
 
 raw = load_signer(settings).sign(raw, now)      # one DKIM-Signature per key on top
 
-Made for messages of `flows.channels.email.compose`: CRLF line ends and nothing but ASCII. Canonicalisation is
-relaxed/relaxed. What is signed does not depend on chance, so the same mail has the same signature.
+Made for messages of `flows.channels.email.compose`: CRLF line ends and nothing but ASCII, and a body that is canonical
+as it leaves (`Signer.seals`). Canonicalisation is relaxed/relaxed. What is signed does not depend on chance, so the
+same mail has the same signature.
 """
 
 import re
@@ -23,6 +24,12 @@ SEALED = (
 #: Named as often as it stands there: relays add their own.
 SIGNED = ("feedback-id",)
 _COVERED = tuple(name.encode() for name in SEALED + SIGNED)
+#: Name of a header, as it is written here and in small letters -> its place in `_COVERED`.
+_PLACES = {
+    spelt: place
+    for place, name in enumerate(_COVERED)
+    for spelt in (name, name.title().replace(b"Id", b"ID").replace(b"Mime", b"MIME"))
+}
 
 _LINE = 76
 #: A blank before another one, or before a line end.
@@ -49,27 +56,41 @@ class Signer:
     def sign(self, raw: bytes, at: datetime) -> bytes:
         """The message with its signatures on top."""
         head, _, body = raw.partition(b"\r\n\r\n")
+        return self.seals(head, canonical_body(body), at) + raw
+
+    def seals(self, head: bytes, body: bytes, at: datetime) -> bytes:
+        """The signatures of a message, to be put on top of it. body: canonical as it stands (see `canonical_body`)."""
         names, canonical = canonical_head(head)
-        closing = f"{names}\r\n bh={b64encode(sha256(canonical_body(body)).digest()).decode()};\r\n b="
-        middle = f"\r\n t={int(at.timestamp())};{closing}"
-        flat = middle.replace("\r\n", "").encode()
+        time, digest = f" t={int(at.timestamp())};", b64encode(sha256(body).digest()).decode()
+        middle = f"\r\n{time}{names}\r\n bh={digest};\r\n b="
+        flat = f"{time}{_unbroken(names)} bh={digest}; b=".encode()
         signed = []
         for opening, one in zip(self._openings, self.signatures, strict=True):
             seal = one.key.sign(canonical + b"dkim-signature:" + opening.encode() + flat)
             signed.append(f"DKIM-Signature: {_folded(opening)}{middle}{_in_lines(b64encode(seal).decode())}\r\n")
-        return "".join(signed).encode() + raw
+        return "".join(signed).encode()
 
 
 def canonical_head(head: bytes) -> tuple[str, bytes]:
     """The h= tag, folded, and what it covers: relaxed, each header with its line end (RFC 6376, 3.4.2 and 5.4.2)."""
-    found: dict[bytes, list[bytes]] = {name: [] for name in _COVERED}
-    for line in _unfolded(head).split(b"\r\n"):
+    head = _unfolded(head)
+    if b"\t" in head or b"  " in head:
+        head = _NEEDLESS.sub(b"", head.replace(b"\t", b" "))
+    found: list[list[bytes]] = [[] for _ in _COVERED]
+    for line in head.split(b"\r\n"):
         name, _, value = line.partition(b":")
-        if (values := found.get(name.rstrip(b" \t").lower())) is not None:
-            values.append(value)
+        place = _PLACES.get(name)
+        if place is None:
+            place = _PLACES.get(name.rstrip(b" ").lower())
+        if place is not None:
+            found[place].append(value.strip(b" "))
     # Of several equal names the lowest is signed first.
-    covered = [b"%b:%b\r\n" % (name, _relaxed(value)) for name, values in found.items() for value in reversed(values)]
-    return _names(tuple(map(len, found.values()))), b"".join(covered)
+    covered = [
+        name + b":" + value + b"\r\n"
+        for name, values in zip(_COVERED, found, strict=True)
+        for value in reversed(values)
+    ]
+    return _names(tuple(map(len, found))), b"".join(covered)
 
 
 def canonical_body(body: bytes) -> bytes:
@@ -82,12 +103,6 @@ def canonical_body(body: bytes) -> bytes:
 
 def _unfolded(head: bytes) -> bytes:
     return head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t")
-
-
-def _relaxed(value: bytes) -> bytes:
-    if b"\t" in value:
-        value = value.replace(b"\t", b" ")
-    return (_NEEDLESS.sub(b"", value) if b"  " in value else value).strip(b" ")
 
 
 @lru_cache(maxsize=64)
@@ -105,6 +120,12 @@ def _names(counts: tuple[int, ...]) -> str:
     return "".join(lines)
 
 
+@lru_cache(maxsize=64)
+def _unbroken(names: str) -> str:
+    return names.replace("\r\n", "")
+
+
+@lru_cache(maxsize=64)
 def _folded(opening: str) -> str:
     """With the domain on a line of its own; unfolding takes nothing but the line ends away."""
     return opening.replace(" d=", "\r\n d=")
