@@ -8,6 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from accounts.vocabulary import BriefState
 from flows.briefs import briefing
 from flows.briefs.briefing import Briefed
+from flows.briefs.letters import deliver_letters
 from flows.clock import clock
 from flows.house import open_house, play_folder
 from flows.masking import mask_within
@@ -43,7 +44,9 @@ def brief_reps(
 @task(name="write and deliver briefs", retries=2, retry_delay_seconds=[10, 60], cache_policy=NO_CACHE)
 def write_and_deliver(play: str, now: datetime, rep: str | None, only_due: bool) -> Briefed:
     with open_house(play) as house:
-        return briefing.brief_reps(house.engine, house.settings, house.play, now, rep=rep, only_due=only_due)
+        briefed = briefing.brief_reps(house.engine, house.settings, house.play, now, rep=rep, only_due=only_due)
+        deliver_letters(house.engine, house.settings, house.play, now)
+        return briefed
 
 
 @task(name="compare scores with reps' verdicts, once a month", cache_policy=NO_CACHE)
