@@ -237,6 +237,8 @@ class SignalKind(StrEnum):
     MEETING_HELD = "meeting_held"
     AD_SHOWN = "ad_shown"
     AD_CLICKED = "ad_clicked"
+    #: A brief of ours did not reach its rep: no buyer did this.
+    BRIEF_BOUNCED = "brief_bounced"
     UNKNOWN = "unknown"
 
 

@@ -58,6 +58,7 @@ MEANING: dict[SignalKind, tuple[str, str]] = {
     K.MEETING_HELD: ("met with us", "list, by hand"),
     K.AD_SHOWN: ("an ad was shown", "list"),
     K.AD_CLICKED: ("an ad was clicked", "list"),
+    K.BRIEF_BOUNCED: ("a brief to a rep came back", f"{MAIL}, mailbox"),
     K.UNKNOWN: ("a word we do not know, kept as it came", "any"),
 }
 
@@ -94,6 +95,8 @@ def _effects(kind: SignalKind, play: Play) -> str:
         return "see below"
     if kind is K.OUT_OF_OFFICE:
         return "nothing for the person until the date in the note; a week where there is none, 90 days at most"
+    if kind is K.BRIEF_BOUNCED:
+        return "the brief has failed; `tandem doctor` names the rep; the next brief tells its news again"
     if kind is K.PREFERRED:
         return "what was chosen: a pause, fewer mails, one topic only"
     data = {"replacement": {"name": "Zoe Lin"}} if kind is K.LEFT_COMPANY else {}

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, Update, bindparam, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
+from accounts.ledger.brief_bounces import fail_briefs
 from accounts.ledger.bulk import among
 from accounts.ledger.holds import SignalHold, hold_for_signals
 from accounts.ledger.proposals import Proposed, propose, split_name
@@ -18,6 +19,7 @@ from accounts.models import Account, Stakeholder
 from accounts.outcomes import (
     GRAVITY,
     Effect,
+    FailBrief,
     FailTouch,
     HoldAccount,
     MarkBounced,
@@ -37,7 +39,7 @@ STATUS: Mapping[type[Effect], EmailStatus] = {
     MarkLeft: EmailStatus.LEFT,
     MarkComplained: EmailStatus.COMPLAINED,
 }
-_NOT_OF_PEOPLE = HoldAccount | SettleTouch | FailTouch | Propose
+_NOT_OF_PEOPLE = HoldAccount | SettleTouch | FailTouch | Propose | FailBrief
 EMPTIES_THE_SEAT = (EmailStatus.BOUNCED, EmailStatus.LEFT)
 
 
@@ -68,6 +70,8 @@ def perform(connection: Connection, caused: Sequence[Caused], now: datetime) -> 
     suppress(connection, people.suppressions())
     held = hold_for_signals(connection, list(_holds(caused)))
     propose(connection, _named(caused), now)
+    lost = [one.effect for one in caused if isinstance(one.effect, FailBrief)]
+    fail_briefs(connection, {brief.brief_id: brief.error for brief in lost})
     settled = [
         *prove_sent(connection, _touches(caused, SettleTouch)), *prove_dropped(connection, _touches(caused, FailTouch))
     ]  # fmt: skip

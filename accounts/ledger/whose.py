@@ -32,6 +32,8 @@ class Incoming(NamedTuple):
     email: str | None = None
     account: str | None = None
     domain: str | None = None
+    #: The provider's own name for the mail; with the address it leads to the touch.
+    provider_id: str | None = None
     #: Key of the content it is about.
     content: str | None = None
     #: The raw event; `url`, `user_agent`, `method`, `machine`, `bounce`, `until` are understood.
@@ -80,6 +82,7 @@ class _Clues:
         strangers = addresses - self.people.keys()
         self.domains = _domains(connection, domains | {domain_of(address) for address in strangers})
         self.mailed = _mailed(connection, others, self.people)
+        self.named = _named_by_provider(connection, others, self.people)
         hashes = {email_hash(address) for address in addresses} | {touch.hash for touch in known.values()}
         self.forgotten = forgotten_among(connection, hashes)
         self.readers = {id: self._of_reader(touch) for id, touch in known.items()}
@@ -96,6 +99,8 @@ class _Clues:
 
     def _find(self, signal: Incoming, touch: "_Touch | None") -> Whose:
         address = normalise_email(signal.email) if signal.email else None
+        if touch is None and signal.provider_id:
+            touch = self.named.get((address or "", signal.provider_id))
         hashed = email_hash(address) if address else None
         if hashed in self.forgotten or (touch and (touch.stakeholder_id is None or touch.hash in self.forgotten)):
             return _FORGOTTEN
@@ -203,6 +208,23 @@ def _mailed(
     ids = sorted({person.id for signal in named for person in people.get(normalise_email(signal.email or ""), ())})
     query = "SELECT stakeholder_id, content, id FROM touch WHERE stakeholder_id {among:values}"
     return {(person, content): id for person, content, id in _rows(connection, query, ids)}
+
+
+def _named_by_provider(
+    connection: Connection, incoming: Sequence[Incoming], people: Mapping[str, Sequence[_Person]]
+) -> dict[tuple[str, str], _Touch]:
+    """Touches by address and the provider's name for them, for signals that bring both and nothing better."""
+    named = [signal for signal in incoming if signal.provider_id and signal.email and not signal.touch_id]
+    asked = {signal.provider_id for signal in named}
+    emails = {normalise_email(signal.email or "") for signal in named}
+    ids = sorted({person.id for email in emails for person in people.get(email, ())})
+    query = "SELECT provider_id, id, account_id, stakeholder_id, address FROM touch WHERE stakeholder_id {among:values}"
+    found = ((name, row) for name, *row in _rows(connection, query, ids) if name in asked)
+    touches = (
+        (name, _Touch(id, account, person, normalise_email(address), email_hash(address)))
+        for name, (id, account, person, address) in found
+    )
+    return {(touch.address, name): touch for name, touch in touches}
 
 
 def _rows(connection: Connection, query: str, values: list[Any]) -> Iterable[Row]:

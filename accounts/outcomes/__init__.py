@@ -12,6 +12,7 @@ from accounts.outcomes.bounces import FULL_MAILBOX_PAUSE, SOFT_BOUNCE_PAUSE
 from accounts.outcomes.effects import (
     GRAVITY,
     Effect,
+    FailBrief,
     FailTouch,
     HoldAccount,
     MarkBounced,
@@ -30,7 +31,7 @@ from accounts.outcomes.table import ARRIVALS, NO_NEEDS_NO_NAME, READ_DATA, SETTL
 
 __all__ = [
     "ARRIVALS", "FULL_MAILBOX_PAUSE", "GRAVITY", "LONGEST_ABSENCE", "NO_NEEDS_NO_NAME", "READ_DATA", "SETTLING",
-    "SOFT_BOUNCE_PAUSE", "TABLE", "UNDATED_ABSENCE", "Effect", "FailTouch", "Happening", "HoldAccount", "MarkBounced",
-    "MarkComplained", "MarkLeft", "OptOut", "PausePerson", "Prefer", "Propose", "SettleTouch", "Suppress",
-    "effects_of", "read_address", "read_instant", "read_kind",
+    "SOFT_BOUNCE_PAUSE", "TABLE", "UNDATED_ABSENCE", "Effect", "FailBrief", "FailTouch", "Happening", "HoldAccount",
+    "MarkBounced", "MarkComplained", "MarkLeft", "OptOut", "PausePerson", "Prefer", "Propose", "SettleTouch",
+    "Suppress", "effects_of", "read_address", "read_instant", "read_kind",
 ]  # fmt: skip

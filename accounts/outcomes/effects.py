@@ -87,6 +87,14 @@ class FailTouch:
     """Proof that the message will never arrive: a touch with unknown outcome failed."""
 
 
+@dataclass(frozen=True, slots=True)
+class FailBrief:
+    """A brief never reached its rep, whatever was said when it left."""
+
+    brief_id: int
+    error: str
+
+
 Effect = (
     OptOut
     | Suppress
@@ -99,4 +107,5 @@ Effect = (
     | Propose
     | SettleTouch
     | FailTouch
+    | FailBrief
 )

@@ -37,13 +37,16 @@ class Happening:
     #: What somebody chose on the preference page.
     every_days: int | None = None
     topic: str | None = None
+    #: The brief that came back, and the server's words.
+    brief_id: int | None = None
+    said: str = ""
 
     @classmethod
     def read(cls, kind: str, occurred_at: datetime, data: Mapping[str, Any] | None) -> "Happening":
         """From a stored signal. `data` may say ``bounce: soft``, ``action`` (a BounceAction), ``reason``, ``until: <ISO
-        8601>``, ``replacement: {name, email}``, ``every_days`` and ``topic``; anything else is ignored."""
+        8601>``, ``replacement: {name, email}``, ``every_days``, ``topic``, ``brief``; anything else is ignored."""
         said = data if isinstance(data, Mapping) else {}
-        topic = said.get("topic")
+        topic, brief = said.get("topic"), said.get("brief")
         return cls(
             read_kind(kind),
             occurred_at,
@@ -53,6 +56,8 @@ class Happening:
             successor=_read_successor(said.get("replacement")),
             until=read_instant(said.get("until")),
             every_days=_read_days(said.get("every_days")),
+            brief_id=brief if type(brief) is int else None,
+            said=next((str(words) for key in ("reply", "diagnostic", "reason") if (words := said.get(key))), ""),
             topic=topic if isinstance(topic, str) and 0 < len(topic) <= LONGEST_TOPIC else None,
         )
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from accounts.outcomes.effects import (
     Effect,
+    FailBrief,
     FailTouch,
     HoldAccount,
     MarkComplained,
@@ -41,6 +42,10 @@ def taken(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
 
 def dropped(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
     return (FailTouch(),)
+
+
+def brief_bounced(happening: Happening, _: Pauses) -> tuple[Effect, ...]:
+    return (FailBrief(happening.brief_id, happening.said),) if happening.brief_id else ()
 
 
 def unsubscribed(happening: Happening, _: Pauses) -> tuple[Effect, ...]:

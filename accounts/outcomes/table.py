@@ -29,6 +29,7 @@ TABLE: Mapping[SignalKind, Rule] = {
     SignalKind.LEFT_COMPANY: rules.left,  # suppressed as well: the next import brings the old address again
     SignalKind.MEETING_BOOKED: rules.meeting_booked,  # from the booking on, until some days after the meeting
     SignalKind.MEETING_HELD: rules.meeting_held,
+    SignalKind.BRIEF_BOUNCED: rules.brief_bounced,  # a rep is no buyer: nothing but the brief is concerned
 }
 """Kinds without a row: visits, downloads, forms, webinars and ads (they weigh something, see engagement.py);
 `unknown`."""
@@ -40,7 +41,7 @@ ARRIVALS: frozenset[SignalKind] = frozenset(kind for kind, rule in TABLE.items()
 READ_DATA: frozenset[SignalKind] = frozenset(
     {
         SignalKind.BOUNCED, SignalKind.LEFT_COMPANY, SignalKind.OUT_OF_OFFICE, SignalKind.MEETING_BOOKED,
-        SignalKind.PREFERRED,
+        SignalKind.PREFERRED, SignalKind.BRIEF_BOUNCED,
     }
 )  # fmt: skip
 

@@ -3,6 +3,8 @@
 A check asks one question and changes nothing. It returns a `Finding`, or None where there is nothing to ask.
 """
 
+from flows.doctor.brakes import brakes
+from flows.doctor.chat import chat
 from flows.doctor.finding import Check, Finding, Patient, State, refused
 from flows.doctor.ledger import database, lock, migrations
 from flows.doctor.machine import bytecode, disk, home, packages, python, time_zones
@@ -19,6 +21,7 @@ from flows.doctor.prefect import (
     paused,
     schedules,
 )
+from flows.doctor.reps import briefs
 from flows.doctor.reputation import alignment, one_click, published, signing
 from flows.doctor.settings import mail, secrets, sender, variables
 from flows.doctor.words import deployments, templates
@@ -45,6 +48,9 @@ CHECKS: tuple[Check, ...] = (
     migrations,
     lock,
     mailbox,
+    chat,
+    briefs,
+    brakes,
     templates,
     deployments,
     api,

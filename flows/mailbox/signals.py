@@ -38,8 +38,8 @@ def signals_of(mail: Understood, match: Match, arrived: Arrived) -> list[Incomin
     """What is told to the intake: nothing for mails of our own, else one signal, or one for each lost recipient."""
     if match.is_ours and mail.kind in _WRITTEN:
         return []
-    rule = _RULES.get(mail.kind, _unknown) if match.brief_id is None else _unknown
-    return rule(mail, match, arrived)
+    rules = _RULES if match.brief_id is None else _OF_BRIEFS
+    return rules.get(mail.kind, _unknown)(mail, match, arrived)
 
 
 _WRITTEN = (Kind.REPLY, Kind.OUT_OF_OFFICE, Kind.LEFT_COMPANY, Kind.AUTO_REPLY, Kind.UNKNOWN)
@@ -90,6 +90,11 @@ def _bounced(mail: Understood, match: Match, arrived: Arrived) -> list[Incoming]
     ] or _unknown(mail, match, arrived)
 
 
+def _brief_bounced(mail: Understood, match: Match, arrived: Arrived) -> list[Incoming]:
+    said = _why(mail.bounce) if mail.bounce else {}
+    return [_signal(SignalKind.BRIEF_BOUNCED, mail, match, arrived, None, {**said, "brief": match.brief_id})]
+
+
 def _delayed(mail: Understood, match: Match, arrived: Arrived) -> list[Incoming]:
     if match.touch_id is None:
         return _unknown(mail, match, arrived)
@@ -124,6 +129,7 @@ _RULES: Mapping[Kind, Rule] = {
     Kind.DELIVERY_DELAY: _delayed,
     Kind.COMPLAINT: _complained,
 }
+_OF_BRIEFS: Mapping[Kind, Rule] = {Kind.BOUNCE: _brief_bounced}
 """Kinds without a rule are kept as `unknown`."""
 
 

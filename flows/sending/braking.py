@@ -36,7 +36,7 @@ def watch(engine: Engine, tolerance: Tolerance, now: datetime) -> Watched:
     """Stop each play and each recipient domain whose record is too bad. Looking again pulls nothing twice."""
     with reading(engine) as connection:
         standing = brakes.pulled(connection)
-        found = [finding for record in records(connection, tolerance, now) if (finding := judge(record, tolerance))]
+        found = findings(connection, tolerance, now)
     warnings = tuple(finding for finding in found if finding.word is Word.WARN)
     held = {(brake.scope, brake.target) for brake in standing}
     bad = [one for one in found if one.word is Word.STOP and (one.record.scope, one.record.target) not in held]
@@ -46,6 +46,11 @@ def watch(engine: Engine, tolerance: Tolerance, now: datetime) -> Watched:
         _pull(connection, bad, now)
         after = brakes.pulled(connection)
     return Watched(tuple(brake for brake in after if brake not in standing), warnings, tuple(after))
+
+
+def findings(connection: Connection, tolerance: Tolerance, now: datetime) -> list[Finding]:
+    """What there is to say of each play and each recipient domain; nothing is pulled."""
+    return [finding for record in records(connection, tolerance, now) if (finding := judge(record, tolerance))]
 
 
 def _pull(connection: Connection, found: Iterable[Finding], now: datetime) -> None:

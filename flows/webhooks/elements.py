@@ -16,6 +16,10 @@ from flows.webhooks import Event, Unreadable
 
 #: What our name for a message is called in a provider's metadata; the channels write it, see channels/email/http.py.
 KEY = "tandem"
+#: What we call our mails to people of our own.
+TO_OUR_OWN = ("brief-", "notice-", "letter-")
+#: What says that a mail did not arrive.
+LOST = frozenset({SignalKind.BOUNCED, SignalKind.DROPPED})
 #: Longer numbers are no ids of ours.
 _LONGEST_ID = 18
 
@@ -47,28 +51,49 @@ def signal(
     key: object = None,
     message_id: object = None,
     email: object = None,
+    provider_id: object = None,
     data: Mapping[str, Any] | None = None,
 ) -> Incoming:
     """One signal. `kind` None: nobody knows the name `said`, so the whole event is kept.
+    provider_id: the provider's own name for the mail.
 
     Raises Unreadable for clues that are no text.
     """
     name = text_of(name) or ""
-    if isinstance(key, str) and key.startswith("brief-"):  # to a rep: no buyer did this
-        return Incoming(source, name, f"brief {_plain(said)}", at, data={"event": dict(event)})
+    if isinstance(key, str) and key.startswith(TO_OUR_OWN):  # no buyer did this
+        return _of_our_own(source, name, kind, at, key, f"{key.partition('-')[0]} {_plain(said)}", event, data or {})
     touch_id = touch_of(key)
     if kind is None:
         return Incoming(
             source, name, _plain(said), at, touch_id, text_of(message_id), text_of(email), data={"event": dict(event)}
         )
-    return Incoming(source, name, kind, at, touch_id, text_of(message_id), text_of(email), data=data or {})
+    return Incoming(
+        source, name, kind, at, touch_id, text_of(message_id), text_of(email), provider_id=text_of(provider_id),
+        data=data or {},
+    )  # fmt: skip
+
+
+def _of_our_own(
+    source: str, name: str, kind: SignalKind | None, at: datetime, key: str, said: str, event: Event,
+    data: Mapping[str, Any],
+) -> Incoming:  # fmt: skip
+    """About a brief, a notice or a letter. Of a brief it matters whether it came back."""
+    brief = number_of(key, "brief-")
+    if brief is not None and kind in LOST:
+        return Incoming(source, name, SignalKind.BRIEF_BOUNCED, at, data={**data, "brief": brief})
+    return Incoming(source, name, said, at, data={"event": dict(event)})
 
 
 def touch_of(key: object) -> int | None:
     """``touch-17`` -> 17; None for what is no name of ours."""
-    if not isinstance(key, str) or key[:6] != "touch-":
+    return number_of(key, "touch-")
+
+
+def number_of(key: object, about: str) -> int | None:
+    """The number after `about`; None for what is no name of ours."""
+    if not isinstance(key, str) or not key.startswith(about):
         return None
-    number = key[6:]
+    number = key[len(about) :]
     return int(number) if number.isdecimal() and number.isascii() and len(number) <= _LONGEST_ID else None
 
 

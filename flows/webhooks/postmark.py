@@ -99,7 +99,10 @@ def translate(event: Event, post: Post) -> Iterator[Incoming]:
     at = at_instant(when) if when else post.received_at
     email = event.get("Email") or event.get("Recipient")
     key = (event.get("Metadata") or {}).get(KEY)
-    yield signal(SOURCE, post.digest, kind, at, said=said, event=event, key=key, email=email, data=data)
+    yield signal(
+        SOURCE, post.digest, kind, at, said=said, event=event, key=key, email=email,
+        provider_id=event.get("MessageID"), data=data,
+    )  # fmt: skip
 
 
 def kind_of(event: Event) -> tuple[K | None, str | None]:

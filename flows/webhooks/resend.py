@@ -87,7 +87,8 @@ def translate(event: Event, post: Post) -> Iterator[Incoming]:
     email = about.get("email") or (to[0] if isinstance(to, list) and to else to)
     yield signal(
         SOURCE, post.name, kind, at_instant(event.get("created_at")), said=said, event=event,
-        key=_tag(about.get("tags")), message_id=_message_id(about), email=email, data=data,
+        key=_tag(about.get("tags")), message_id=_message_id(about), email=email,
+        provider_id=about.get("email_id"), data=data,
     )  # fmt: skip
 
 

@@ -93,7 +93,11 @@ def translate(event: Event, post: Post) -> Iterator[Incoming]:
     if kind is K.BOUNCED:
         data |= bounced(event.get("type") != BLOCKED, data.pop("reason", ""), data.pop("status", ""))
     about: dict[str, Any] = {"said": said, "event": event, "data": data}
-    yield signal(SOURCE, name, kind, at, key=event.get(KEY), message_id=event.get("smtp-id"), email=email, **about)
+    sent_as = str(event.get("sg_message_id") or "").partition(".")[0]  # what follows names the machine and the reader
+    yield signal(
+        SOURCE, name, kind, at, key=event.get(KEY), message_id=event.get("smtp-id"), email=email, provider_id=sent_as,
+        **about,
+    )  # fmt: skip
     if kind is K.DROPPED and (earlier := SAID_BEFORE.get(event.get("reason") or "")):
         # without the key: that this mail was dropped says that it did not leave, and a no says that it did
         yield signal(SOURCE, f"{name}/no", earlier, at, email=email, **about)

@@ -83,7 +83,8 @@ def translate(element: Event, post: Post) -> Iterator[Incoming]:
     at = at_instant(part.get("timestamp") or element["sent_at"])
     yield signal(
         SOURCE, f"{post.name}/{email}" if email else post.name, kind, at, said=said, event=event,
-        key=_first(mail.get("tags"), KEY), message_id=_message_id(mail), email=email, data=data,
+        key=_first(mail.get("tags"), KEY), message_id=_message_id(mail), email=email,
+        provider_id=mail.get("messageId"), data=data,
     )  # fmt: skip
 
 

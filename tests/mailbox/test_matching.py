@@ -219,7 +219,7 @@ class TestWhatIsTold:
         path = tokens.return_path("brief", 7, SECRET, OURS)
         copy = f"Return-Path: <{path}>\r\nFrom: Tandem <tandem@{OURS}>\r\n\r\nx\r\n"
         (signal,) = told(world.engine, marks, report("550 5.1.1", "5.1.1", final="ravi@lumenflow.example", copy=copy))
-        assert (signal.kind, signal.data["brief"]) == ("unknown", 7)
+        assert (signal.kind, signal.data["brief"], signal.email) == ("brief_bounced", 7, None)
 
     def test_every_kind_of_mail_makes_a_signal_or_is_ours(self, world: World, marks: Marks, touch: int) -> None:
         for kind in Kind:

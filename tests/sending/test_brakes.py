@@ -1,5 +1,6 @@
 """A brake that Tandem pulls by itself says the numbers, is pulled once, and counts anew when a person lets it go."""
 
+import json
 import threading
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -7,25 +8,31 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine, event, select, text
+from sqlalchemy import Engine, event, func, select, text
 
 from accounts.errors import InputRefused
 from accounts.ledger import brakes, claims
+from accounts.ledger.applying import act_on_noes, apply_waiting
 from accounts.ledger.delivery import read_delivery
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.reputation import _harm, records
 from accounts.ledger.signals import Incoming, record
 from accounts.ledger.touches import list_touches
-from accounts.models import Audit, Touch
+from accounts.ledger.webhooks import Post
+from accounts.models import Audit, Stakeholder, Suppression, Touch
 from accounts.playbook import load_play
 from accounts.reputation import Record, Tolerance, Word, judge
 from accounts.vocabulary import BrakeScope, TouchState
 from flows import nurturing
 from flows.channels.email.memory import Memory
+from flows.doctor.brakes import brakes as doctor
+from flows.doctor.finding import Patient
 from flows.sales import answers
 from flows.sending import braking
 from flows.settings import TEMPLATES, Settings
+from flows.webhooks.reading import noes_in
 from tests.cast import NOW, PLAY, World
+from tests.plays import small_play
 from tests.sending.desk import DAY, certified, claim, crowd
 
 T = TouchState
@@ -136,6 +143,37 @@ def test_a_mail_that_came_back_because_we_are_refused_counts_though_it_is_nobody
         told = [Incoming("mailbox", f"b{id}", "bounced", NOW, touch_id=id, data=data) for id in sent[:3]]
         record(connection, told, NOW)
     assert _records(world)[PLAY] == (6, 3, 0)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "550 5.7.26 This mail is unauthenticated (SPF and DKIM did not pass)",
+        "550 5.7.1 Message rejected due to spam content",
+        "554 5.7.1 Client host [192.0.2.7] blocked using dnsbl.example",
+    ],
+    ids=["authentication", "content", "reputation"],
+)
+def test_what_is_our_fault_stops_the_play_and_no_person_and_the_doctor_says_so(world: World, words: str) -> None:
+    """As a provider tells it: hard, since for the provider it is."""
+    sent = _sent(world, {"big.example": 6})
+    told = [
+        {"event": "bounce", "type": "bounce", "reason": words, "status": "5.7.1", "tandem": f"touch-{id}",
+         "sg_event_id": f"e{id}", "email": address, "timestamp": (NOW + HOUR).timestamp()}
+        for address, id in sent.items()
+    ]  # fmt: skip
+    post = Post("sendgrid", "p", "d" * 64, NOW + HOUR, "application/json", json.dumps(told).encode())
+    with writing(world.engine) as connection:
+        act_on_noes(connection, list(noes_in(post)), NOW + HOUR)
+        assert apply_waiting(connection, small_play(), NOW + HOUR).signals == 6
+        theirs = select(Stakeholder).where(Stakeholder.email.in_(sent))
+        assert {(row.email_status, row.paused_until) for row in connection.execute(theirs)} == {("ok", None)}
+        assert connection.scalar(select(func.count()).select_from(Suppression)) == 0
+    assert {brake.scope for brake in braking.watch(world.engine, STRICT, NOW + HOUR).pulled} == {"play", "domain"}
+    url = world.engine.url.render_as_string(hide_password=False)
+    found = doctor(Patient(Settings(database_url=url, reputation=STRICT), NOW + HOUR))
+    assert found is not None
+    assert (found.state, f"play {PLAY} is stopped" in found.says) == ("warn", True)
 
 
 def test_mails_that_were_refused_at_the_door_were_sent_and_bounced(world: World) -> None:

@@ -47,9 +47,10 @@ def refusal(result: Result) -> str:
 
 
 def test_hold_and_release_answer_in_one_sentence(say: Say) -> None:
-    assert ok(say("hold", "acme", "--until", TOMORROW, "--by", "ravi")).startswith("acme is held until 2026-11-25")
-    assert ok(say("release", "acme")) == "acme: 1 hold released"
-    assert ok(say("release", "acme")) == "acme was not held"
+    held = ok(say("hold", "acme", "--until", TOMORROW, "--by", "ravi"))
+    assert held == "No mail and no ads to Acme Works until 25 November, 10:00."
+    assert ok(say("release", "acme")).startswith("Acme Works is released (one hold): mail goes on.")
+    assert ok(say("release", "acme")) == "Acme Works was not held."
 
 
 def test_a_hold_as_json_says_whom_it_is_about(say: Say) -> None:
@@ -93,14 +94,12 @@ def test_stop_stops_everything_or_one_thing_and_says_how_to_go_on(say: Say) -> N
 
 
 def test_veto_and_feedback(say: Say) -> None:
-    assert (
-        ok(say("veto", ALICE, "new-business/evaluation/pilot"))
-        == f"new-business/evaluation/pilot will not reach {ALICE}"
-    )
-    assert ok(say("veto", ALICE)) == f"all mail will not reach {ALICE}"
-    assert ok(say("veto", ALICE, "--withdraw")) == f"all mail may reach {ALICE} again"
-    assert ok(say("veto", ALICE, "--withdraw")) == f"there was no such veto for {ALICE}"
-    assert ok(say("feedback", "acme", "bad_timing", "--callback-on", "2027-01-15")) == "acme: bad timing, thank you"
+    assert ok(say("veto", ALICE, "new-business/evaluation/pilot")) == "“Pilot” will not reach Alice Example."
+    assert ok(say("veto", ALICE)) == "No more mail to Alice Example."
+    assert ok(say("veto", ALICE, "--withdraw")) == "Alice Example may get mail again."
+    assert ok(say("veto", ALICE, "--withdraw")) == "Nobody had said no to mail for Alice Example."
+    later = ok(say("feedback", "acme", "bad_timing", "--callback-on", "2027-01-15"))
+    assert later == "Acme Works is left alone until 15 January 2027."
     assert say("feedback", "acme", "splendid").exit_code == 2
 
 

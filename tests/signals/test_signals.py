@@ -52,6 +52,15 @@ def test_a_message_id_leads_to_the_touch_with_and_without_brackets(world: World,
     assert stored(world, Signal.touch_id, Signal.stakeholder_id) == [(touch, world.people["alice"])]
 
 
+def test_the_providers_name_leads_to_the_touch_together_with_its_reader_and_alone_to_nobody(world: World) -> None:
+    with writing(world.engine) as connection:
+        touch = send(connection, world, "alice", provider="postmark", provider_id="0a1b-2c3d", state="unknown")
+    tell(world.engine, signal("delivered", DANA, provider_id="0a1b-2c3d"), signal("opened", provider_id="0a1b-2c3d"))
+    assert (stored(world, Signal.touch_id), state_of(world, touch).state) == ([(None,), (None,)], "unknown")
+    tell(world.engine, signal("delivered", ALICE, provider_id="0a1b-2c3d"))
+    assert (stored(world, Signal.touch_id)[-1].touch_id, state_of(world, touch).state) == (touch, "sent")
+
+
 def test_a_content_and_an_address_lead_to_the_touch(world: World) -> None:
     with writing(world.engine) as connection:
         touch = send(connection, world, "alice")
@@ -124,6 +133,20 @@ def test_a_signal_told_twice_counts_once_in_one_batch_and_in_two(world: World) -
         again = record(connection, [once], NOW)
     assert (again.new, again.duplicates) == (0, 1)
     assert len(stored(world, Signal.id)) == 1
+
+
+def test_thousands_at_once_are_each_stored_once_and_counted_exactly(world: World) -> None:
+    """More than one statement takes, some of them told before, some twice in the lot: the first telling stays."""
+    emails = (ALICE, DANA, None)
+    first = [signal("clicked", emails[n % 3], source_id=f"n{n}", data={"n": n}) for n in range(1_100)]
+    lot = [*first[600:], *(signal("opened", ALICE, source_id=f"n{n}") for n in range(900, 1_700))]
+    with writing(world.engine) as connection:
+        told = [record(connection, first[:700], NOW), record(connection, lot, NOW)]
+    assert [(one.new, one.duplicates) for one in told] == [(700, 0), (1_000, 300)]
+    rows = stored(world, Signal.source_id, Signal.kind, Signal.data)
+    assert sorted(int(row.source_id[1:]) for row in rows) == list(range(1_700))
+    assert all((row.kind == "clicked") == (row.data is not None) for row in rows)
+    assert sum(row.kind == "clicked" for row in rows) == 1_100
 
 
 def test_two_doors_may_use_the_same_name_for_two_signals(world: World) -> None:

@@ -83,8 +83,23 @@ def test_a_filter_that_refuses_us_says_nothing_about_the_person() -> None:
 
 def test_what_becomes_of_a_brief_is_no_buyers_doing() -> None:
     """A rep's bounce must not close a rep's address; the briefs' own states know about it."""
-    (signal,) = signals_of("sendgrid", samples.sendgrid("bounce", tandem="brief-3", email="ravi@lumenflow.example"))
-    assert (read_kind(signal.kind), signal.email, signal.touch_id) == (K.UNKNOWN, None, None)
+    to_ravi = {"email": "ravi@lumenflow.example"}
+    (signal,) = signals_of(
+        "sendgrid", samples.sendgrid("bounce", tandem="brief-3", reason="550 no such user", **to_ravi)
+    )
+    assert (signal.kind, signal.data["brief"], signal.data["diagnostic"]) == (K.BRIEF_BOUNCED, 3, "550 no such user")
+    assert (signal.email, signal.touch_id) == (None, None)
+    for key in ("brief-3", "notice-3", "letter-3"):
+        (signal,) = signals_of("sendgrid", samples.sendgrid("open", tandem=key, **to_ravi))
+        assert (read_kind(signal.kind), signal.email, signal.touch_id) == (K.UNKNOWN, None, None)
+
+
+@pytest.mark.parametrize("provider", ["sendgrid", "postmark", "ses", "resend"])
+def test_the_providers_own_name_for_the_mail_is_kept_as_a_clue(provider: str) -> None:
+    """As its answer to the sending had it: see the samples and channels/email."""
+    (signal,) = signals_of(provider, SAMPLES[provider][1][0])
+    assert signal.provider_id
+    assert "filter" not in signal.provider_id
 
 
 def test_a_provider_says_itself_that_a_machine_opened_it() -> None:
