@@ -45,6 +45,21 @@ class Shown:
     latest: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Went:
+    """How one road of one brief went."""
+
+    brief_id: int
+    rep_id: int
+    as_of: datetime
+    channel: str
+    state: BriefState
+    attempts: int
+    delivered_at: datetime | None
+    retry_at: datetime | None
+    error: str | None
+
+
 def waiting(connection: Connection, now: datetime, rep_id: int | None = None) -> list[Waiting]:
     """Briefs of up to `now` that are written and not on their way, the oldest first."""
     planned = select(Brief.id, Brief.rep_id, Brief.payload).where(
@@ -141,6 +156,22 @@ def answers_of(connection: Connection, brief_id: int, now: datetime) -> dict[int
 def mark_shown(connection: Connection, delivery_id: int, at: datetime) -> None:
     """The message shows every answer of up to `at`, or never will."""
     connection.execute(update(BriefDelivery).where(BriefDelivery.id == delivery_id).values(updated_at=at))
+
+
+def latest(connection: Connection, rep_id: int | None = None, limit: int = 20) -> list[Went]:
+    """The latest tries, newest brief first; of one rep, or of all."""
+    query = (
+        select(
+            Brief.id, Brief.rep_id, Brief.as_of, BriefDelivery.channel, BriefDelivery.state, BriefDelivery.attempts,
+            BriefDelivery.delivered_at, BriefDelivery.retry_at, BriefDelivery.error,
+        )
+        .join(Brief, Brief.id == BriefDelivery.brief_id)
+        .order_by(Brief.as_of.desc(), BriefDelivery.id.desc())
+    )  # fmt: skip
+    rows = connection.execute((query.where(Brief.rep_id == rep_id) if rep_id else query).limit(limit))
+    return [
+        Went(id, rep, as_of, channel, BriefState(state), *rest) for id, rep, as_of, channel, state, *rest in rows
+    ]  # fmt: skip
 
 
 def _tried(connection: Connection, brief_ids: Sequence[int]) -> dict[int, dict[str, Tried]]:

@@ -1,9 +1,11 @@
-"""Reps as those we write to."""
+"""Reps as those we write to, and by which channel they want it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
+from accounts.ledger import audit
 from accounts.models import Rep
 
 
@@ -31,3 +33,16 @@ def read_readers(connection: Connection) -> dict[int, Reader]:
 def slack_id_of(connection: Connection, rep_id: int) -> str | None:
     """As whom Slack knows them."""
     return connection.scalar(select(Rep.slack_id).where(Rep.id == rep_id))
+
+
+def wish_channel(connection: Connection, rep_id: int, channel: str | None, *, by: str, now: datetime) -> bool:
+    """By which channel they are told first, from the next brief on; None: as the settings say. False: as before."""
+    before: str | None = connection.scalar(select(Rep.brief_channel).where(Rep.id == rep_id))
+    if before == channel:
+        return False
+    connection.execute(update(Rep).where(Rep.id == rep_id).values(brief_channel=channel))
+    audit.append(
+        connection, actor=by, action="brief-channel", subject=f"rep:{rep_id}", at=now, before={"channel": before},
+        after={"channel": channel},
+    )  # fmt: skip
+    return True
