@@ -1,11 +1,11 @@
-"""Days, times and counts as the sentences about answers say them, on the clock of who reads them."""
+"""Days, times and counts as sentences about answers say them, on the clock of who reads them (None: the machine's)."""
 
 from datetime import datetime, timedelta, tzinfo
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
-def day(at: datetime, now: datetime, zone: tzinfo) -> str:
+def day(at: datetime, now: datetime, zone: tzinfo | None) -> str:
     """``3 December``; with the year when it is another one; with the time when it is not midnight."""
     there, today = at.astimezone(zone), now.astimezone(zone)
     year = "" if there.year == today.year else f" {there.year}"
@@ -13,7 +13,7 @@ def day(at: datetime, now: datetime, zone: tzinfo) -> str:
     return f"{there.day} {there:%B}{year}{time}"
 
 
-def moment(at: datetime, now: datetime, zone: tzinfo) -> str:
+def moment(at: datetime, now: datetime, zone: tzinfo | None) -> str:
     """``on Tuesday at 09:12`` within six days, otherwise ``on 12 October at 09:12``."""
     there = at.astimezone(zone)
     near = abs(there.date() - now.astimezone(zone).date()) <= timedelta(days=6)

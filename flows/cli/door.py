@@ -13,6 +13,7 @@ from flows.clock import clock as clock
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from flows.sales.answers import Answered
     from flows.settings import Settings
 
 
@@ -51,6 +52,18 @@ def house() -> Iterator[tuple["Settings", "Engine"]]:
 def show_json(value: Any) -> None:
     """JSON on stdout: times as ISO 8601 with zone, everything else as its text."""
     click.echo(json.dumps(value, default=_as_text, ensure_ascii=False, indent=2))
+
+
+def show_answer(answered: "Answered", json_: bool, **more: Any) -> None:
+    """What a rep's word changed, in the sentences that any other way of saying it is told."""
+    if json_:
+        subjects = [{"account": subject.account, "email": subject.email} for subject in answered.subjects]
+        said = " ".join(str(told) for told in answered.told)
+        is_new = any(told.is_new for told in answered.told)
+        show_json({"said": said, "changed": is_new, "subjects": subjects, "rows": list(answered.rows), **more})
+    else:
+        for told in answered.told:
+            click.echo(str(told))
 
 
 def _as_text(value: Any) -> str:

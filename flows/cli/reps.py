@@ -1,30 +1,22 @@
-"""What reps say: `hold`, `release`, `stop`, `feedback`, `veto`. Each takes effect at once and is written down."""
+"""What reps say about mail: `hold`, `release`, `stop`, `feedback`, `veto`. Each takes effect at once and is kept.
+
+The other answers of a rep stand in flows/cli/answers.py.
+"""
 
 import getpass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from accounts.vocabulary import BrakeScope, HoldCause, PauseClock, Verdict
-from flows.cli.door import Instant, as_json, as_of, clock, house, show_json
-
-if TYPE_CHECKING:
-    from flows.sales.answers import Answered
+from flows.cli.door import Instant, as_json, as_of, clock, house, show_answer, show_json
 
 who = click.argument("who", metavar="ACCOUNT|EMAIL")
 by = click.option("--by", default=getpass.getuser, help="Who says so; default: you, as the computer knows you.")
 note = click.option("--note", default=None, help="Why, in your words.")
 account = click.option("--account", default=None, help="Which account, for a person who stands in several.")
-
-
-#: What happens to the steps, as the answer says it.
-_MEANWHILE = {
-    None: "",
-    "hold": "; the plan moves by as long",
-    "keep": "; steps keep their dates",
-    "skip": "; steps whose time comes meanwhile are left out",
-}
+play_key = click.option("--play", default="new-business", show_default=True, help="Whose rules count.")
+override = click.option("--override", default=None, metavar="WHY", help="Lift a rep's no under your own name, and why.")
 
 
 @click.command()
@@ -40,30 +32,31 @@ _MEANWHILE = {
     "Default: what the play says.",
 )
 @account
+@play_key
 @note
 @by
 @as_of
 @as_json
 def hold(
-    who: str, until: datetime | None, cause: str, pause: str | None, account: str | None, note: str | None, by: str,
-    as_of: datetime | None, json_: bool,
+    who: str, until: datetime | None, cause: str, pause: str | None, account: str | None, play: str, note: str | None,
+    by: str, as_of: datetime | None, json_: bool,
 ) -> None:  # fmt: skip
     """Stop nurturing an account or a person: no mail and no ads until it ends.
 
-    Running plans are affected from the next message on. The latest word counts. Nobody gets more at once for having
-    waited: caps and windows hold, and what has become late waits for a decision (tandem late).
+    Planned messages are taken back. The latest word counts. Nobody gets more at once for having waited: caps and
+    windows hold, and what has become late waits for a decision (tandem late).
 
     Example: tandem hold acme --until 2026-12-01 --note "board meeting first"
     """
+    from flows.house import open_house
     from flows.sales.answers import hold as place
 
-    with house() as (_, engine):
+    with open_house(play) as here:
         answered = place(
-            engine, who, by=by, now=clock(as_of), until=until, note=note, account=account, cause=HoldCause(cause),
-            clock=PauseClock(pause) if pause else None,
+            here.engine, who, by=by, now=clock(as_of), until=until, note=note, account=account, cause=HoldCause(cause),
+            clock=PauseClock(pause) if pause else None, play=here.play,
         )  # fmt: skip
-    end = f"until {until.astimezone():%Y-%m-%d %H:%M}" if until else "until released"
-    _answer(answered, json_, f"{who} is held {end}{_MEANWHILE[pause]}", until=until, clock=pause)
+    show_answer(answered, json_, until=until, clock=pause)
 
 
 @click.command()
@@ -76,26 +69,31 @@ def hold(
     help="Only these; default: all but legal.",
 )
 @account
+@override
+@play_key
 @by
 @as_of
 @as_json
 def release(
-    who: str, causes: tuple[str, ...], account: str | None, by: str, as_of: datetime | None, json_: bool
+    who: str, causes: tuple[str, ...], account: str | None, override: str | None, play: str, by: str,
+    as_of: datetime | None, json_: bool,
 ) -> None:  # fmt: skip
     """End the holds on an account, or on a person.
 
-    Releasing an account does not release people who are held by themselves.
+    Releasing an account does not release people who are held by themselves. What a rep holds is released by the rep,
+    the backup of an absent one, or the manager; anybody else says why, and the rep's next brief tells who did.
 
     Example: tandem release acme
     """
-    from accounts.ledger.holds import RELEASABLE
+    from flows.house import open_house
     from flows.sales.answers import release as let_go
 
-    with house() as (_, engine):
-        wanted = [HoldCause(cause) for cause in causes] or RELEASABLE
-        answered = let_go(engine, who, by=by, now=clock(as_of), account=account, causes=wanted)
-    count = len(answered.rows)
-    _answer(answered, json_, f"{who}: {count} hold{'s' * (count != 1)} released" if count else f"{who} was not held")
+    with open_house(play) as here:
+        answered = let_go(
+            here.engine, who, by=by, now=clock(as_of), account=account, causes=[HoldCause(cause) for cause in causes],
+            override=override, play=here.play,
+        )  # fmt: skip
+    show_answer(answered, json_)
 
 
 @click.command()
@@ -168,13 +166,14 @@ def _list_brakes(json_: bool) -> None:
 @click.option("--topic", default=None, help="What it was about: price, timing, security …")
 @click.option("--callback-on", type=click.DateTime(["%Y-%m-%d"]), default=None, help="When to try again: 2027-01-15.")
 @account
+@play_key
 @note
 @by
 @as_of
 @as_json
 def feedback(
-    who: str, verdict: str, topic: str | None, callback_on: datetime | None, account: str | None, note: str | None,
-    by: str, as_of: datetime | None, json_: bool,
+    who: str, verdict: str, topic: str | None, callback_on: datetime | None, account: str | None, play: str,
+    note: str | None, by: str, as_of: datetime | None, json_: bool,
 ) -> None:  # fmt: skip
     """A rep's word: ripe, not_yet, wrong_person, bad_timing.
 
@@ -183,47 +182,42 @@ def feedback(
 
     Example: tandem feedback dana@acme.example wrong_person --note "moved to another plant"
     """
+    from flows.house import open_house
     from flows.sales.answers import feedback as give
 
     day: date | None = callback_on.date() if callback_on else None
-    with house() as (_, engine):
+    with open_house(play) as here:
         answered = give(
-            engine, who, Verdict(verdict), by=by, now=clock(as_of), topic=topic, note=note, callback_on=day,
-            account=account,
+            here.engine, who, Verdict(verdict), by=by, now=clock(as_of), topic=topic, note=note, callback_on=day,
+            account=account, play=here.play,
         )  # fmt: skip
-    _answer(answered, json_, f"{who}: {verdict.replace('_', ' ')}, thank you", verdict=verdict)
+    show_answer(answered, json_, verdict=verdict)
 
 
 @click.command()
 @who
 @click.argument("content", required=False)
 @click.option("--withdraw", is_flag=True, help="Take this veto back.")
+@override
+@play_key
 @note
 @by
 @as_of
 @as_json
 def veto(
-    who: str, content: str | None, withdraw: bool, note: str | None, by: str, as_of: datetime | None, json_: bool
+    who: str, content: str | None, withdraw: bool, override: str | None, play: str, note: str | None, by: str,
+    as_of: datetime | None, json_: bool,
 ) -> None:  # fmt: skip
     """Say no to one content for a person, or to all mail for them.
 
     Example: tandem veto bob@acme.example new-business/evaluation/five-slides
     """
+    from flows.house import open_house
     from flows.sales.answers import veto as say_no
 
-    with house() as (_, engine):
-        answered = say_no(engine, who, content, by=by, now=clock(as_of), note=note, withdrawn=withdraw)
-    what = content or "all mail"
-    if withdraw:
-        said = f"{what} may reach {who} again" if answered.rows else f"there was no such veto for {who}"
-    else:
-        said = f"{what} will not reach {who}"
-    _answer(answered, json_, said, content=content)
-
-
-def _answer(answered: "Answered", json_: bool, sentence: str, **more: Any) -> None:
-    if json_:
-        subjects = [{"account": subject.account, "email": subject.email} for subject in answered.subjects]
-        show_json({"said": sentence, "subjects": subjects, "rows": list(answered.rows), **more})
-    else:
-        click.echo(sentence)
+    with open_house(play) as here:
+        answered = say_no(
+            here.engine, who, content, by=by, now=clock(as_of), note=note, withdrawn=withdraw, override=override,
+            play=here.play,
+        )  # fmt: skip
+    show_answer(answered, json_, content=content)

@@ -89,7 +89,7 @@ class NotTheirs(Refused):
 
 def say(
     engine: Engine, said: Said, who: str, *, by: str, now: datetime, account: str | None = None,
-    play: Play | None = None,
+    play: Play | None = None, brief_id: int | None = None,
 ) -> Answered:  # fmt: skip
     """The same by name: about the account with this key, or the person with this address in every account they stand
     in (or in `account` only), all in one transaction. Without a play, planning looks at it with its next tick.
@@ -104,7 +104,7 @@ def say(
         done = [
             _perform(
                 connection, replace(said, account_id=one.account_id, stakeholder_id=one.stakeholder_id), play, by=by,
-                rep_id=None, via=Via.CLI, now=now, brief_id=None,
+                rep_id=None, via=Via.CLI, now=now, brief_id=brief_id,
             )
             for one in subjects
         ]  # fmt: skip

@@ -373,7 +373,9 @@ def test_a_rep_says_the_clock_with_the_hold(world: World, tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TANDEM_DATABASE_URL", world.engine.url.render_as_string(hide_password=False))
     said = CliRunner().invoke(tandem, ["hold", "acme", "--clock", "skip", "--as-of", NOW.isoformat()])
-    assert said.output == "acme is held until released; steps whose time comes meanwhile are left out\n"
+    assert said.output == (
+        "No mail and no ads to Acme Works until somebody releases it; steps whose time comes meanwhile are left out.\n"
+    )
     with reading(world.engine) as connection:
         assert connection.scalar(select(Hold.clock)) == "skip"
     assert CliRunner().invoke(tandem, ["hold", "acme", "--clock", "stop"]).exit_code == 2

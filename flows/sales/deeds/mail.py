@@ -9,9 +9,15 @@ from accounts.ledger.decisions import read_decision
 from accounts.ledger.open_touches import take_back
 from accounts.ledger.planning import reprieve
 from accounts.ledger.spokesmen import are_reps
-from accounts.vocabulary import HoldCause, Reason, TouchState
+from accounts.vocabulary import HoldCause, PauseClock, Reason, TouchState
 from flows.sales.deeds.scene import Done, Scene
 
+#: What a hold does with the steps, where the one who places it says so.
+MEANWHILE = {
+    PauseClock.HOLD: "; the plan moves by as long",
+    PauseClock.KEEP: "; steps keep their dates",
+    PauseClock.SKIP: "; steps whose time comes meanwhile are left out",
+}
 #: Nothing stops a mail in these states any more.
 GONE = (TouchState.SENT, TouchState.UNKNOWN, TouchState.SENDING)
 
@@ -28,8 +34,9 @@ def hold(scene: Scene) -> Done:
     end = f"until {scene.day(until)}" if until else "until somebody releases it"
     what = "mail" if scene.person else "mail and no ads"
     after = {"until": until, "cause": said.cause, "clock": said.clock}
+    meanwhile = MEANWHILE[said.clock] if said.clock else ""
     return Done(
-        f"No {what} to {scene.name} {end}.", id not in before, detail={"hold": id, "until": _text(until)},
+        f"No {what} to {scene.name} {end}{meanwhile}.", id not in before, detail={"hold": id, "until": _text(until)},
         action="hold", after=after, rows=(id,),
     )  # fmt: skip
 

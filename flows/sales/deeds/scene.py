@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from sqlalchemy import Connection
@@ -71,6 +71,11 @@ class Scene:
         return self.person
 
     @property
+    def zone(self) -> tzinfo | None:
+        """The rep's own clock; at a command line that of the machine (None), as everywhere there."""
+        return None if self.via is Via.CLI else self.speaker.zone
+
+    @property
     def name(self) -> str:
         """Of the person, or of the account."""
         return self.person.name if self.person else self.account.name
@@ -81,10 +86,10 @@ class Scene:
         return self.touch.content if self.touch else self.said.content
 
     def day(self, at: datetime) -> str:
-        return saying.day(at, self.now, self.speaker.zone)
+        return saying.day(at, self.now, self.zone)
 
     def moment(self, at: datetime) -> str:
-        return saying.moment(at, self.now, self.speaker.zone)
+        return saying.moment(at, self.now, self.zone)
 
     def may_lift(self, what: str) -> None:
         """A rep's no is lifted by who speaks for the account; by anybody else only with name and reason."""
