@@ -19,6 +19,8 @@ from accounts.errors import Refused
 from accounts.ledger.engine import reading
 from accounts.models import Base
 
+#: Where the migrations are.
+SCRIPTS = "accounts:migrations"
 #: Key of the advisory lock that keeps two upgrades of one PostgreSQL database apart.
 UPGRADING = 7_266_336
 
@@ -61,6 +63,26 @@ def upgrade(engine: Engine) -> str | None:
     return before
 
 
+def downgrade(engine: Engine, to: str) -> str | None:
+    """Bring the database back to an earlier version, in one transaction; the version it had before.
+
+    What the earlier version has no place for is lost: make a backup first. Raises Refused for a version nobody knows,
+    and for one that is not on the way back.
+    """
+    with rebuilding(engine) as connection:
+        before = _current(connection)
+        known = {
+            script.revision
+            for script in ScriptDirectory.from_config(_config()).walk_revisions("base", before or "base")
+        }
+        if before is None or to not in known:
+            cure = f"there are: {', '.join(sorted(known)) or 'none'}"
+            raise Refused(f"no way leads from version {before} back to {to}", where=_place(engine), cure=cure)
+        command.downgrade(_config(connection), to)
+        renew_triggers(connection)
+    return before
+
+
 def revise(engine: Engine, message: str, revision: str) -> Path:
     """For engineers: write the migration that leads from this database to accounts/models.py; its path.
 
@@ -85,7 +107,7 @@ def _current(connection: Connection) -> str | None:
 
 def _config(connection: Connection | None = None) -> Config:
     config = Config()
-    config.set_main_option("script_location", "accounts:migrations")
+    config.set_main_option("script_location", SCRIPTS)
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config

@@ -9,6 +9,23 @@ def database() -> None:
 
 
 @database.command()
+@click.argument("version")
+def downgrade(version: str) -> None:
+    """Bring the tables back to an earlier version, before you install the Tandem that needs it.
+
+    What that version has no place for is lost. Make a backup first; stop everything else.
+
+    Example: tandem database downgrade 0001
+    """
+    from accounts.ledger.schema import downgrade as bring_back
+    from flows.cli.door import house
+
+    with house() as (_, engine):
+        before = bring_back(engine, version)
+    click.echo(f"brought back from version {before} to {version}")
+
+
+@database.command()
 @click.option("--app", default="tandem_app", show_default=True, help="Role that Tandem works as.")
 @click.option("--reader", default="tandem_reader", show_default=True, help="Role for reports: sees no person.")
 def roles(app: str, reader: str) -> None:

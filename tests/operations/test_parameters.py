@@ -15,7 +15,7 @@ from flows.operating.deployments import Deployment, deployments_file, read_deplo
 from flows.settings import Settings
 
 DEPLOYMENTS = read_deployments(deployments_file())
-TELLING = re.compile(r"pass(word|wd)?$|secret|token|(^|_)key$|credential|auth|login|(^|_)url$|dsn", re.IGNORECASE)
+TELLING = re.compile(r"pass(word|wd)?$|secret|token|(^|_)key$|credential|auth|login|(^|_)urls?$|dsn", re.IGNORECASE)
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=[entry.name for entry in DEPLOYMENTS])
