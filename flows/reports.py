@@ -74,7 +74,7 @@ def foreseen_rows(foreseen: Foreseen) -> list[dict[str, object]]:
     return [
         {
             "account": line.who.account_key,
-            "person": mask(line.who.email),
+            "person": cell(mask(line.who.email)),
             "role": line.who.role.replace("_", " "),
             "content": line.said.content,
             "due (UTC)": f"{line.at:%d %b %H:%M}" if line.at else "",
@@ -122,7 +122,7 @@ def touch_rows(touches: Iterable[Listed]) -> list[dict[str, object]]:
     return [
         {
             "account": touch.account,
-            "person": mask(touch.address),
+            "person": cell(mask(touch.address)),
             "content": touch.content,
             "state": touch.state,
             "why": explain(touch.reason) if touch.reason else "",

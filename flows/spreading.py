@@ -34,6 +34,7 @@ from flows import nurturing
 from flows.clock import clock
 from flows.house import open_house
 from flows.sending.leaving import Despatch
+from flows.sending.progress import shown
 from flows.settings import Scale, load_settings
 
 #: The label of a run under which it tells what it came to. A result that Prefect stores lies on one machine's disk.
@@ -96,7 +97,8 @@ def send_certified(play: str, as_of: datetime | None, only: int | None = None) -
     with open_house(play) as house:
         plans = nurturing.plans_of(house.engine, house.play, PlanState.CERTIFIED)
         certified = [plan for plan in plans if only in (None, plan)]
-        return tuple(nurturing.send(house.engine, house.settings, house.play, certified, now, live=live))
+        with shown(house.engine, play, certified):
+            return tuple(nurturing.send(house.engine, house.settings, house.play, certified, now, live=live))
 
 
 @flow(name="decide-span", flow_run_name="decide {play} · accounts {first} to {last}")

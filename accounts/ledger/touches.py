@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Connection, Update, bindparam, or_, select, update
+from sqlalchemy import Connection, Update, bindparam, case, func, or_, select, update
 
 from accounts.ledger.brakes import reason_now
-from accounts.ledger.bulk import as_list, chunks, listed
+from accounts.ledger.bulk import among, as_list, chunks, listed
 from accounts.models import Account, Touch
-from accounts.touch_states import Refusal, sources_of
+from accounts.touch_states import OPEN, Refusal, sources_of
 from accounts.types import Utc
 from accounts.vocabulary import TouchState
 
@@ -95,6 +95,14 @@ def list_touches(
     if plan_id is not None:
         query = query.where(Touch.plan_id == plan_id)
     return [Listed(*row) for row in connection.execute(query)]
+
+
+def share_done(connection: Connection, plan_ids: Sequence[int]) -> float:
+    """How much of these plans intends to leave no more, sent or not: 0 to 1."""
+    still = func.sum(case((Touch.state.in_(OPEN), 1), else_=0))
+    query = select(func.count(), still).where(among(connection, Touch.plan_id, plan_ids))
+    size, waiting = connection.execute(query).one()
+    return 1 - (waiting or 0) / size if size else 1.0
 
 
 def replan_accounts_of(connection: Connection, touch_ids: Sequence[int], now: datetime) -> None:

@@ -1,6 +1,7 @@
 """A ledger that flows open, and runs of deployments as a worker would carry them out, in this process."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
@@ -42,3 +43,11 @@ def carry_out(client: SyncPrefectClient, flow: Flow[..., Any], run: FlowRun, as_
 
 
 only_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Comes back once it holds; a busy machine is given time."""
+    give_up = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.2)

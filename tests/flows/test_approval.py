@@ -1,7 +1,6 @@
 """A held plan asks a person in Prefect's pages, waits without a process, does as it is told; silence sends nothing."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +24,7 @@ from flows.operating.prefect_server import PrefectServer
 from flows.sending import approving
 from flows.settings import TEMPLATES, Settings
 from tests.cast import NOW, World
-from tests.flows.house import carry_out, deployed, only_sqlite, runs_of
+from tests.flows.house import carry_out, deployed, only_sqlite, runs_of, until
 from tests.flows.test_flows import BARE, page
 
 pytestmark = [pytest.mark.usefixtures("prefect_api"), only_sqlite]
@@ -150,10 +149,3 @@ def decided(engine: Engine) -> tuple[str, str | None]:
     with reading(engine) as connection:
         row = connection.execute(select(SendPlan.state, SendPlan.approved_by).where(SendPlan.id == 1)).one()
     return row.state, row.approved_by
-
-
-def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
-    give_up = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < give_up
-        time.sleep(0.2)

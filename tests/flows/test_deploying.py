@@ -23,8 +23,7 @@ from flows.operating.deployments import deployments_file, read_deployments
 from flows.operating.prefect_server import PrefectServer
 from flows.track import contact_events, track_accounts
 from tests.cast import NOW, World
-from tests.flows.house import carry_out, only_sqlite, runs_of
-from tests.flows.test_approval import until
+from tests.flows.house import carry_out, only_sqlite, runs_of, until
 
 RULES = read_automations(automations_file())
 

@@ -1,15 +1,22 @@
 """The five flows as Prefect runs them: a named run, a page for the marketer, an answer in counts."""
 
 import re
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect import flow
+from prefect.client.schemas.objects import Artifact
 from sqlalchemy import Engine
 
+from accounts.ledger.engine import reading
+from accounts.ledger.touches import list_touches
 from flows.cli.run import FLOWS
+from flows.sending.progress import shown
 from tests.cast import NOW, World
+from tests.flows.house import only_sqlite, until
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
@@ -25,23 +32,27 @@ def home(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engin
     return world.engine
 
 
-def run(word: str) -> dict[str, Any]:
+def run(word: str, **more: Any) -> dict[str, Any]:
     module, _, name = FLOWS[word].partition(":")
-    counts: dict[str, Any] = getattr(import_module(module), name)(as_of=NOW)
+    counts: dict[str, Any] = getattr(import_module(module), name)(as_of=NOW, **more)
     return counts
 
 
 def page(key: str) -> str:
     """The newest page under a key."""
+    return str(pages(key)[0].data)
+
+
+def pages(key: str) -> Sequence[Artifact]:
+    """The newest page under a key, if there is one."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
     from prefect.client.schemas.sorting import ArtifactSort
 
     with get_client(sync_client=True) as client:
-        found = client.read_artifacts(
+        return client.read_artifacts(
             artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])), sort=ArtifactSort.CREATED_DESC, limit=1
         )
-    return str(found[0].data)
 
 
 def newest_name() -> str:
@@ -83,3 +94,39 @@ def test_a_second_run_at_the_same_time_sends_nothing(home: Engine) -> None:
     run("track")
     assert run("nurture")["sent"] > 0
     assert run("nurture")["sent"] == 0
+
+
+@only_sqlite
+def test_a_dry_run_tells_everything_and_does_nothing(home: Engine, tmp_path: Path) -> None:
+    run("track")
+    foreseen = run("nurture", dry_run=True)
+    assert foreseen["touch"] > 0
+    assert newest_name() == f"dry run of new-business · {foreseen['touch']} of {foreseen['people']} would get a mail"
+    pages = page("dry-run-new-business") + page("dry-run-touches-new-business")
+    assert "| 1 | opted out |" in pages
+    assert not BARE.search(pages)
+    with reading(home) as connection:
+        assert list_touches(connection) == []
+    assert run("nurture")["due"] == foreseen["touch"]
+
+
+def test_named_accounts_are_the_only_ones_that_get_something(home: Engine) -> None:
+    run("track")
+    assert run("nurture", accounts=("initech-north",))["sent"] == 1
+    with reading(home) as connection:
+        assert {touch.account for touch in list_touches(connection)} == {"initech-north"}
+    assert newest_name() == "nurture new-business · 1 sent · 0 plans held"
+
+
+@only_sqlite
+def test_sending_that_takes_long_has_a_bar(home: Engine) -> None:
+    run("track")
+    assert run("nurture")["sent"] > 0
+
+    @flow
+    def sends() -> None:
+        with shown(home, "new-business", [1], every=0.01):
+            until(lambda: bool(pages("sending-new-business")))
+
+    sends()
+    assert float(page("sending-new-business")) == 100
