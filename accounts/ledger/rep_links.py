@@ -1,6 +1,5 @@
 """Links of reps in the ledger: whose they are, whether they were taken back, and that they were used."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from accounts.ledger import audit
-from accounts.ledger.bulk import among
 from accounts.models import Account, Brief, Rep
 
 USED, REFUSED, REVOKED = "rep-link", "rep-link-refused", "rep-links-revoked"
@@ -66,12 +64,6 @@ def read_payload(connection: Connection, brief_id: int, rep_id: int) -> dict[str
     query = select(Brief.payload).where(Brief.id == brief_id, Brief.rep_id == rep_id)
     payload: dict[str, Any] | None = connection.scalar(query)
     return payload
-
-
-def account_ids(connection: Connection, keys: Collection[str]) -> dict[str, int]:
-    """Account keys to ids."""
-    named = select(Account.key, Account.id).where(among(connection, Account.key, sorted(keys)))
-    return {row.key: row.id for row in connection.execute(named)}
 
 
 def revoke(connection: Connection, rep_id: int, *, by: str, now: datetime) -> None:

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, insert, select, update
 
-from accounts.briefs.stored import to_payload
+from accounts.briefs.stored import from_payload
 from accounts.engagement import Contribution, HeatReading, Reading, Score
 from accounts.ledger.engine import reading, writing
-from accounts.models import Account, Activity, Objection, Proposal, Signal, SlaClock, Stakeholder
+from accounts.models import Account, Activity, Brief, Objection, Proposal, Signal, SlaClock, Stakeholder
 from accounts.rep_pages.points import in_tenths, parts
 from accounts.vocabulary import Heat, SignalKind
-from flows.briefs.briefing import current_brief
+from flows.briefs.briefing import write_briefs
 from tests.cast import NOW, PLAY, World
 from tests.signals.post import play, send, signal, tell
 from tests.web.reps import DAY, brief, count, path, planned, press, set_rep
@@ -235,15 +235,16 @@ def test_the_history_as_a_table_takes_no_cell_for_a_formula(web: Browser, world:
 
 def test_a_brief_can_be_read_on_a_page_with_its_answers(web: Browser, world: World) -> None:
     tell(world.engine, signal("replied", "bob@acme.example", NOW - DAY))
+    write_briefs(world.engine, play(), NOW, world.reps["ravi"])
     with reading(world.engine) as connection:
-        written = current_brief(connection, play(), NOW, world.reps["ravi"])
-    assert written is not None
-    link = path(world, "brief", None, brief=brief(world, payload=to_payload(written)))
+        id, payload = connection.execute(select(Brief.id, Brief.payload)).one()
+    written = from_payload(payload)
+    link = path(world, "brief", None, brief=id)
     page = web.get(link).text
     account = written.accounts[0]
     assert account.headline.text in page
     assert "Bob Example" in page
-    wrong = re.search(r'<a href="([^"]+)">A line is wrong</a>', page)
+    wrong = re.search(r'<a href="([^"]+)">Something is wrong</a>', page)
     assert wrong is not None
     lines = [statement.text for statement in account.statements()]
     asked = web.get(wrong[1]).text

@@ -57,6 +57,13 @@ class Tile:
     points: str
     answers: tuple[tuple[str, str], ...]
 
+    @property
+    def note(self) -> str:
+        """``Warm: replied Mon``; the state is said once."""
+        said, state = self.seat.note, str(self.seat.state)
+        told = said if said.startswith(state) else f"{state}: {said}"
+        return f"{told[:1].upper()}{told[1:]}"
+
 
 def show_account(connection: Connection, visit: Visit, page: int = 1, said: str = "", status: int = 200) -> Response:
     """The whole page. `said`: what an answer on it just changed, or why it did not."""

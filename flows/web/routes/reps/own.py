@@ -9,7 +9,7 @@ from accounts.briefs.rhythm import Every
 from accounts.briefs.stored import from_payload
 from accounts.ledger.engine import writing
 from accounts.ledger.rep_accounts import read_rep_accounts
-from accounts.ledger.rep_links import account_ids, read_payload
+from accounts.ledger.rep_links import read_payload
 from accounts.ledger.rep_wishes import read_every, wish_every
 from accounts.rep_pages.accounts import AccountLine
 from accounts.vocabulary import Duty
@@ -58,9 +58,7 @@ def show_brief(connection: Connection, visit: Visit) -> Response | None:
     payload = read_payload(connection, visit.to.brief_id, visit.to.rep_id)
     if payload is None:
         return None
-    brief = from_payload(payload)
-    ids = account_ids(connection, [account.key for account in brief.accounts])
-    return visit.desk.pages.show("rep_brief", visit=visit, brief=brief, ids=ids, labels=LABELS)
+    return visit.desk.pages.show("rep_brief", visit=visit, brief=from_payload(payload), labels=LABELS)
 
 
 def ask_rhythm(connection: Connection, visit: Visit) -> Response:
