@@ -19,6 +19,7 @@ DOMAIN_ONLY = text_clause("email_hash IS NULL")
 WAITING = text_clause("applied_at IS NULL")
 UNREAD = text_clause("state = 'waiting'")
 HARM = text_clause("kind IN ('bounced', 'complained')")
+WAS_SENT = text_clause("state = 'sent'")
 PULLED = text_clause("released_at IS NULL")
 LIVE = text_clause("ended_at IS NULL")
 AT_HOME = text_clause("is_home")
@@ -245,7 +246,8 @@ class Touch(Base):
         UniqueConstraint("stakeholder_id", "channel", "content", name="one_touch_per_person_and_content"),
         Index("ix_touch_state_due_at", "state", "due_at"),
         Index("ix_touch_plan_id_state", "plan_id", "state", "id"),
-        Index("ix_touch_content_state", "content", "state"),
+        # "Were these words ever sent?" Only what was sent stands in it: a claim does not have to write it.
+        Index("ix_touch_sent_words", "content", "content_digest", sqlite_where=WAS_SENT, postgresql_where=WAS_SENT),
         Index("ix_touch_account_id_sent_at", "account_id", "sent_at"),
         Index("ix_touch_history", "account_id", "stakeholder_id", "content", "state", "sent_at", "due_at"),
     )

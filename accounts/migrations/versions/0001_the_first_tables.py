@@ -819,12 +819,18 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("touch", schema=None) as batch_op:
         batch_op.create_index("ix_touch_account_id_sent_at", ["account_id", "sent_at"], unique=False)
-        batch_op.create_index("ix_touch_content_state", ["content", "state"], unique=False)
         batch_op.create_index(
             "ix_touch_history", ["account_id", "stakeholder_id", "content", "state", "sent_at", "due_at"], unique=False
         )
         batch_op.create_index("ix_touch_plan_id_state", ["plan_id", "state", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_touch_rep_id"), ["rep_id"], unique=False)
+        batch_op.create_index(
+            "ix_touch_sent_words",
+            ["content", "content_digest"],
+            unique=False,
+            sqlite_where=sa.text("state = 'sent'"),
+            postgresql_where=sa.text("state = 'sent'"),
+        )
         batch_op.create_index("ix_touch_state_due_at", ["state", "due_at"], unique=False)
 
     op.create_table(
@@ -924,10 +930,12 @@ def downgrade() -> None:
     op.drop_table("veto")
     with op.batch_alter_table("touch", schema=None) as batch_op:
         batch_op.drop_index("ix_touch_state_due_at")
+        batch_op.drop_index(
+            "ix_touch_sent_words", sqlite_where=sa.text("state = 'sent'"), postgresql_where=sa.text("state = 'sent'")
+        )
         batch_op.drop_index(batch_op.f("ix_touch_rep_id"))
         batch_op.drop_index("ix_touch_plan_id_state")
         batch_op.drop_index("ix_touch_history")
-        batch_op.drop_index("ix_touch_content_state")
         batch_op.drop_index("ix_touch_account_id_sent_at")
 
     op.drop_table("touch")
