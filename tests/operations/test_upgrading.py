@@ -28,8 +28,12 @@ from alembic import op
 revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
 
 
+def rebuilt() -> str:
+    return "always" if op.get_bind().dialect.name == "sqlite" else "auto"
+
+
 def upgrade() -> None:
-    with op.batch_alter_table("touch", recreate="always" if op.get_bind().dialect.name == "sqlite" else "auto") as touch:
+    with op.batch_alter_table("touch", recreate=rebuilt()) as touch:
         touch.add_column(sa.Column("weight", sa.Integer(), nullable=False, server_default="1"))
     op.create_table("remark", sa.Column("id", sa.Integer(), primary_key=True), sa.Column("words", sa.Text()))
     op.execute("INSERT INTO remark (words) SELECT key FROM account")
@@ -37,7 +41,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("remark")
-    with op.batch_alter_table("touch", recreate="always" if op.get_bind().dialect.name == "sqlite" else "auto") as touch:
+    with op.batch_alter_table("touch", recreate=rebuilt()) as touch:
         touch.drop_column("weight")
 """
 
