@@ -67,6 +67,33 @@ class News:
     kind: SignalKind | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """An account with news as it looks from the door: how much it matters, and not yet all there is to say."""
+
+    id: int
+    key: str
+    name: str
+    weight: Weight
+    #: How many people the news are about.
+    people: int
+    latest: datetime
+    #: Of the weightiest news.
+    evidence: Evidence
+
+    @property
+    def order(self) -> tuple[int, int, float, str]:
+        """The weightiest news first; then more people, then the latest."""
+        return self.weight.place, -self.people, -self.latest.timestamp(), self.key
+
+
+def glance_at(account: AccountMaterial, news: tuple[News, ...]) -> Glance:
+    """The same account, once its news are known: at least one."""
+    people = {item.person.id for item in news if item.person}
+    latest = max(item.at for item in news)
+    return Glance(account.id, account.key, account.name, news[0].weight, len(people), latest, news[0].evidence)
+
+
 def news_of(case: Case) -> tuple[News, ...]:
     """Everything new: by importance, by what the act weighs, the latest first. Empty: nothing to write about."""
     signs = list(_signs(case))
@@ -94,7 +121,7 @@ def _signs(case: Case) -> Iterator[News]:
     grouped: dict[tuple[int | None, Weight], list[Sign]] = defaultdict(list)
     for sign in account.new_signs:
         if sign.kind in DID and not _is_harmless(sign, account.person(sign.person)):
-            weight = _weight(sign.kind, account.person(sign.person), play, case.is_rising)
+            weight = weight_of_act(sign.kind, _is_key(account.person(sign.person), play), case.is_rising)
             grouped[sign.person, weight].append(sign)
     for (person_id, weight), signs in grouped.items():
         person, at = account.person(person_id), max(sign.at for sign in signs)
@@ -124,13 +151,14 @@ def _times(number: int) -> str:
     return f" {number} times" if number > 1 else ""
 
 
-def _weight(kind: SignalKind, person: Person | None, play: Play, is_rising: bool) -> Weight:
+def weight_of_act(kind: SignalKind, is_key: bool, is_rising: bool) -> Weight:
+    """is_key: it is about a seat that the play wants to see filled."""
     if kind in ASKS:
         return Weight.ASKED
     if kind in MEETINGS:
         return Weight.MEETING
     if kind in _LOSSES:
-        return Weight.SEAT_LOST if _is_key(person, play) else Weight.PERSON_LOST
+        return Weight.SEAT_LOST if is_key else Weight.PERSON_LOST
     if kind == SignalKind.OUT_OF_OFFICE:
         return Weight.AWAY
     return Weight.HEAT if is_rising else Weight.ENGAGED

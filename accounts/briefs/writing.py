@@ -13,7 +13,7 @@ from accounts.briefs.account import AccountBrief, account_brief
 from accounts.briefs.brevity import shorten
 from accounts.briefs.case import Case, open_case
 from accounts.briefs.material import AccountMaterial, Person, RepMaterial, Statement, clip, evidence
-from accounts.briefs.news import News, news_of
+from accounts.briefs.news import Glance, News, glance_at, news_of
 from accounts.briefs.rhythm import USUAL
 from accounts.briefs.saying import Local, counted
 from accounts.playbook import Play
@@ -52,12 +52,14 @@ class Choice:
     rep: RepMaterial
     play: Play
     local: Local
+    #: The accounts that are told in full, and those that get a line.
     told: tuple[tuple[Case, tuple[News, ...]], ...]
+    rest: tuple[Glance, ...]
 
     @property
     def in_full(self) -> list[int]:
-        """Accounts that are told in full, by id; the others get a line."""
-        return [case.account.id for case, _ in self.told[: self.rep.manner.accounts]]
+        """Accounts that are told in full, by id."""
+        return [case.account.id for case, _ in self.told]
 
 
 def write_brief(rep: RepMaterial, play: Play, as_of: datetime) -> Brief | None:
@@ -66,21 +68,24 @@ def write_brief(rep: RepMaterial, play: Play, as_of: datetime) -> Brief | None:
     return write(choice) if choice else None
 
 
-def choose(rep: RepMaterial, play: Play, as_of: datetime) -> Choice | None:
+def choose(rep: RepMaterial, play: Play, as_of: datetime, rest: Sequence[Glance] = ()) -> Choice | None:
     """Which accounts have news, by importance; None: nothing changed.
 
-    Of people it looks at names, roles and whether they can be reached; the rest of them is asked for by `write`.
+    Of people it looks at names, roles and whether they can be reached; the rest of them is asked for by `write`. rest:
+    accounts with news that a glance has shown to matter less than those of `rep` that are told in full.
     """
     local = Local.at(as_of, zone_of(rep, play))
-    told = sorted(_told(rep, play, local), key=_importance)
-    return Choice(rep, play, local, tuple(told)) if told else None
+    seen = [(glance_at(case.account, news), case, news) for case, news in _told(rep, play, local)]
+    seen.sort(key=lambda one: one[0].order)
+    chosen, others = seen[: rep.manner.accounts], seen[rep.manner.accounts :]
+    named = sorted([*(glance for glance, *_ in others), *rest], key=lambda glance: glance.order)
+    return Choice(rep, play, local, tuple((case, news) for _, case, news in chosen), tuple(named)) if seen else None
 
 
 def write(choice: Choice, people: Mapping[int, tuple[Person, ...]] | None = None) -> Brief:
     """The brief. `people`: by account, everything about the people of the accounts that are told in full."""
     rep, local = choice.rep, choice.local
-    most = rep.manner.accounts
-    chosen, rest = choice.told[:most], choice.told[most:]
+    chosen = choice.told
     if people is not None:
         chosen = tuple(_with_people(case, news, people.get(case.account.id, ())) for case, news in chosen)
     written = with_one_question([account_brief(case, news) for case, news in chosen])
@@ -93,9 +98,9 @@ def write(choice: Choice, people: Mapping[int, tuple[Person, ...]] | None = None
         as_of=local.now,
         since_text=local.moment(rep.since),
         as_of_text=local.in_full(local.now),
-        subject=_subject(accounts, len(choice.told)),
+        subject=_subject(accounts, len(choice.told) + len(choice.rest)),
         accounts=accounts,
-        also=_also(rest),
+        also=_also(choice.rest),
         note=_note(rep, local),
         answers=_answers(chosen[0][0].account, local),
     )
@@ -132,31 +137,24 @@ def _told(rep: RepMaterial, play: Play, local: Local) -> Iterator[tuple[Case, tu
             yield case, news
 
 
-def _importance(told: tuple[Case, tuple[News, ...]]) -> tuple[int, int, float, str]:
-    """The weightiest news first; then more people, then the latest."""
-    case, news = told
-    people = {item.person.id for item in news if item.person}
-    return news[0].weight.place, -len(people), -max(item.at for item in news).timestamp(), case.account.key
-
-
 def _subject(accounts: tuple[AccountBrief, ...], moved: int) -> str:
     first = accounts[0]
     more = f"; news of {counted(moved - 1, 'more account')}" if moved > 1 else ""
     return f"{clip(first.title, 6, 50)}: {first.why}{more}"
 
 
-def _also(rest: Sequence[tuple[Case, tuple[News, ...]]]) -> tuple[Statement, ...]:
-    told = [_in_one_line(case.account, news) for case, news in rest[:MOST_ALSO]]
+def _also(rest: Sequence[Glance]) -> tuple[Statement, ...]:
+    told = [_in_one_line(glance) for glance in rest[:MOST_ALSO]]
     left = rest[MOST_ALSO:]
     if left:
-        proof = tuple(proof for _, news in left for proof in news[0].evidence)
+        proof = tuple(proof for glance in left for proof in glance.evidence)
         told.append(Statement(f"and {counted(len(left), 'more account')}", proof))
     return tuple(told)
 
 
-def _in_one_line(account: AccountMaterial, news: tuple[News, ...]) -> Statement:
-    name = f"{clip(account.name, 6, 60)} ({clip(account.key, 4, 60)})"
-    return Statement(f"{name}: {news[0].weight.value}", news[0].evidence)
+def _in_one_line(glance: Glance) -> Statement:
+    name = f"{clip(glance.name, 6, 60)} ({clip(glance.key, 4, 60)})"
+    return Statement(f"{name}: {glance.weight.value}", glance.evidence)
 
 
 def _note(rep: RepMaterial, local: Local) -> Statement | None:

@@ -85,12 +85,13 @@ def read_signs(
     read, found = Form.of(connection).read, defaultdict[int, list[Sign]](list)
     for account, id, kind, person, happened, came_in, content in told:
         at, look = read(happened), looks[account]
-        is_new = came_in is not None and _is_new(id, at, read(came_in), look)
-        found[account].append(Sign(id, kinds[kind], person, at, content, is_new))
+        is_news = came_in is not None and is_new(id, at, read(came_in), look)
+        found[account].append(Sign(id, kinds[kind], person, at, content, is_news))
     return found
 
 
-def _is_new(id: int, at: datetime, received_at: datetime, look: Look) -> bool:
+def is_new(id: int, at: datetime, received_at: datetime, look: Look) -> bool:
+    """Whether it is news to somebody whose last brief ended there."""
     start = look.since if look.is_first else look.since - LATE
     return received_at > start and at > look.since - STALE and id not in look.known
 

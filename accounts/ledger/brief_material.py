@@ -1,14 +1,14 @@
 """What briefs are written from, for all reps: a fixed number of queries for every 500 accounts, never one per account.
 
-Only accounts on which something happened since their rep's last brief are read at all (brief_changes.py), so that a
-quiet night is cheap; of their people only what shows which accounts are told (brief_people.py); what happened there
-stands in brief_facts.py.
+A glance at the accounts with news (brief_glances.py) finds the few that are told in full; what happened there is read
+by brief_facts.py, and who the people are by brief_people.py.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import groupby, islice
+from itertools import islice
 from typing import TypeVar
 
 from sqlalchemy import Connection, select
@@ -16,7 +16,8 @@ from sqlalchemy import Connection, select
 from accounts.briefs.material import AccountMaterial, Person, RepMaterial, clean
 from accounts.briefs.writing import MOST_ACCOUNTS, Brief, choose, write
 from accounts.ledger import brief_facts as facts
-from accounts.ledger.brief_changes import Watch, changed, watches
+from accounts.ledger.brief_changes import REPS_AT_ONCE, Watch, watches
+from accounts.ledger.brief_glances import Seen, called, look_around
 from accounts.ledger.brief_people import read_names, read_people
 from accounts.ledger.briefs import Look
 from accounts.ledger.bulk import chunks
@@ -34,23 +35,30 @@ def briefs_of(
 ) -> Iterator[tuple[int, Brief]]:  # fmt: skip
     """(rep, brief) of each rep with news.
 
-    All is read of the accounts that are told in full; of the many others only what shows that they are not among them.
+    A glance finds the accounts that are told in full, and only those are read; the others get a line.
     """
-    choices = (choose(rep, play, as_of) for rep in _material(connection, looks, play, as_of))
-    for some in _in_hundreds(choice for choice in choices if choice):
-        people = _everybody(connection, [account for choice in some for account in choice.in_full], as_of)
-        yield from ((choice.rep.id, write(choice, people)) for choice in some)
+    for watching in _parties(connection, looks, as_of):
+        seen = look_around(connection, watching, play, as_of)
+        for some in _in_hundreds(_material(connection, watching, seen, play, as_of)):
+            choices = [choice for rep in some if (choice := choose(rep, play, as_of, seen[rep.id].rest))]
+            people = _everybody(connection, [account for choice in choices for account in choice.in_full], as_of)
+            yield from ((choice.rep.id, write(choice, people)) for choice in choices)
 
 
 def read_material(
     connection: Connection, looks: Sequence[Look], play: Play, as_of: datetime
 ) -> Iterator[RepMaterial]:  # fmt: skip
-    """The material of each rep on whose accounts something may have happened, in the order of `looks`' times."""
-    for reps in _in_hundreds(_material(connection, looks, play, as_of)):
-        people = _everybody(connection, [account.id for rep in reps for account in rep.accounts], as_of)
-        for rep in reps:
-            accounts = (replace(account, people=people.get(account.id, ())) for account in rep.accounts)
-            yield replace(rep, accounts=tuple(accounts))
+    """The material of each rep with news, all of it, in the order of `looks`' times."""
+    for watching in _parties(connection, looks, as_of):
+        everything = {
+            reader: Seen((*seen.full, *(glance.id for glance in seen.rest)), ())
+            for reader, seen in look_around(connection, watching, play, as_of).items()
+        }
+        for reps in _in_hundreds(_material(connection, watching, everything, play, as_of)):
+            people = _everybody(connection, [account.id for rep in reps for account in rep.accounts], as_of)
+            for rep in reps:
+                accounts = (replace(account, people=people.get(account.id, ())) for account in rep.accounts)
+                yield replace(rep, accounts=tuple(accounts))
 
 
 def _in_hundreds(values: Iterator[T]) -> Iterator[list[T]]:
@@ -65,34 +73,46 @@ def _everybody(connection: Connection, accounts: Sequence[int], as_of: datetime)
     return {account: tuple(people) for piece in pieces for account, people in piece.items()}
 
 
-def _material(
-    connection: Connection, looks: Sequence[Look], play: Play, as_of: datetime
-) -> Iterator[RepMaterial]:  # fmt: skip
-    """Without what is known of people beyond name, role and address."""
+def _parties(connection: Connection, looks: Sequence[Look], as_of: datetime) -> Iterator[dict[int, Watch]]:
+    """Owner -> who is told of their accounts, for some hundred readers at a time: those with like times together."""
     watching = sorted(
         watches(connection, looks, as_of).values(), key=lambda watch: (watch.look.since, watch.look.rep_id)
     )
-    by_reader = [list(some) for _, some in groupby(watching, key=lambda watch: watch.look.rep_id)]
-    for some in chunks(by_reader, ACCOUNTS_AT_ONCE):
-        yield from _of_reps(connection, {watch.owner: watch for one in some for watch in one}, play, as_of)
+    by_reader = defaultdict[int, list[Watch]](list)
+    for watch in watching:
+        by_reader[watch.look.rep_id].append(watch)
+    for some in chunks(list(by_reader.values()), REPS_AT_ONCE):
+        yield {watch.owner: watch for theirs in some for watch in theirs}
 
 
-def _of_reps(
-    connection: Connection, watching: Mapping[int, Watch], play: Play, as_of: datetime
+def _material(
+    connection: Connection, watching: Mapping[int, Watch], seen: Mapping[int, Seen], play: Play, as_of: datetime
 ) -> Iterator[RepMaterial]:  # fmt: skip
-    """Reps are complete when the last of their accounts is read; 500 accounts are read at once, whoever's they are."""
-    reader = changed(connection, watching, as_of)
-    open_reps: dict[int, list[AccountMaterial]] = {}
+    """The accounts that are to be read, without what is known of people beyond name, role and address.
+
+    500 accounts are read at once, whoever's they are; a rep is complete when the last of theirs is read.
+    """
     looks = {watch.look.rep_id: watch.look for watch in watching.values() if watch.absent is None}
-    for some in chunks(list(reader), ACCOUNTS_AT_ONCE):
-        accounts = _accounts(connection, {account: reader[account] for account in some}, play, as_of)
-        for account in some:
-            open_reps.setdefault(reader[account].look.rep_id, []).append(accounts[account])
-        last = reader[some[-1]].look.rep_id
-        for rep_id in [rep_id for rep_id in open_reps if rep_id != last]:
-            yield _rep(looks[rep_id], open_reps.pop(rep_id))
-    for rep_id, rest in open_reps.items():
-        yield _rep(looks[rep_id], rest)
+    wanted = [(reader, account) for reader, one in seen.items() for account in one.full]
+    owners = _owners(connection, [account for _, account in wanted])
+    open_reps: dict[int, list[AccountMaterial]] = {}
+    for some in chunks(wanted, ACCOUNTS_AT_ONCE):
+        theirs = {account: watching[owners[account]] for _, account in some}
+        accounts = _accounts(connection, theirs, play, as_of)
+        for reader, account in some:
+            open_reps.setdefault(reader, []).append(accounts[account])
+        for reader in [reader for reader in open_reps if reader != some[-1][0]]:
+            yield _rep(looks[reader], open_reps.pop(reader))
+    for reader, rest in open_reps.items():
+        yield _rep(looks[reader], rest)
+
+
+def _owners(connection: Connection, accounts: Sequence[int]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for some in chunks(accounts, ACCOUNTS_AT_ONCE):
+        query = select(Account.id, Account.owner_id).where(Account.id.in_(some), Account.owner_id.is_not(None))
+        found.update({account: owner for account, owner in connection.execute(query) if owner})
+    return found
 
 
 def _rep(look: Look, accounts: list[AccountMaterial]) -> RepMaterial:
@@ -128,7 +148,7 @@ def _accounts(
         row.id: AccountMaterial(
             id=row.id,
             key=row.key,
-            name=_name(row.name, row.division),
+            name=called(row.name, row.division),
             stage=row.stage,
             people=tuple(people[row.id]),
             signs=tuple(signs[row.id]),
@@ -147,9 +167,3 @@ def _accounts(
         )
         for row in connection.execute(query).all()
     }
-
-
-def _name(name: str, division: str | None) -> str:
-    """The account as a person calls it: with its division, unless the name has that in it."""
-    is_told = not division or division.lower() in name.lower()
-    return clean(name if is_told else f"{name} {division}")
