@@ -30,6 +30,7 @@ BUTTON = strict(
         "type": {"const": "button"}, "text": text(PLAIN, 75), "action_id": {**TEXT, "maxLength": 255},
         "url": {"type": "string", "maxLength": 3000, "pattern": "^https?://"},
         "value": {"type": "string", "maxLength": 2000}, "confirm": CONFIRM,
+        "accessibility_label": {**TEXT, "maxLength": 75},
     },
     "type", "text",
 )  # fmt: skip
@@ -37,7 +38,7 @@ BLOCK = {
     "oneOf": [
         strict({"type": {"const": "header"}, "text": text(PLAIN, 150)}, "type", "text"),
         strict({"type": {"const": "divider"}}, "type"),
-        strict({"type": {"const": "section"}, "text": text("mrkdwn", 3000)}, "type", "text"),
+        strict({"type": {"const": "section"}, "text": text("mrkdwn", 3000), "accessory": BUTTON}, "type", "text"),
         strict(
             {
                 "type": {"const": "context"},
@@ -64,6 +65,12 @@ UPDATE = strict({**MESSAGE, "ts": {"type": "string", "pattern": r"^\d+\.\d{6}$"}
 
 def no(word: str) -> Said:
     return Said(200, {"ok": False, "error": word})
+
+
+def buttons_of(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those in rows, and those beside a section."""
+    rows = [element for block in blocks if block["type"] == "actions" for element in block["elements"]]
+    return [*rows, *(block["accessory"] for block in blocks if "accessory" in block)]
 
 
 class SlackApi(Api):
@@ -119,12 +126,7 @@ class SlackApi(Api):
 
     def _wrong(self, schema: dict[str, Any], said: dict[str, Any]) -> Said | None:
         wrong = faults(schema, said)
-        ids = [
-            element["action_id"]
-            for block in said.get("blocks", ())
-            for element in block.get("elements", ())
-            if "action_id" in element
-        ]
+        ids = [button["action_id"] for button in buttons_of(said.get("blocks", []))]
         if wrong or len(ids) != len(set(ids)):
             return self.say_no(wrong or "the same action_id twice", no("invalid_blocks"))
         return None
@@ -155,7 +157,10 @@ ELEMENT: dict[str, Any] = {
             "type", "inlines",
         ),
         strict(
-            {"type": {"const": "ActionSet"}, "actions": {"type": "array", "items": ACTION, "maxItems": 6}},
+            {
+                "type": {"const": "ActionSet"}, "actions": {"type": "array", "items": ACTION, "maxItems": 6},
+                "spacing": TEXT,
+            },
             "type", "actions",
         ),
         strict(

@@ -18,7 +18,7 @@ from flows.webhooks.slack import AT_ONCE
 from tests.briefs.sample import tuesday
 from tests.cast import NOW
 from tests.channels.servers import faults
-from tests.delivery.servers import BLOCK, MOST_OCTETS, WEBHOOK
+from tests.delivery.servers import BLOCK, MOST_OCTETS, WEBHOOK, buttons_of
 from tests.plays import small_play
 
 SECRET = "s" * 32
@@ -57,10 +57,6 @@ def strings(value: Any, *keys: str) -> Iterator[str]:
             yield from strings(one, *keys)
 
 
-def buttons(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [element for block in blocks if block["type"] == "actions" for element in block["elements"]]
-
-
 def test_slack_gets_every_part_of_every_account(brief: Brief) -> None:
     blocks = blocks_of(message(brief), can_click=True)
     assert faults(BLOCKS, blocks) is None
@@ -97,7 +93,7 @@ def test_what_does_not_fit_is_left_out_from_the_end_with_a_link_to_the_rest(brie
 def test_buttons_are_the_links_of_the_mail(brief: Brief, can_click: bool) -> None:
     """Those that need only a yes act where they stand, after a question; the others lead to the rep's pages."""
     told = message(brief)
-    found = buttons(blocks_of(told, can_click=can_click))
+    found = buttons_of(blocks_of(told, can_click=can_click))
     assert any("value" in button for button in found) is can_click
     for button in found:
         token = button.get("value") or button["url"].rpartition("/r/")[2]
@@ -132,7 +128,7 @@ def test_an_answered_account_says_so_instead_of_asking_again(brief: Brief) -> No
     account = brief.accounts[0]
     blocks = blocks_of(message(brief, answered={account.id: (said,)}), can_click=True)
     assert f"✓ {said}" in "\n".join(strings(blocks, "text"))
-    tokens = (button.get("value") or button["url"].rpartition("/r/")[2] for button in buttons(blocks))
+    tokens = (button.get("value") or button["url"].rpartition("/r/")[2] for button in buttons_of(blocks))
     kinds = [to.kind for token in tokens if (to := read(token, NOW.date(), SECRET)) and to.account_id == account.id]
     assert "page" in kinds, "to say something else after all"
     assert not {"hold", "ripe", "not_yet"} & set(kinds)

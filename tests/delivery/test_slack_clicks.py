@@ -26,7 +26,7 @@ from flows.web.routes.slack import OVER
 from tests.briefs.conftest import Add
 from tests.cast import NOW, World
 from tests.channels.servers import at_work
-from tests.delivery.servers import SIGNING_SECRET, TOKEN, SlackApi
+from tests.delivery.servers import SIGNING_SECRET, TOKEN, SlackApi, buttons_of
 from tests.web.conftest import board as board
 from tests.web.conftest import clock as clock
 from tests.web.conftest import serve as serve
@@ -69,8 +69,7 @@ def buttons(world: World, settings: Settings, play: Play, slack: SlackApi, signa
     write_briefs(world.engine, play, NOW)
     deliver_briefs(world.engine, settings, play, NOW, channel=Memory())
     (message,) = slack.messages.values()
-    rows = (block["elements"] for block in message["blocks"] if block["type"] == "actions")
-    return {one["text"]["text"]: one["value"] for row in rows for one in row if "value" in one}
+    return {one["text"]["text"]: one["value"] for one in reversed(buttons_of(message["blocks"])) if "value" in one}
 
 
 @pytest.fixture
@@ -130,7 +129,7 @@ def test_a_word_from_slack_acts_and_the_message_shows_it(
 
 def test_a_veto_is_of_the_mail_the_brief_spoke_of(press: Press, buttons: dict[str, str], world: World) -> None:
     planned = rows(world, Brief)[0].payload["accounts"][0]["planned"][0]
-    press(buttons[f"Stop before then: {planned['what']}"])
+    press(buttons["Stop before then"])
     (veto,) = rows(world, Veto)
     assert (veto.stakeholder_id, veto.content) == (planned["person"], planned["content"])
 

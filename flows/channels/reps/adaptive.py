@@ -4,7 +4,7 @@ Words stand in RichTextBlocks, whose runs are never read as Markdown: a link in 
 that do not fit are left out from the end, with a link to the rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flows.channels.email.http import as_json
@@ -69,23 +69,38 @@ def _card(card: Card) -> Element:
     return {"type": "Container", "separator": True, "spacing": "Large", "items": items}
 
 
-def _part(part: Part) -> list[Element]:
-    label = [_words([(part.label, {"weight": "Bolder", "isSubtle": True})])] if part.label else []
-    return [*label, *(_words([(line, {})], spacing="Small") for line in part.lines), *_rows(part.buttons)]
+def _part(part: Part) -> Iterator[Element]:
+    label = [(part.label, {"weight": "Bolder", "isSubtle": True})] if part.label else []
+    first, *rest = part.lines
+    if not rest and first.button is None:  # a single sentence stands beside its label
+        yield _words([*label, (f"  {first.text}" if label else first.text, {})])
+        return
+    if label:
+        yield _words(label)
+    for line in part.lines:
+        yield _words([(line.text, {})], spacing="Small")
+        if line.button:
+            yield _actions([line.button], about=line.text)
 
 
 def _rows(buttons: Sequence[Button]) -> list[Element]:
-    return [_actions(buttons[start : start + ROW]) for start in range(0, len(buttons), ROW)]
+    rows = range(0, len(buttons), ROW)
+    return [_actions(buttons[start : start + ROW], spacing="Medium") for start in rows]
 
 
-def _actions(buttons: Sequence[Button]) -> Element:
+def _actions(buttons: Sequence[Button], about: str = "", spacing: str = "Small") -> Element:
+    """`about`: the line above, for who hears the card."""
     return {
         "type": "ActionSet",
+        "spacing": spacing,
         "actions": [
-            {"type": "Action.OpenUrl", "title": _cut(button.label), "url": button.url, "tooltip": button.label}
+            {
+                "type": "Action.OpenUrl", "title": _cut(button.label), "url": button.url,
+                "tooltip": f"{button.label}: {about}" if about else button.label,
+            }
             for button in buttons
         ],
-    }
+    }  # fmt: skip
 
 
 def _words(runs: Sequence[tuple[str, dict[str, Any]]], spacing: str = "Default") -> Element:

@@ -70,36 +70,38 @@ def _weight(value: Any) -> int:
 
 def _card(card: Card, number: int, can_click: bool) -> list[Block]:
     late = ":red_circle: " if card.is_late else ""
-    title = f"{late}*{_plain(card.title)}*\n{_plain(card.place)}\n{_plain(card.headline)}"
-    answered = [_section("\n".join(_plain(DONE + said) for said in card.answered))] if card.answered else []
-    answers = [] if card.answered else _rows(card.answers, f"answers-{number}", can_click)
-    more = [button for button in card.answers if button.kind == "page"] if card.answered else []
+    answered = "".join(f"\n{_plain(DONE + said)}" for said in card.answered)
+    title = f"{late}*{_plain(card.title)}*\n{_plain(card.place)}\n{_plain(card.headline)}{answered}"
+    answers = [button for button in card.answers if button.kind == "page"] if card.answered else card.answers
     return [
         {"type": "divider"},
-        _section(title),
-        *answered,
-        *_parts(card.parts, number, can_click),
-        *answers,
-        *_rows(more, f"more-{number}", can_click),
+        *_parts(title, card.parts, number, can_click),
+        *_rows(answers, f"answers-{number}", can_click),
     ]
 
 
-def _parts(parts: Sequence[Part], number: int, can_click: bool) -> Iterator[Block]:
-    """Neighbours without buttons share a section, since blocks are few."""
-    said: list[str] = []
+def _parts(title: str, parts: Sequence[Part], number: int, can_click: bool) -> Iterator[Block]:
+    """A line with a button is a section of its own; what stands between shares one, since blocks are few."""
+    said = title
     for place, part in enumerate(parts):
-        said.append(_part(part))
-        if part.buttons:
-            yield _section("\n\n".join(said))
-            yield from _rows(part.buttons, f"part-{number}-{place}", can_click)
-            said = []
+        said += f"\n\n*{_plain(part.label)}*" if part.label else "\n"
+        for row, line in enumerate(part.lines):
+            if line.button is None:
+                said += f"{_gap(part)}{_plain(line.text)}"
+                continue
+            if said:
+                yield _section(said)
+            name = f"part-{number}-{place}-{row}"
+            button = _button(line.button, name, can_click, about=line.text)
+            yield {**_section(_plain(line.text)), "accessory": button}
+            said = ""
     if said:
-        yield _section("\n\n".join(said))
+        yield _section(said.strip())
 
 
-def _part(part: Part) -> str:
-    words = "\n".join(_plain(line) for line in part.lines)
-    return f"*{_plain(part.label)}*\n{words}" if part.label else words
+def _gap(part: Part) -> str:
+    """A single sentence stands beside its label."""
+    return "  " if part.label and len(part.lines) == 1 else "\n"
 
 
 def _rows(buttons: Sequence[Button], name: str, can_click: bool) -> Iterator[Block]:
@@ -111,21 +113,30 @@ def _rows(buttons: Sequence[Button], name: str, can_click: bool) -> Iterator[Blo
         yield {"type": "actions", "block_id": f"{name}-{start}", "elements": elements}
 
 
-def _button(button: Button, name: str, can_click: bool) -> Block:
-    face = {"type": "button", "action_id": name, "text": {"type": "plain_text", "text": _cut(button.label, LABEL)}}
+def _button(button: Button, name: str, can_click: bool, about: str = "") -> Block:
+    """`about`: the line it stands beside, for who hears the page and for the question before it acts."""
+    face: Block = {"type": "button", "action_id": name, "text": _words(button.label, LABEL)}
+    if about:
+        face["accessibility_label"] = _cut(f"{button.label}: {about}", LABEL)
     if can_click and button.kind in AT_ONCE and len(button.token) <= VALUE:
-        return {**face, "value": button.token, "confirm": _confirm(button)}
+        return {**face, "value": button.token, "confirm": _confirm(button, about)}
     return {**face, "url": button.url[:ADDRESS]}
 
 
-def _confirm(button: Button) -> Block:
-    text = _cut(f"{button.label}. {AT_ONCE[button.kind]}", CONFIRM)
-    words = {"title": "Are you sure?", "text": text, "confirm": "Yes", "deny": "No"}
-    return {name: {"type": "plain_text", "text": text} for name, text in words.items()}
+def _confirm(button: Button, about: str) -> Block:
+    text = f"{about or button.label}. {AT_ONCE[button.kind]}"
+    return {
+        "title": _words("Are you sure?", 100), "text": _words(text, CONFIRM), "confirm": _words("Yes", 30),
+        "deny": _words("No", 30),
+    }  # fmt: skip
+
+
+def _words(text: str, most: int) -> Block:
+    return {"type": "plain_text", "text": _cut(text, most)}
 
 
 def _header(text: str) -> Block:
-    return {"type": "header", "text": {"type": "plain_text", "text": _cut(text, HEADER)}}
+    return {"type": "header", "text": _words(text, HEADER)}
 
 
 def _context(text: str) -> Block:

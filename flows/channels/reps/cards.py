@@ -28,12 +28,19 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A sentence, and the answer that belongs to it."""
+
+    text: str
+    button: Button | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
-    """A labelled part of an account; `buttons` belong to its lines."""
+    """A labelled part of an account."""
 
     label: str
-    lines: tuple[str, ...]
-    buttons: tuple[Button, ...] = ()
+    lines: tuple[Line, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,56 +81,42 @@ def _parts(account: AccountBrief, message: Message) -> Iterator[Part]:
     own = {"group": _group, "question": _question, "objections": _objections, "planned": _planned, "asset": _asset}
     said = account.parts()
     if account.absence:
-        yield Part("", (account.absence.text,))
+        yield Part("", (Line(account.absence.text),))
     for name, label in LABELS.items():
         if name in own:
-            yield own[name](account, message, label)
+            yield Part(label, tuple(own[name](account, message)))
         elif name != "answers":
-            yield Part(label, tuple(said[name]))
+            yield Part(label, tuple(map(Line, said[name])))
 
 
-def _group(account: AccountBrief, _: Message, label: str) -> Part:
-    seats = (
-        f"{seat.mark} {seat.name}, {seat.role}" + (f": {seat.note}" if seat.note else "") for seat in account.group
-    )
-    return Part(label, (*seats, *([account.more_seats.text] if account.more_seats else [])))
+def _group(account: AccountBrief, _: Message) -> Iterator[Line]:
+    for seat in account.group:
+        yield Line(f"{seat.mark} {seat.name}, {seat.role}" + (f": {seat.note}" if seat.note else ""))
+    if account.more_seats:
+        yield Line(account.more_seats.text)
 
 
-def _question(account: AccountBrief, message: Message, label: str) -> Part:
+def _question(account: AccountBrief, message: Message) -> Iterator[Line]:
     asked = account.question
-    if asked is None:
-        return Part(label, ())
-    return Part(
-        label, (asked.text,), (Button(asked.kind, "Answer", message.links(asked.kind, account.id, asked.subject)),)
-    )
+    if asked:
+        yield Line(asked.text, Button(asked.kind, "Answer", message.links(asked.kind, account.id, asked.subject)))
 
 
-def _objections(account: AccountBrief, message: Message, label: str) -> Part:
-    buttons = (
-        Button("close_objection", _about(SETTLED, one.text), message.links("close_objection", account.id, one.id))
-        for one in account.objections
-    )
-    return Part(label, tuple(one.text for one in account.objections), tuple(buttons))
+def _objections(account: AccountBrief, message: Message) -> Iterator[Line]:
+    for one in account.objections:
+        url = message.links("close_objection", account.id, one.id)
+        yield Line(one.text, Button("close_objection", SETTLED, url))
 
 
-def _planned(account: AccountBrief, message: Message, label: str) -> Part:
-    lines = [f"{mail.when}  {mail.what}" for mail in account.planned]
-    buttons = (
-        Button("veto", _about(STOP, mail.what), message.links("veto", account.id, mail.person))
-        for mail in account.planned
-    )
-    return Part(label, (*lines, *([account.more_planned.text] if account.more_planned else [])), tuple(buttons))
+def _planned(account: AccountBrief, message: Message) -> Iterator[Line]:
+    for mail in account.planned:
+        url = message.links("veto", account.id, mail.person)
+        yield Line(f"{mail.when}  {mail.what}", Button("veto", STOP, url))
+    if account.more_planned:
+        yield Line(account.more_planned.text)
 
 
-def _asset(account: AccountBrief, _: Message, label: str) -> Part:
-    asset = account.asset
-    if asset is None:
-        return Part(label, ())
-    return Part(
-        label, tuple(filter(None, (asset.title, asset.talking_point))), (Button("asset", "Open it", asset.url),)
-    )
-
-
-def _about(label: str, what: str) -> str:
-    """``Stop before then: “Five years of cost” to Bob Example``: a button stands away from its line."""
-    return f"{label}: {what}"
+def _asset(account: AccountBrief, _: Message) -> Iterator[Line]:
+    if account.asset:
+        words = " ".join(filter(None, (account.asset.title, account.asset.talking_point)))
+        yield Line(words, Button("asset", "Open it", account.asset.url))
