@@ -53,7 +53,8 @@ class Rule(NamedTuple):
 
     about: About
     does: str
-    #: Answers with the same matter contradict each other: the last word counts, and says whose word it replaces.
+    #: Answers with the same matter contradict each other: the last word counts, and says whose word it replaces. Empty:
+    #: nothing is contradicted.
     matter: str
     #: Takes away a rep's no: whoever does not speak for the account leaves a name and a reason.
     lifts: bool = False
@@ -77,10 +78,10 @@ ANSWERS: Mapping[AnswerKind, Rule] = MappingProxyType(
         K.ADD_PERSON: Rule(A.ACCOUNT, "one more in the group; nobody writes to them without consent", "group"),
         K.CORRECT_PERSON: Rule(A.PERSON, "name, title, role or address as they really are, or gone", "group"),
         K.CLAIM: Rule(A.PERSON, "a person who stands in several accounts belongs to this one", "home"),
-        K.OBJECTION: Rule(A.EITHER, "what they hold against us, in briefs until it is closed", "objection"),
-        K.TOPIC: Rule(A.EITHER, "what they want to hear about, in briefs until it is closed", "objection"),
-        K.CLOSE_OBJECTION: Rule(A.ACCOUNT, "an objection or topic is settled", "objection"),
-        K.WRONG_LINE: Rule(A.ACCOUNT, "a line of a brief is wrong: kept for who answers for it", "line"),
+        K.OBJECTION: Rule(A.EITHER, "what they hold against us, in briefs until it is closed", ""),
+        K.TOPIC: Rule(A.EITHER, "what they want to hear about, in briefs until it is closed", ""),
+        K.CLOSE_OBJECTION: Rule(A.ACCOUNT, "an objection or topic is settled", ""),
+        K.WRONG_LINE: Rule(A.ACCOUNT, "a line of a brief is wrong: kept for who answers for it", ""),
         K.TAKE: Rule(A.ACCOUNT, "the account is theirs: their limits bind every play while they work it", "lease"),
         K.LIMITS: Rule(A.ACCOUNT, "people, topics, mails a week and ads, for as long as the lease stands", "lease"),
         K.GIVE_BACK: Rule(A.ACCOUNT, "the lease ends, and its limits with it", "lease", lifts=True),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, true
 
 from accounts.answers.kinds import ANSWERS, AnswerKind, Via
 from accounts.ledger.bulk import among
@@ -76,12 +76,11 @@ def last_word(
     not_by: str, now: datetime,
 ) -> Given | None:  # fmt: skip
     """What somebody else said of the same matter shortly before; None where nobody did."""
-    alike = [other for other, rule in ANSWERS.items() if rule.matter == ANSWERS[kind].matter]
-    # a seat is one whoever has it; anything else is one of a person, or of the account
-    same = (
-        RepAnswer.about == about if kind is AnswerKind.SEAT
-        else RepAnswer.stakeholder_id.is_not_distinct_from(stakeholder_id)
-    )  # fmt: skip
+    matter = ANSWERS[kind].matter
+    alike = [other for other, rule in ANSWERS.items() if matter and rule.matter == matter]
+    # a seat, or whose a person is, is one question whoever is named; anything else is one of a person or of the account
+    is_one = kind in (AnswerKind.SEAT, AnswerKind.CLAIM)
+    same = true() if is_one else RepAnswer.stakeholder_id.is_not_distinct_from(stakeholder_id)
     query = _given().where(
         RepAnswer.account_id == account_id, RepAnswer.kind.in_(alike), same,
         RepAnswer.about.is_not_distinct_from(about), RepAnswer.at > now - AT_ONCE, RepAnswer.at <= now,

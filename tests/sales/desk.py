@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from accounts.answers import AnswerKind, Said, Told, Via
@@ -14,6 +15,8 @@ from tests.cast import NOW, PLAY, World
 from tests.sending.desk import open_play
 
 PLAY_IN_USE = open_play()
+#: For what no database has a say in.
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 PILOT = f"{PLAY}/evaluation/pilot"
 NUMBERS = f"{PLAY}/evaluation/three-numbers"
 
@@ -56,4 +59,4 @@ def touches(world: World, person: str) -> list[tuple[str, str, str | None]]:
         return list(connection.execute(theirs.order_by(Touch.id)).tuples())
 
 
-__all__ = ["NUMBERS", "PILOT", "PLAY_IN_USE", "audited", "decided", "kept", "say", "touches"]
+__all__ = ["NUMBERS", "PILOT", "PLAY_IN_USE", "audited", "decided", "kept", "on_sqlite", "say", "touches"]

@@ -13,11 +13,12 @@ from accounts.ledger.audit import read_audit
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.objections import open_objections
 from accounts.models import Approval, Hold, Rep, Stakeholder, Touch
+from accounts.tick import decide
 from accounts.vocabulary import Role
 from flows.sales import answers
 from flows.sales.deeds import DEEDS
 from tests.cast import NOW, World
-from tests.sales.desk import NUMBERS, PILOT, audited, decided, kept, say, touches
+from tests.sales.desk import NUMBERS, PILOT, PLAY_IN_USE, audited, decided, kept, on_sqlite, say, touches
 from tests.sending.desk import certified, claim, touch_of
 
 DAY = timedelta(days=1)
@@ -45,6 +46,7 @@ def test_a_hold_takes_planned_mail_back_and_planning_knows_at_once(world: World)
     assert audited(world) == [(RAVI, "hold", "account:acme")]
 
 
+@on_sqlite
 def test_saying_the_same_thing_twice_changes_nothing_the_second_time(world: World) -> None:
     first = say(world, "hold", until=DECEMBER)
     again = say(world, "hold", until=DECEMBER, now=NOW + timedelta(minutes=5))
@@ -52,6 +54,7 @@ def test_saying_the_same_thing_twice_changes_nothing_the_second_time(world: Worl
     assert len(kept(world)) == 1
 
 
+@on_sqlite
 def test_a_release_lets_mail_go_on_and_says_when_there_was_nothing_to_release(world: World) -> None:
     say(world, "hold")
     told = say(world, "release", now=NOW + timedelta(hours=1))
@@ -96,6 +99,7 @@ def test_a_delay_makes_one_mail_wait_and_says_what_it_misses(world: World) -> No
     assert after_its_text.could_not.startswith("Its text expires on 31 December 2027")
 
 
+@on_sqlite
 def test_an_approval_lets_the_first_mail_go(world: World) -> None:
     assert say(world, "approve").is_new
     assert not say(world, "approve").is_new
@@ -117,6 +121,7 @@ def test_a_wrong_person_gets_no_more_mail_and_colleagues_go_on(world: World) -> 
     assert decided(world, "bob") == ("never", "vetoed")
 
 
+@on_sqlite
 @pytest.mark.parametrize("verdict", ["ripe", "not_yet"])
 def test_a_verdict_is_kept_once_a_day(world: World, verdict: str) -> None:
     assert [say(world, verdict, person="bob").is_new for _ in range(2)] == [True, False]
@@ -152,11 +157,13 @@ def test_a_seat_goes_to_somebody_new_whom_nobody_writes_to_yet(world: World) -> 
     assert kept(world)[0].stakeholder_id == zoe.id
 
 
+@on_sqlite
 def test_somebody_new_without_a_role_is_added_and_known_ones_are_not_added_again(world: World) -> None:
     assert say(world, "add_person", name="Zoe Lin", email="zoe@acme.example").is_new
     assert say(world, "add_person", email="bob@acme.example").sentence == "Bob Example stands in Acme Works already."
 
 
+@on_sqlite
 def test_a_correction_says_what_it_corrected(world: World) -> None:
     told = say(world, "correct_person", person="bob", name="Robert Example", title="CFO", email="robert@acme.example")
     assert told.sentence == "Corrected for Bob Example: email, name, title."
@@ -174,6 +181,7 @@ def test_somebody_who_has_left_gets_nothing_any_more(world: World) -> None:
     assert decided(world, "bob") == ("never", "left")
 
 
+@on_sqlite
 def test_a_new_address_is_no_way_round_a_no(world: World) -> None:
     from accounts.identity import email_hash
     from accounts.ledger.suppressions import suppress
@@ -203,12 +211,14 @@ def test_objections_and_topics_stay_until_they_are_closed(world: World) -> None:
         say(world, "close_objection", "globex", objection_id=heard[1].id)
 
 
+@on_sqlite
 def test_a_wrong_line_is_kept_with_what_is_wrong_about_it(world: World) -> None:
     assert say(world, "wrong_line", line=3, words="she never came").is_new
     assert not say(world, "wrong_line", line=3, words="she never came").is_new
     assert [(row.about, row.detail["words"]) for row in kept(world)] == [("line:3", "she never came")]
 
 
+@on_sqlite
 def test_free_text_never_reaches_the_audit(world: World) -> None:
     secret = "Bob drinks"
     for kind, more in (
@@ -252,6 +262,7 @@ def test_an_account_of_another_rep_is_not_answered_for_and_that_is_written_down(
     assert audited(world) == [("sofia@lumenflow.example", "answer-refused", "account:acme")]
 
 
+@on_sqlite
 def test_ids_of_another_account_are_refused(world: World) -> None:
     certified(world)
     for more in ({"person": "ivan"}, {"touch_id": touch_of(world, "ivan")}):
@@ -278,6 +289,7 @@ def test_who_speaks_for_an_account(world: World, values: dict[str, Any], who: st
         assert answers.may(connection, world.reps[who], world.accounts["acme"], NOW)
 
 
+@on_sqlite
 def test_a_backup_answers_only_while_the_owner_is_away(world: World) -> None:
     away = {"away_from": NOW - 2 * DAY, "away_until": NOW - DAY, "backup_id": world.reps["sofia"]}
     change(world, Rep, Rep.id == world.reps["ravi"], **away)
@@ -298,11 +310,13 @@ def test_a_marketer_lifts_a_reps_hold_only_with_name_and_reason_and_the_rep_hear
         assert read_audit(connection, limit=1)[0].after["override"] is True
 
 
+@on_sqlite
 def test_a_marketer_releases_what_marketing_holds(world: World) -> None:
     answers.hold(world.engine, "acme", by="mia", now=NOW)
     assert answers.release(world.engine, "acme", by="tom", now=NOW + timedelta(hours=1)).rows
 
 
+@on_sqlite
 @pytest.mark.parametrize("kind", ["unveto", "approve", "give_back", "limits"])
 def test_other_noes_of_a_rep_are_lifted_with_a_reason_only(world: World, kind: str) -> None:
     say(world, "veto", person="bob")
@@ -329,3 +343,9 @@ def test_a_person_in_two_accounts_belongs_to_the_one_a_rep_claims_them_for(world
     with reading(world.engine) as connection:
         (heard,) = answers_since(connection, NOW - DAY, NOW, accounts=[south])[south]
     assert heard.by == "Ravi Menon"
+    back = say(world, "claim", "initech-south", "bob-south", by="sofia", now=NOW + timedelta(hours=1))
+    assert back.instead_of.startswith(
+        "This replaces what Ravi Menon said on Tuesday at 05:00: Bob Example belongs to Acme"
+    )
+    decide(world.engine, PLAY_IN_USE, NOW + timedelta(hours=1), accounts=[world.accounts["acme"]])
+    assert decided(world, "bob") == ("never", "owner_conflict")

@@ -11,6 +11,7 @@ from accounts.answers import AnswerKind
 from accounts.errors import Refused
 from flows.cli import COMMANDS, tandem
 from tests.cast import NOW, World
+from tests.sales.desk import on_sqlite
 
 RAVI = "ravi@lumenflow.example"
 BOB = "bob@acme.example"
@@ -61,7 +62,7 @@ def test_every_answer_has_its_twin() -> None:
     assert {words[0] for words in TWINS.values()} <= set(COMMANDS)
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@on_sqlite
 def test_all_of_them_can_be_said_one_after_the_other(say: Say) -> None:
     told = {kind: say(*words) for kind, words in TWINS.items()}
     assert all(said.endswith(".") for said in told.values()), told
@@ -71,14 +72,14 @@ def test_all_of_them_can_be_said_one_after_the_other(say: Say) -> None:
     assert told[AnswerKind.CLOSE_OBJECTION] == "Closed: objection 1."
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@on_sqlite
 def test_a_command_as_json_says_what_changed(say: Say) -> None:
     answer = json.loads(say("lease", "acme", "--per-week", "2", "--json"))
     assert answer["changed"] is True
     assert answer["subjects"] == [{"account": "acme", "email": None}]
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@on_sqlite
 def test_open_objections_are_listed(say: Say) -> None:
     say("objection", BOB, "too dear")
     say("objection", "acme", "heat pumps", "--topic")
@@ -89,7 +90,7 @@ def test_open_objections_are_listed(say: Say) -> None:
     assert say("objection", "globex", by=None) == "nothing is open"
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@on_sqlite
 def test_somebody_else_gives_a_lease_back_with_a_reason(say: Say) -> None:
     say("lease", "acme", "--no-ads")
     with pytest.raises(Refused, match="mia does not speak for Acme Works"):

@@ -20,7 +20,7 @@ from flows.sales.territory import keep_territory
 from flows.settings import Settings
 from flows.tracking import track
 from tests.cast import NOW, World
-from tests.sales.desk import NUMBERS, PILOT, PLAY_IN_USE, decided, say, touches
+from tests.sales.desk import NUMBERS, PILOT, PLAY_IN_USE, decided, on_sqlite, say, touches
 from tests.sending.desk import certified
 
 DAY = timedelta(days=1)
@@ -46,6 +46,7 @@ def letters(world: World) -> list[tuple[str, str, str]]:
         return [(kind, address, payload["headline"]) for kind, address, payload in rows]
 
 
+@on_sqlite
 def test_a_word_takes_the_account_and_the_same_word_renews_it(world: World) -> None:
     told = say(world, "take")
     assert told.sentence == "Acme Works is yours until 15 December, 11:00; real contact renews it."
@@ -63,6 +64,7 @@ def test_real_contact_takes_it_and_renews_it_and_a_stranger_does_not(world: Worl
     assert lease(world).ends_at == NOW + 5 * DAY + RULE.lasts
 
 
+@on_sqlite
 def test_what_was_given_back_is_not_taken_by_contact_of_before(world: World) -> None:
     say(world, "take")
     say(world, "give_back", now=NOW + DAY)
@@ -104,6 +106,7 @@ def test_limits_end_with_the_lease(world: World) -> None:
     assert decided(world, "alice")[1] != "person_off_limits"
 
 
+@on_sqlite
 def test_limits_change_one_by_one_and_say_what_stands(world: World) -> None:
     bob = world.people["bob"]
     assert say(world, "limits", limits=Limits(people=(bob,), per_week=2)).sentence == (
@@ -116,6 +119,7 @@ def test_limits_change_one_by_one_and_say_what_stands(world: World) -> None:
     assert say(world, "limits", limits=Limits(people=(), ads=True)).sentence.endswith("no limits.")
 
 
+@on_sqlite
 def test_limits_nobody_could_keep_are_refused(world: World) -> None:
     with pytest.raises(InputRefused, match="no limit was named"):
         say(world, "limits", limits=Limits())
@@ -157,6 +161,7 @@ def test_a_lease_with_limits_lapses_after_one_notice(world: World) -> None:
         assert set(connection.scalars(select(Lease.ended_by))) == {"nobody renewed it"}
 
 
+@on_sqlite
 def test_a_renewed_lease_is_told_of_again_when_it_ends_again(world: World) -> None:
     say(world, "limits", limits=Limits(per_week=1))
     nearly = NOW + RULE.lasts - RULE.notice

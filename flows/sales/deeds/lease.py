@@ -65,15 +65,17 @@ def _taken(scene: Scene) -> Leased:
 
 def _checked(scene: Scene) -> Limits:
     """The limits with topics as contents spell them. Raises InputRefused for people of another account."""
-    asked = scene.said.limits or Limits()
+    asked, play = scene.said.limits or Limits(), scene.play
+    if play is not None and scene.account.play not in (None, play.key):
+        raise Refused(f"{scene.account.name} is in the play {scene.account.play}", cure=f"--play {scene.account.play}")
     if asked == Limits():
         raise InputRefused("no limit was named", where="limits", cure="people, topics, mails a week, or ads")
     strangers = set(asked.people or ()) - set(read_people(scene.connection, scene.account.id, list(asked.people or ())))
     if strangers:
         raise InputRefused("nobody of this account has that number", where="people", cure="choose from the group")
     topics = asked.topics
-    if topics and scene.play is not None:
-        known = {topic.lower(): topic for step in scene.play.steps for topic in step.topics}
+    if topics and play is not None:
+        known = {topic.lower(): topic for step in play.steps for topic in step.topics}
         unknown = [topic for topic in topics if topic.lower() not in known]
         if unknown:
             cure = f"one of: {', '.join(sorted(known.values()))}"

@@ -3,6 +3,7 @@
 from typing import Any
 
 from accounts.errors import InputRefused
+from accounts.identity import email_hash
 from accounts.ledger import corrections, newcomers
 from accounts.ledger.answering import read_people
 from accounts.ledger.facts import resolve_owner_conflict
@@ -87,10 +88,11 @@ def claim(scene: Scene) -> Done:
     reasons = dict.fromkeys((other.stakeholder_id for other in others), Reason.OWNER_CONFLICT)
     taken = take_back(scene.connection, reasons, scene.now)
     detail = {"person": person.id, "instead_of": [other.account_id for other in others]}
+    about = f"home:{email_hash(person.email)[:16]}"
     names = " and ".join(dict.fromkeys(other.name for other in others))
     return Done(
         f"{person.name} belongs to {scene.account.name} from now on; {names} writes to them no more.", True,
-        about=f"home:{scene.account.key}", detail=detail, action="claim-person", after=detail, taken=len(taken),
+        about=about, detail=detail, action="claim-person", after=detail, taken=len(taken),
         others=tuple(other.account_id for other in others),
     )  # fmt: skip
 
