@@ -1,11 +1,11 @@
 """What the page of an account shows, in a fixed number of queries, however much happened there."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import Connection, Row, bindparam, func, or_, select
 
 from accounts.briefs.material import AccountMaterial, Held, Mail, Newcomer, Outlook, Person, SalesTouch, Sign, clean
 from accounts.briefs.saying import DID_SHORT
@@ -47,94 +47,176 @@ from accounts.vocabulary import (
 JUST_MAILED = timedelta(days=3)
 
 
+HERE, AS_OF = bindparam("account"), bindparam("now")
+#: Made once: to write a statement anew for each page costs more than to perform it.
+_ACCOUNT = (
+    select(Account.id, Account.key, Account.name, Account.division, Account.stage, Rep.name.label("owner"))
+    .outerjoin(Rep, Rep.id == Account.owner_id)
+    .where(Account.id == HERE)
+)
+_VETOED = (
+    select(Veto.id)
+    .where(Veto.stakeholder_id == Stakeholder.id)
+    .where(or_(Veto.content.is_(None), Veto.content == Decision.content))
+)
+_PEOPLE = (
+    select(
+        Stakeholder.id, Stakeholder.first_name, Stakeholder.last_name, Stakeholder.title, Stakeholder.email,
+        Stakeholder.role, Stakeholder.email_status, Stakeholder.opted_out_at, Decision.answer, Decision.reason,
+        Decision.until, Decision.content, _VETOED.exists().label("vetoed"),
+    )
+    .outerjoin(Decision, Decision.stakeholder_id == Stakeholder.id)
+    .where(Stakeholder.account_id == HERE)
+    .order_by(Stakeholder.id)
+)  # fmt: skip
+_PLACE = func.row_number().over(
+    partition_by=Signal.stakeholder_id, order_by=(Signal.occurred_at.desc(), Signal.id.desc())
+)
+_RANKED = (
+    select(Signal.id, Signal.kind, Signal.stakeholder_id, Signal.occurred_at, _PLACE.label("place"))
+    .where(Signal.account_id == HERE, Signal.is_machine.is_(False), Signal.stakeholder_id.is_not(None))
+    .where(Signal.kind.in_(sorted(DID_SHORT)), Signal.occurred_at <= AS_OF)
+    .subquery()
+)
+_LAST_ACTS = select(_RANKED).where(_RANKED.c.place == 1)
+_HAD = (
+    select(Touch.stakeholder_id, Touch.id, Touch.content, Touch.sent_at)
+    .where(Touch.account_id == HERE, Touch.sent_at <= AS_OF, Touch.stakeholder_id.is_not(None))
+    .order_by(Touch.sent_at, Touch.id)
+)
+_HOLDS = (
+    select(Hold.__table__)
+    .where(Hold.account_id == HERE, Hold.released_at.is_(None), Hold.starts_at <= AS_OF)
+    .where(or_(Hold.ends_at.is_(None), Hold.ends_at > AS_OF))
+    .order_by(Hold.starts_at, Hold.id)
+)
+_SALES_TOUCH = (
+    select(Activity.id, Activity.kind, Activity.stakeholder_id, Activity.occurred_at)
+    .where(Activity.account_id == HERE, Activity.kind != ActivityKind.NOTE, Activity.occurred_at <= AS_OF)
+    .where(or_(Activity.direction.is_(None), Activity.direction != Direction.INBOUND))
+    .order_by(Activity.occurred_at.desc(), Activity.id.desc())
+    .limit(1)
+)
+_LEASE = (
+    select(Rep.name, Lease.ends_at, Lease.touches_per_week, Lease.people, Lease.topics, Lease.ads)
+    .join(Rep, Rep.id == Lease.rep_id)
+    .where(Lease.account_id == HERE, Lease.ended_at.is_(None), Lease.ends_at > AS_OF)
+)
+_HEARD = (
+    select(Objection.id, Objection.kind, Objection.words, Objection.stakeholder_id, Objection.at)
+    .where(Objection.account_id == HERE, Objection.closed_at.is_(None))
+    .order_by(Objection.at.desc(), Objection.id.desc())
+)
+#: What reps said no to; what a pause left out is nobody's no.
+_REFUSED = (
+    select(Veto.stakeholder_id, Veto.content, Veto.by, Veto.at)
+    .join(Stakeholder, Stakeholder.id == Veto.stakeholder_id)
+    .where(Stakeholder.account_id == HERE, Veto.by != PAUSE)
+    .order_by(Veto.at.desc(), Veto.id.desc())
+)
+_PUT_OFF = (
+    select(Delay.stakeholder_id, Delay.content, Delay.until, Delay.by)
+    .join(Stakeholder, Stakeholder.id == Delay.stakeholder_id)
+    .where(Stakeholder.account_id == HERE, Delay.until > AS_OF)
+    .order_by(Delay.until)
+)
+
+
 def read_account_page(
     connection: Connection, account_id: int, play: Play, now: datetime, page: int = 1
-) -> facts.AccountFacts:
+) -> facts.AccountPage:
     """The account as of now, and one page of its history. Raises NotFound."""
-    account = _account(connection, account_id)
-    people, proposals = _people(connection, account_id, now), read_open(connection, account.key)
-    named = {person.email: person.name for person in people}
-    return facts.AccountFacts(
-        material=_material(connection, account, people, proposals, now),
-        owner=account.owner and clean(account.owner),
-        awaits_approval=any(p.outlook and p.outlook.reason == Reason.AWAITING_APPROVAL for p in people),
+    known = read_account_facts(connection, account_id, now)
+    named = {person.email: person.name for person in known.material.people}
+    return facts.AccountPage(
+        facts=known,
         reading=read_engagement(connection, [account_id], play.engagement, now)[account_id],
         clocks=tuple(
             facts.Clock(
                 clock.id, clock.side, clock.duty, named.get(clock.person) if clock.person else None, clock.due_at
             )
-            for clock in list_clocks(connection, account=account.key)
+            for clock in list_clocks(connection, account=known.material.key)
         ),
-        proposals=tuple(
-            facts.Proposed(one.id, clean(one.name), clean(one.title), clean(one.why), bool(one.email))
-            for one in proposals
-        ),
-        lease=_lease(connection, account_id, now),
-        heard=_heard(connection, account_id),
-        refused=_refused(connection, account_id),
-        put_off=_put_off(connection, account_id, now),
         history=read_history(connection, account_id, now, page),
     )
 
 
-def _account(connection: Connection, account_id: int) -> Row[Any]:
-    query = (
-        select(Account.id, Account.key, Account.name, Account.division, Account.stage, Rep.name.label("owner"))
-        .outerjoin(Rep, Rep.id == Account.owner_id)
-        .where(Account.id == account_id)
-    )
-    row = connection.execute(query).one_or_none()
-    if row is None:
+def read_account_facts(connection: Connection, account_id: int, now: datetime) -> facts.AccountFacts:
+    """What its forms have to know. Raises NotFound."""
+    here = {"account": account_id, "now": now}
+    account = connection.execute(_ACCOUNT, here).one_or_none()
+    if account is None:
         raise NotFound(f"no account {account_id}")
-    return row
+    touches = connection.execute(_HAD, here).all()
+    people = _people(connection, touches, here)
+    proposals = read_open(connection, account.key)
+    return facts.AccountFacts(
+        material=_material(connection, account, people, touches, proposals, here),
+        owner=account.owner and clean(account.owner),
+        awaits_approval=any(p.outlook and p.outlook.reason == Reason.AWAITING_APPROVAL for p in people),
+        proposals=tuple(
+            facts.Proposed(one.id, clean(one.name), clean(one.title), clean(one.why), bool(one.email))
+            for one in proposals
+        ),
+        lease=_lease(connection.execute(_LEASE, here).one_or_none()),
+        heard=tuple(
+            facts.Heard(id, kind, clean(words), person, at)
+            for id, kind, words, person, at in connection.execute(_HEARD, here)
+        ),
+        refused=tuple(facts.Refused(*row) for row in connection.execute(_REFUSED, here)),
+        put_off=tuple(facts.Put(*row) for row in connection.execute(_PUT_OFF, here)),
+    )
 
 
 def _material(
-    connection: Connection, account: Row[Any], people: tuple[Person, ...], proposals: Sequence[OpenProposal],
-    now: datetime,
+    connection: Connection, account: Row[Any], people: tuple[Person, ...], touches: Sequence[Row[Any]],
+    proposals: Sequence[OpenProposal], here: Mapping[str, Any],
 ) -> AccountMaterial:  # fmt: skip
     """As briefs know it, with what everybody did and got, whenever that was."""
     division = account.division or ""
     name = account.name if division.lower() in account.name.lower() else f"{account.name} {division}"
+    spoken = connection.execute(_SALES_TOUCH, here).one_or_none()
     return AccountMaterial(
         id=account.id,
         key=account.key,
         name=clean(name),
         stage=account.stage,
         people=people,
-        mails=_mails(connection, account.id, now),
-        holds=_holds(connection, account.id, now),
-        sales_touch=_sales_touch(connection, account.id, now),
+        mails=tuple(
+            Mail(row.id, row.stakeholder_id, row.content, row.sent_at)
+            for row in touches
+            if row.sent_at > here["now"] - JUST_MAILED
+        ),
+        holds=tuple(
+            Held(
+                row.id, HoldScope(row.scope), row.stakeholder_id, HoldCause(row.cause), clean(row.by), row.starts_at,
+                row.ends_at,
+            )
+            for row in connection.execute(_HOLDS, here)
+        ),
+        sales_touch=SalesTouch(spoken.id, clean(spoken.kind), *spoken[2:]) if spoken else None,
         newcomers=tuple(
             Newcomer(one.id, clean(one.name), clean(one.title), clean(one.why), one.proposed_at) for one in proposals
         ),
-    )
-
-
-def _people(connection: Connection, account_id: int, now: datetime) -> tuple[Person, ...]:
-    """The group: what each did last, what they got, what planning answers for them."""
-    acts, had = _last_acts(connection, account_id, now), _had(connection, account_id, now)
-    refused = (
-        select(Veto.id)
-        .where(Veto.stakeholder_id == Stakeholder.id)
-        .where(or_(Veto.content.is_(None), Veto.content == Decision.content))
-    )
-    query = (
-        select(
-            Stakeholder.id, Stakeholder.first_name, Stakeholder.last_name, Stakeholder.title, Stakeholder.email,
-            Stakeholder.role, Stakeholder.email_status, Stakeholder.opted_out_at, Decision.answer, Decision.reason,
-            Decision.until, Decision.content, refused.exists().label("vetoed"),
-        )
-        .outerjoin(Decision, Decision.stakeholder_id == Stakeholder.id)
-        .where(Stakeholder.account_id == account_id)
-        .order_by(Stakeholder.id)
     )  # fmt: skip
+
+
+def _people(connection: Connection, touches: Sequence[Row[Any]], here: Mapping[str, Any]) -> tuple[Person, ...]:
+    """The group: what each did last, what they got, what planning answers for them."""
+    acts = {
+        row.stakeholder_id: Sign(row.id, SignalKind(row.kind), row.stakeholder_id, row.occurred_at)
+        for row in connection.execute(_LAST_ACTS, here)
+    }
+    had: dict[int, list[Row[Any]]] = defaultdict(list)
+    for touch in touches:
+        had[touch.stakeholder_id].append(touch)
     return tuple(
         Person(
             row.id, _called(row), row.email, Role(row.role), EmailStatus(row.email_status), row.opted_out_at,
-            acts.get(row.id), _outlook(row), row.vetoed, *_split(had.get(row.id, ())),
+            acts.get(row.id), _outlook(row), row.vetoed, tuple(touch.id for touch in had[row.id]),
+            frozenset(touch.content for touch in had[row.id]),
         )
-        for row in connection.execute(query)
+        for row in connection.execute(_PEOPLE, here)
     )  # fmt: skip
 
 
@@ -150,114 +232,8 @@ def _outlook(row: Row[Any]) -> Outlook | None:
     return Outlook(Answer(row.answer), reason, row.until, row.content)
 
 
-def _split(touches: Sequence[tuple[int, str]]) -> tuple[tuple[int, ...], frozenset[str]]:
-    return tuple(id for id, _ in touches), frozenset(content for _, content in touches)
-
-
-def _last_acts(connection: Connection, account_id: int, now: datetime) -> dict[int, Sign]:
-    """Person -> the last thing they did of their own accord."""
-    place = func.row_number().over(
-        partition_by=Signal.stakeholder_id, order_by=(Signal.occurred_at.desc(), Signal.id.desc())
-    )
-    ranked = (
-        select(Signal.id, Signal.kind, Signal.stakeholder_id, Signal.occurred_at, place.label("place"))
-        .where(Signal.account_id == account_id, Signal.is_machine.is_(False), Signal.stakeholder_id.is_not(None))
-        .where(Signal.kind.in_(sorted(DID_SHORT)), Signal.occurred_at <= now)
-        .subquery()
-    )
-    rows = connection.execute(select(ranked).where(ranked.c.place == 1))
-    return {row.stakeholder_id: Sign(row.id, SignalKind(row.kind), row.stakeholder_id, row.occurred_at) for row in rows}
-
-
-def _had(connection: Connection, account_id: int, now: datetime) -> dict[int, list[tuple[int, str]]]:
-    """Person -> every mail they got: touch and content."""
-    query = (
-        select(Touch.stakeholder_id, Touch.id, Touch.content)
-        .where(Touch.account_id == account_id, Touch.sent_at <= now, Touch.stakeholder_id.is_not(None))
-        .order_by(Touch.id)
-    )
-    found: dict[int, list[tuple[int, str]]] = defaultdict(list)
-    for person, id, content in connection.execute(query):
-        found[person].append((id, content))
-    return found
-
-
-def _mails(connection: Connection, account_id: int, now: datetime) -> tuple[Mail, ...]:
-    """What went out in the last days: who only just got their first mail is not silent yet."""
-    query = (
-        select(Touch.id, Touch.stakeholder_id, Touch.content, Touch.sent_at)
-        .where(Touch.account_id == account_id, Touch.stakeholder_id.is_not(None))
-        .where(Touch.sent_at > now - JUST_MAILED, Touch.sent_at <= now)
-    )
-    return tuple(Mail(*row) for row in connection.execute(query.order_by(Touch.sent_at, Touch.id)))
-
-
-def _holds(connection: Connection, account_id: int, now: datetime) -> tuple[Held, ...]:
-    """Those that stand."""
-    standing = (Hold.released_at.is_(None)) & (Hold.starts_at <= now) & or_(Hold.ends_at.is_(None), Hold.ends_at > now)
-    query = select(Hold.__table__).where(Hold.account_id == account_id, standing).order_by(Hold.starts_at, Hold.id)
-    return tuple(
-        Held(
-            row.id, HoldScope(row.scope), row.stakeholder_id, HoldCause(row.cause), clean(row.by), row.starts_at,
-            row.ends_at,
-        )
-        for row in connection.execute(query)
-    )  # fmt: skip
-
-
-def _sales_touch(connection: Connection, account_id: int, now: datetime) -> SalesTouch | None:
-    """What sales itself did last: not their mail to us, and no note."""
-    ours = (Activity.direction.is_(None)) | (Activity.direction != Direction.INBOUND)
-    query = (
-        select(Activity.id, Activity.kind, Activity.stakeholder_id, Activity.occurred_at)
-        .where(Activity.account_id == account_id, Activity.kind != ActivityKind.NOTE, ours)
-        .where(Activity.occurred_at <= now)
-        .order_by(Activity.occurred_at.desc(), Activity.id.desc())
-    )
-    row = connection.execute(query.limit(1)).one_or_none()
-    return SalesTouch(row.id, clean(row.kind), row.stakeholder_id, row.occurred_at) if row else None
-
-
-def _lease(connection: Connection, account_id: int, now: datetime) -> facts.Lease | None:
-    query = (
-        select(Rep.name, Lease.ends_at, Lease.touches_per_week, Lease.people, Lease.topics, Lease.ads)
-        .join(Rep, Rep.id == Lease.rep_id)
-        .where(Lease.account_id == account_id, Lease.ended_at.is_(None), Lease.ends_at > now)
-    )
-    row = connection.execute(query).one_or_none()
+def _lease(row: Row[Any] | None) -> facts.Lease | None:
     if row is None:
         return None
     people, topics = tuple(row.people or ()), tuple(row.topics or ())
     return facts.Lease(clean(row.name), row.ends_at, row.touches_per_week, people, topics, row.ads)
-
-
-def _heard(connection: Connection, account_id: int) -> tuple[facts.Heard, ...]:
-    query = (
-        select(Objection.id, Objection.kind, Objection.words, Objection.stakeholder_id, Objection.at)
-        .where(Objection.account_id == account_id, Objection.closed_at.is_(None))
-        .order_by(Objection.at.desc(), Objection.id.desc())
-    )
-    return tuple(
-        facts.Heard(id, kind, clean(words), person, at) for id, kind, words, person, at in connection.execute(query)
-    )  # fmt: skip
-
-
-def _refused(connection: Connection, account_id: int) -> tuple[facts.Refused, ...]:
-    """What reps said no to; what a pause left out is nobody's no."""
-    query = (
-        select(Veto.stakeholder_id, Veto.content, Veto.by, Veto.at)
-        .join(Stakeholder, Stakeholder.id == Veto.stakeholder_id)
-        .where(Stakeholder.account_id == account_id, Veto.by != PAUSE)
-        .order_by(Veto.at.desc(), Veto.id.desc())
-    )
-    return tuple(facts.Refused(*row) for row in connection.execute(query))
-
-
-def _put_off(connection: Connection, account_id: int, now: datetime) -> tuple[facts.Put, ...]:
-    query = (
-        select(Delay.stakeholder_id, Delay.content, Delay.until, Delay.by)
-        .join(Stakeholder, Stakeholder.id == Delay.stakeholder_id)
-        .where(Stakeholder.account_id == account_id, Delay.until > now)
-        .order_by(Delay.until)
-    )
-    return tuple(facts.Put(*row) for row in connection.execute(query))

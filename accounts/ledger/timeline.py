@@ -1,18 +1,47 @@
 """The history of one account: one query over everything that happened, latest first; what machines did is left out."""
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Select, String, cast, func, literal, null, select, union_all
+from sqlalchemy import Connection
 
 from accounts.briefs.saying import DID
-from accounts.models import Activity, Hold, RepAnswer, Signal, StageChange, Touch
+from accounts.ledger.driver import Form, rows
 from accounts.rep_pages.timeline import Entry, History, Source
 
 #: Lines on one page.
 PAGE = 30
 #: Pages one can leaf through, and lines of a whole history: what is older is for a database's own tools.
 MOST_PAGES = 100
+
+#: Each kind gives no more rows than could stand on the page, so that a long history costs little more.
+_LATEST = """
+    SELECT * FROM (SELECT {{time:{at}}} AS at, '{source}' AS source, {table}.id AS id, {columns}
+                     FROM {table} {join}
+                    WHERE {table}.account_id = :account AND {at} <= :now {which}
+                    ORDER BY {at} DESC, {table}.id DESC LIMIT :most) AS {source}"""
+
+
+def _latest(source: Source, table: str, at: str, columns: str, *, join: str = "", which: str = "") -> str:
+    """Of one kind: person, word, more and note are what `Entry` says."""
+    return _LATEST.format(source=source, table=table, at=f"{table}.{at}", columns=columns, join=join, which=which)
+
+
+_NOTHING, _NOBODY = "CAST(NULL AS VARCHAR(300))", "CAST(NULL AS BIGINT)"
+_PIECES = (
+    _latest(Source.SALES, "activity", "occurred_at",
+            "stakeholder_id AS person, kind AS word, subject AS more, direction AS note"),
+    _latest(Source.MARKETING, "touch", "sent_at", f"stakeholder_id, content, {_NOTHING}, {_NOTHING}"),
+    _latest(Source.BUYER, "signal", "occurred_at", f"signal.stakeholder_id, kind, touch.content, {_NOTHING}",
+            join="LEFT JOIN touch ON touch.id = signal.touch_id",
+            which="AND is_machine = false AND kind {among:kinds}"),
+    _latest(Source.STAGE, "stage_change", "at", f"{_NOBODY}, to_stage, from_stage, refused_reason"),
+    _latest(Source.HOLD, "hold", "starts_at", f'stakeholder_id, cause, "by", {_NOTHING}'),
+    _latest(Source.RELEASE, "hold", "released_at", f"stakeholder_id, cause, released_by, {_NOTHING}"),
+    _latest(Source.ANSWER, "rep_answer", "at", "stakeholder_id, kind, detail ->> 'sentence', \"by\""),
+)  # fmt: skip
+_HISTORY = f"""
+    SELECT at, source, id, person, word, more, note FROM ({" UNION ALL ".join(_PIECES)}) AS everything
+     ORDER BY at DESC, source, id DESC LIMIT :length OFFSET :start"""
 
 
 def read_history(connection: Connection, account_id: int, now: datetime, page: int = 1) -> History:
@@ -28,53 +57,9 @@ def read_whole_history(connection: Connection, account_id: int, now: datetime) -
 
 
 def _entries(connection: Connection, account_id: int, now: datetime, *, start: int, length: int) -> list[Entry]:
-    """Each kind gives no more rows than could stand on the page, so that a long history costs little more."""
-    pieces = []
-    for query in _kinds(account_id, now):
-        at, id = query.selected_columns.at, query.selected_columns.id
-        latest = query.order_by(at.desc(), id.desc()).limit(start + length).subquery()
-        pieces.append(select(latest))
-    everything = union_all(*pieces).subquery()
-    order = (everything.c.at.desc(), everything.c.source, everything.c.id.desc())
-    rows = connection.execute(select(everything).order_by(*order).offset(start).limit(length))
-    return [Entry(row.at, Source(row.source), row.id, row.person, row.word, row.more, row.note) for row in rows]
-
-
-def _kinds(account_id: int, now: datetime) -> tuple[Select[Any], ...]:
-    return (
-        _rows(
-            Source.SALES, Activity.occurred_at, Activity.id, Activity.stakeholder_id, Activity.kind, Activity.subject,
-            Activity.direction,
-        ).where(Activity.account_id == account_id, Activity.occurred_at <= now),
-        _rows(Source.MARKETING, Touch.sent_at, Touch.id, Touch.stakeholder_id, Touch.content)
-        .where(Touch.account_id == account_id, Touch.sent_at.is_not(None), Touch.sent_at <= now),
-        _rows(Source.BUYER, Signal.occurred_at, Signal.id, Signal.stakeholder_id, Signal.kind, Touch.content)
-        .outerjoin(Touch, Touch.id == Signal.touch_id)
-        .where(Signal.account_id == account_id, Signal.is_machine.is_(False), Signal.kind.in_(sorted(DID)))
-        .where(Signal.occurred_at <= now),
-        _rows(
-            Source.STAGE, StageChange.at, StageChange.id, null(), StageChange.to_stage, StageChange.from_stage,
-            StageChange.refused_reason,
-        ).where(StageChange.account_id == account_id, StageChange.at <= now),
-        _rows(Source.HOLD, Hold.starts_at, Hold.id, Hold.stakeholder_id, Hold.cause, Hold.by)
-        .where(Hold.account_id == account_id, Hold.starts_at <= now),
-        _rows(Source.RELEASE, Hold.released_at, Hold.id, Hold.stakeholder_id, Hold.cause, Hold.released_by)
-        .where(Hold.account_id == account_id, Hold.released_at.is_not(None), Hold.released_at <= now),
-        _rows(
-            Source.ANSWER, RepAnswer.at, RepAnswer.id, RepAnswer.stakeholder_id, RepAnswer.kind,
-            RepAnswer.detail["sentence"].as_string(), RepAnswer.by,
-        ).where(RepAnswer.account_id == account_id, RepAnswer.at <= now),
+    read = Form.of(connection).read
+    found = rows(
+        connection, _HISTORY, account=account_id, now=now, kinds=sorted(kind.value for kind in DID),
+        most=start + length, length=length, start=start,
     )  # fmt: skip
-
-
-def _rows(
-    source: Source, at: Any, id: Any, person: Any, word: Any, more: Any = None, note: Any = None
-) -> Select[Any]:  # fmt: skip
-    """In one shape, so that they can stand in one list."""
-    texts = (cast(null() if value is None else value, String(300)) for value in (more, note))
-    shown, noted = texts
-    return select(
-        at.label("at"), literal(str(source)).label("source"), id.label("id"),
-        func.coalesce(person, 0).label("person"), cast(word, String(120)).label("word"), shown.label("more"),
-        noted.label("note"),
-    )  # fmt: skip
+    return [Entry(read(at), Source(source), *more) for at, source, *more in found]

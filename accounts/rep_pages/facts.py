@@ -77,23 +77,31 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
-    """All of it. `material` is what briefs are written from, so that page and brief say the same."""
+    """What a form about the account has to know. `material` is what briefs are written from, so that page and brief say
+    the same."""
 
     material: AccountMaterial
     owner: str | None
     #: Whether the first touch waits for a rep's yes.
     awaits_approval: bool
-    reading: Reading
-    clocks: tuple[Clock, ...]
     #: Who may belong to the group; nobody has said yet.
     proposals: tuple[Proposed, ...]
     lease: Lease | None
     heard: tuple[Heard, ...]
     refused: tuple[Refused, ...]
     put_off: tuple[Put, ...]
-    history: History
 
     @property
     def names(self) -> Mapping[int, str]:
         """Stakeholder -> how they are called."""
         return {person.id: person.name for person in self.material.people}
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPage:
+    """All of it."""
+
+    facts: AccountFacts
+    reading: Reading
+    clocks: tuple[Clock, ...]
+    history: History

@@ -17,7 +17,7 @@ from accounts.ledger.account_page import read_account_page
 from accounts.ledger.engine import reading
 from accounts.ledger.proposals import read_open
 from accounts.ledger.subjects import account_keys
-from accounts.rep_pages.facts import AccountFacts, Clock, Lease
+from accounts.rep_pages.facts import AccountFacts, AccountPage, Clock, Lease
 from accounts.rep_pages.points import by_person, parts
 from accounts.rep_pages.timeline import Entry, say
 from accounts.vocabulary import Duty, Heat, Role, Side
@@ -67,27 +67,27 @@ class Tile:
 
 def show_account(connection: Connection, visit: Visit, page: int = 1, said: str = "", status: int = 200) -> Response:
     """The whole page. `said`: what an answer on it just changed, or why it did not."""
-    facts = read_account_page(connection, visit.to.account_id, visit.desk.play, visit.now, page)
-    play, account = visit.desk.play, facts.material
+    shown = read_account_page(connection, visit.to.account_id, visit.desk.play, visit.now, page)
+    facts, play, account = shown.facts, visit.desk.play, shown.facts.material
     return visit.desk.pages.show(
         "rep_account", status, visit=visit, facts=facts, said=said, stage=stage_label(account.stage, play),
-        heat=_heat(facts), score=f"{facts.reading.score.value:.1f}", tiles=tuple(_tiles(visit, facts)),
-        coming=tuple(_coming(visit, facts)), nothing=_nothing(visit, facts), clocks=tuple(_clocks(visit, facts)),
+        heat=_heat(shown), score=f"{shown.reading.score.value:.1f}", tiles=tuple(_tiles(visit, shown)),
+        coming=tuple(_coming(visit, facts)), nothing=_nothing(visit, facts), clocks=tuple(_clocks(visit, shown)),
         standing=tuple(_standing(visit, facts)), heard=tuple(_heard(visit, facts)),
-        parts=parts(facts.reading, facts.names),
-        history=tuple(_line(visit, facts, one) for one in facts.history.entries),
+        parts=parts(shown.reading, facts.names), pages=shown.history,
+        history=tuple(_line(visit, facts, one) for one in shown.history.entries),
         to=lambda kind, subject=0: visit.links(kind, account.id, subject), everything=visit.links("page"),
         roles=tuple((role.value, role.label.capitalize()) for role in Role if role is not Role.UNKNOWN),
     )  # fmt: skip
 
 
-def _heat(facts: AccountFacts) -> str:
-    heat = facts.reading.heat
+def _heat(shown: AccountPage) -> str:
+    heat = shown.reading.heat
     return f"{_HEAT[heat.heat]}: {heat.this_week:.0f} points in seven days, usually {heat.usual_week:.0f}"
 
 
-def _tiles(visit: Visit, facts: AccountFacts) -> Iterator[Tile]:
-    points = by_person(facts.reading)
+def _tiles(visit: Visit, shown: AccountPage) -> Iterator[Tile]:
+    facts, points = shown.facts, by_person(shown.reading)
     for seat in seats(facts.material, visit.desk.play, visit.local):
         if seat.person is None:
             place = SEATS.index(_ROLES[seat.role])
@@ -123,8 +123,8 @@ def _nothing(visit: Visit, facts: AccountFacts) -> str:
     return why_nothing(facts.material, visit.desk.play, visit.local).text
 
 
-def _clocks(visit: Visit, facts: AccountFacts) -> Iterator[Line]:
-    for clock in facts.clocks:
+def _clocks(visit: Visit, shown: AccountPage) -> Iterator[Line]:
+    for clock in shown.clocks:
         yield Line(_owed(visit, clock), is_urgent=clock.side is Side.SALES and _is_late(visit, clock))
 
 

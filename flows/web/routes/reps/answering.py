@@ -12,7 +12,7 @@ from accounts.briefs.material import Person
 from accounts.briefs.saying import title_of
 from accounts.briefs.stored import from_payload
 from accounts.errors import InputRefused, Refused
-from accounts.ledger.account_page import read_account_page
+from accounts.ledger.account_page import read_account_facts
 from accounts.ledger.engine import reading
 from accounts.ledger.rep_links import read_payload
 from accounts.rep_pages.facts import AccountFacts
@@ -102,7 +102,7 @@ def _told(visit: Visit, scene: Scene, kind: AnswerKind, filled: Filled, told: To
 def _scene(connection: Connection, visit: Visit, filled: Filled) -> Scene | None:
     """None when the person of the link is no longer in the account."""
     to, kind = visit.to, AnswerKind(visit.to.kind)
-    facts = read_account_page(connection, to.account_id, visit.desk.play, visit.now)
+    facts = read_account_facts(connection, to.account_id, visit.now)
     person = None if kind in NOT_ABOUT_SOMEBODY else facts.material.person(to.subject)
     if person is None and to.subject and ANSWERS[kind].about is not About.ACCOUNT and kind not in NOT_ABOUT_SOMEBODY:
         return None

@@ -3,7 +3,7 @@
 from fastapi import Response
 from sqlalchemy import Connection
 
-from accounts.ledger.account_page import read_account_page
+from accounts.ledger.account_page import read_account_facts
 from accounts.ledger.timeline import read_whole_history
 from accounts.rep_pages.timeline import say
 from flows.spreadsheet import write_sheet
@@ -14,7 +14,7 @@ HEADERS = ("when", "who", "what", "person")
 
 def sheet(connection: Connection, visit: Visit) -> Response:
     """All of it, latest first, in the rep's own time."""
-    facts = read_account_page(connection, visit.to.account_id, visit.desk.play, visit.now)
+    facts = read_account_facts(connection, visit.to.account_id, visit.now)
     names, play, account = facts.names, visit.desk.play, facts.material
     rows = (
         {
