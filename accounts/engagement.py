@@ -31,8 +31,8 @@ FORGOTTEN_AFTER = 43
 
 WEEK = timedelta(days=7)
 BASELINE_WEEKS = 4
-#: Heat changes when this week is so many times the usual one (or its inverse), and by at least so many points.
-NOTABLE_RATIO, NOTABLE_POINTS = 1.5, 3.0
+#: Heat changes when this week is so many times the usual one (or its inverse), and by the points of the play.
+NOTABLE_RATIO = 1.5
 #: Scores are shown with one digit.
 VISIBLE = 0.05
 
@@ -209,7 +209,8 @@ def heat_from(
         else:
             before.append(points)
     week, usual = math.fsum(this_week), math.fsum(before) / BASELINE_WEEKS
-    return HeatReading(_heat(week, usual), week, usual, {kind: count for kind, count in recent.items() if count})
+    heat, counted = _heat(week, usual, rules.heat_points), {kind: count for kind, count in recent.items() if count}
+    return HeatReading(heat, week, usual, counted)
 
 
 def what_moved(before: Mapping[int, Score], after: Mapping[int, Score]) -> tuple[Moved, ...]:
@@ -249,8 +250,8 @@ def _role_weight(role: Role, rules: Rules) -> float:
     return rules.role_weights.get(role, 1.0)
 
 
-def _heat(this_week: float, usual: float) -> Heat:
-    if abs(this_week - usual) < NOTABLE_POINTS:
+def _heat(this_week: float, usual: float, points: float) -> Heat:
+    if abs(this_week - usual) < points:
         return Heat.STEADY
     if this_week > usual:
         return Heat.RISING if this_week >= usual * NOTABLE_RATIO else Heat.STEADY

@@ -129,6 +129,8 @@ class Engagement(_Frozen):
     breadth_bonus: float = Field(0.15, ge=0)
     #: A person's mass counts as `ceiling * (1 - exp(-mass / ceiling))`: the tenth click says less than the first.
     person_ceiling: float = Field(30.0, gt=0)
+    #: Interest rises, or cools, when a week brings so many points more, or less, than a usual one.
+    heat_points: float = Field(3.0, gt=0)
 
 
 class WorkingHours(_Frozen):

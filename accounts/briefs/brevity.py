@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from shlex import quote
 
 from accounts.briefs.account import AccountBrief, Button
 from accounts.briefs.coming import Planned
@@ -139,8 +138,10 @@ def _more(left: Iterable[Statement | Seat]) -> Statement | None:
 
 
 def _more_planned(full: AccountBrief, left: tuple[Planned, ...]) -> Statement | None:
-    command = f"tandem plan --account {quote(full.key)}" if full.handle == full.key else "tandem plan"
-    return Statement(f"and {len(left)} more: {command}", _proof(left)) if left else None
+    if not left:
+        return None
+    is_all = len(left) == len(full.planned)
+    return Statement(counted(len(left), "mail") if is_all else f"and {len(left)} more", _proof(left))
 
 
 def _proof(left: Iterable[Statement | Seat | Planned]) -> Evidence:

@@ -42,7 +42,8 @@ class Weight(StrEnum):
 
 _PLACES = {weight: place for place, weight in enumerate(Weight)}
 
-_LOSSES = frozenset({SignalKind.UNSUBSCRIBED, SignalKind.COMPLAINED, SignalKind.BOUNCED, SignalKind.LEFT_COMPANY})
+#: By these a person is lost to us, or for good.
+LOSSES = frozenset({SignalKind.UNSUBSCRIBED, SignalKind.COMPLAINED, SignalKind.BOUNCED, SignalKind.LEFT_COMPANY})
 
 
 #: Which hold goes with which news.
@@ -157,7 +158,7 @@ def weight_of_act(kind: SignalKind, is_key: bool, is_rising: bool) -> Weight:
         return Weight.ASKED
     if kind in MEETINGS:
         return Weight.MEETING
-    if kind in _LOSSES:
+    if kind in LOSSES:
         return Weight.SEAT_LOST if is_key else Weight.PERSON_LOST
     if kind == SignalKind.OUT_OF_OFFICE:
         return Weight.AWAY

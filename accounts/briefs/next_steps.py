@@ -148,7 +148,8 @@ def _hot(scene: Scene) -> Found | None:
     if touched and scene.case.now - touched.at < LONG_AGO:
         return None
     proof = (*helper.last_sign.evidence, *(touched.evidence if touched else ()))
-    return Found({"who": _name(helper)}, proof, helper)
+    why = "interest is rising" if scene.case.is_rising else "they showed interest"
+    return Found({"who": _name(helper), "why": why}, proof, helper)
 
 
 def _warm(scene: Scene) -> Found | None:
@@ -210,7 +211,7 @@ NEXT_STEPS: tuple[tuple[str, Finder, str], ...] = (
     ("the CRM and the play disagree", _refused_move, "Check the stage in the CRM, or tell marketing why it is right."),
     ("sales has not talked to them", _first_contact, "Contact {who} first; marketing starts after you."),
     ("the account left the play", _over, "Nothing to do; marketing has stopped: {stage}."),
-    ("hot, and sales was away", _hot, "Call {who}: interest is rising and your last contact is long ago."),
+    ("hot, and sales was away", _hot, "Call {who}: {why} and your last contact is long ago."),
     ("a seat is empty, somebody can be asked", _empty_seat, "{ask} {question}."),
     ("one voice in a silent group", _one_voice, "{ask} to bring in {silent}."),
     ("somebody engaged", _warm, "Call {who} while it is fresh."),

@@ -78,8 +78,10 @@ def choose(rep: RepMaterial, play: Play, as_of: datetime, rest: Sequence[Glance]
     seen = [(glance_at(case.account, news), case, news) for case, news in _told(rep, play, local)]
     seen.sort(key=lambda one: one[0].order)
     chosen, others = seen[: rep.manner.accounts], seen[rep.manner.accounts :]
-    named = sorted([*(glance for glance, *_ in others), *rest], key=lambda glance: glance.order)
-    return Choice(rep, play, local, tuple((case, news) for _, case, news in chosen), tuple(named)) if seen else None
+    named = tuple(rest)
+    if others:
+        named = tuple(sorted([*(glance for glance, *_ in others), *rest], key=lambda glance: glance.order))
+    return Choice(rep, play, local, tuple((case, news) for _, case, news in chosen), named) if seen else None
 
 
 def write(choice: Choice, people: Mapping[int, tuple[Person, ...]] | None = None) -> Brief:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select, union_all
 
 from accounts.briefs.material import clean, evidence
-from accounts.briefs.news import Glance, Weight, weight_of_act
+from accounts.briefs.news import LOSSES, Glance, Weight, weight_of_act
 from accounts.briefs.saying import DID
 from accounts.ledger.brief_changes import Watch
 from accounts.ledger.brief_facts import LATE, is_new
@@ -29,10 +29,10 @@ _GONE = (EmailStatus.BOUNCED.value, EmailStatus.LEFT.value)
 #: Found by the time they came in, whoever's they are: the plus keeps the database from going by owner.
 _NEW_SIGNS = """
     SELECT account.owner_id, signal.account_id, account.key, account.name, account.division, signal.id, signal.kind,
-           stakeholder.id, {time:signal.occurred_at}, {time:signal.received_at}, stakeholder.role,
-           stakeholder.email_status
+           signal.stakeholder_id, {time:signal.occurred_at}, {time:signal.received_at},
+           CASE WHEN signal.kind {among:losses} THEN
+               (SELECT role || ' ' || email_status FROM stakeholder WHERE id = signal.stakeholder_id) END
       FROM signal JOIN account ON account.id = signal.account_id
-      LEFT JOIN stakeholder ON stakeholder.id = signal.stakeholder_id AND stakeholder.account_id = signal.account_id
      WHERE signal.received_at > :received AND signal.received_at <= :as_of AND signal.is_machine = false
        AND signal.kind {among:kinds} AND +account.owner_id {among:owners}"""
 _NEW_MAILS = """
@@ -63,6 +63,11 @@ class _Sight:
     evidence: list[str]
     people: set[int] = field(default_factory=set)
 
+    @property
+    def order(self) -> tuple[int, int, float, str]:
+        """As that of `Glance`."""
+        return self.weight.place, -len(self.people), -self.latest.timestamp(), self.key
+
 
 def look_around(
     connection: Connection, watching: Mapping[int, Watch], play: Play, as_of: datetime
@@ -82,14 +87,11 @@ def look_around(
 
 def _chosen(sights: Mapping[int, _Sight], read: set[int], most: int) -> Seen:
     """The first, and all of whom heat would decide whether they are among them."""
-    glances = sorted(
-        (
-            Glance(id, one.key, one.name, one.weight, len(one.people), one.latest, tuple(one.evidence))
-            for id, one in sights.items()
-            if id not in read
-        ),
-        key=lambda glance: glance.order,
-    )
+    glances = [
+        Glance(id, one.key, one.name, one.weight, len(one.people), one.latest, tuple(one.evidence))
+        for id, one in sorted(sights.items(), key=lambda pair: pair[1].order)
+        if id not in read
+    ]
     full = {glance.id for glance in glances[:most]}
     if any(glance.weight is _BY_HEAT for glance in glances[:most]):
         full |= {glance.id for glance in glances if glance.weight is _BY_HEAT}
@@ -105,10 +107,11 @@ def _signs(
     read, bounced = Form.of(connection).read, SignalKind.BOUNCED.value
     found = rows(
         connection, _NEW_SIGNS, received=since - LATE, as_of=as_of, kinds=sorted(kind.value for kind in DID),
-        owners=list(watching),
+        losses=sorted(kind.value for kind in LOSSES), owners=list(watching),
     )  # fmt: skip
-    for owner, account, key, name, division, id, kind, person, happened, came_in, role, status in found:
+    for owner, account, key, name, division, id, kind, person, happened, came_in, loser in found:
         look, at = watching[owner].look, read(happened)
+        role, _, status = (loser or "").partition(" ")
         if not is_new(id, at, read(came_in), look) or (kind == bounced and person and status not in _GONE):
             continue
         weight = weights[kind, role in wanted]
