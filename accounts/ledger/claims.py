@@ -36,7 +36,7 @@ from sqlalchemy.exc import DBAPIError
 from accounts.calendar import Calendar, place_of
 from accounts.ledger import bounces
 from accounts.ledger.brakes import brakes_touch
-from accounts.ledger.bulk import UpdateTouches, as_list, chunks, in_one_piece, listed, pieces
+from accounts.ledger.bulk import UpdateTouches, as_list, chunks, in_one_piece, listed, pieces, spelt
 from accounts.ledger.driver import SQLITE
 from accounts.ledger.locks import SAID_BY_PEOPLE
 from accounts.ledger.pace import Meters
@@ -67,6 +67,7 @@ LONGEST_RETRY = timedelta(hours=4)
 MOST_ATTEMPTS = 8
 #: The time of the claim, in statements that are made once.
 _NOW: Any = bindparam("now", type_=Utc())
+_CERTIFIED = Touch.state == spelt(TouchState.CERTIFIED)
 #: The fields of `Claimed`, in their order.
 _CLAIMED = (
     Touch.id, Touch.account_id, Touch.stakeholder_id, Touch.address, Touch.play, Touch.play_version, Touch.stage,
@@ -342,7 +343,7 @@ def _look(dialect: str, *, is_paced: bool) -> Select[Any]:
         .outerjoin(Stakeholder, Stakeholder.id == Touch.stakeholder_id)
         .outerjoin(Account, Account.id == Touch.account_id)
         .where(
-            Touch.plan_id == bindparam("plan", type_=Key), Touch.state == TouchState.CERTIFIED,
+            Touch.plan_id == bindparam("plan", type_=Key), _CERTIFIED,
             Touch.id > bindparam("after", type_=Key), or_(Touch.retry_at.is_(None), Touch.retry_at <= _NOW),
             ~brakes_touch(),
         )
@@ -362,7 +363,7 @@ def _reasons(dialect: str, refusal: Callable[[Any], Any]) -> Select[Any]:
         select(Touch.id, reason)
         .outerjoin(Stakeholder, Stakeholder.id == Touch.stakeholder_id)
         .outerjoin(Account, Account.id == Touch.account_id)
-        .where(listed(dialect, Touch.id, "ids"), Touch.state == TouchState.CERTIFIED, reason.is_not(None))
+        .where(listed(dialect, Touch.id, "ids"), _CERTIFIED, reason.is_not(None))
     )
 
 
@@ -410,7 +411,7 @@ def _taking(dialect: str, refusal: Callable[[Any], Any]) -> Any:
         .where(Stakeholder.id == Touch.stakeholder_id, refusal(_NOW).is_(None))
         .correlate(Touch)
     )
-    taken = update(Touch).where(is_named, Touch.state == TouchState.CERTIFIED, allowed, ~brakes_touch())
+    taken = update(Touch).where(is_named, _CERTIFIED, allowed, ~brakes_touch())
     values = {
         "state": TouchState.SENDING, "claimed_at": _NOW, "claimed_by": bindparam("worker", type_=String),
         "attempts": Touch.attempts + 1, "message_id": func.coalesce(name, Touch.message_id),
@@ -424,7 +425,7 @@ def _taking(dialect: str, refusal: Callable[[Any], Any]) -> Any:
 def _taken() -> Select[Any]:
     """What one transaction took, on SQLite. Of: ids, now, worker."""
     worker = bindparam("worker", type_=String)
-    ours = (Touch.state == TouchState.SENDING, Touch.claimed_by == worker, Touch.claimed_at == _NOW)
+    ours = (Touch.state == spelt(TouchState.SENDING), Touch.claimed_by == worker, Touch.claimed_at == _NOW)
     return in_one_piece("sqlite", select(*_CLAIMED).where(listed("sqlite", Touch.id, "ids"), *ours))
 
 
