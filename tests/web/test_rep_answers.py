@@ -1,20 +1,26 @@
 """Answers of reps in the browser: two clicks each, done at once, told in a sentence; and what people try with forms."""
 
+import re
 import threading
 from datetime import timedelta
+from email import message_from_bytes, policy
 
 import pytest
 import requests
 from sqlalchemy import insert, select
 
 from accounts.ledger.engine import reading, writing
-from accounts.models import Decision, Hold, Lease, Objection, Rep, RepAnswer, Stakeholder, Veto
+from accounts.models import Brief, Decision, Hold, Lease, Objection, Rep, RepAnswer, Stakeholder, Veto
 from accounts.vocabulary import Role
-from flows.briefs.links import KINDS, SEATS
+from flows.briefs.briefing import brief_reps
+from flows.briefs.links import KINDS, SEATS, read
+from flows.channels.email.memory import Memory
+from flows.settings import Settings
+from flows.web.routes.reps.forms import FORMS
 from tests.cast import NOW, PLAY, World
-from tests.signals.post import send
+from tests.signals.post import play, send, signal, tell
 from tests.web.reps import DAY, Forms, count, path, planned, press, rows_but_audit, set_rep
-from tests.web.visitor import Browser, Clock, on_sqlite
+from tests.web.visitor import SECRET, Browser, Clock, on_sqlite
 
 PILOT = "evaluation/pilot"
 EVIL = "<script>alert(1)</script>"
@@ -248,3 +254,38 @@ def test_a_rep_chooses_how_often_briefs_come(web: Browser, world: World, clock: 
         assert connection.scalar(select(Rep.brief_every).where(Rep.id == world.reps["ravi"])) == "weekly"
     clock.now = NOW + timedelta(minutes=1)
     assert "Nothing new" in press(web, web.get(path(world, "off", None))).text
+
+
+# From the delivered mail
+
+
+def test_every_link_of_a_delivered_brief_opens_what_it_says_and_its_answers_can_be_given(
+    web: Browser, world: World, settings: Settings
+) -> None:
+    """From the bytes that left: nothing else is needed to read, look further and answer."""
+    tell(world.engine, signal("replied", "bob@acme.example", NOW - DAY))
+    tell(world.engine, signal("clicked", "gina@globex.example", NOW - DAY))
+    with writing(world.engine) as connection:
+        acme = world.accounts["acme"]
+        row = insert(Objection).values(account_id=acme, kind="objection", words="Too slow", at=NOW - DAY)
+        connection.execute(row)
+    channel = Memory()
+    brief_reps(world.engine, settings, play(), NOW, channel=channel, rep="ravi")
+    mail = message_from_bytes(channel.sent[0].content, policy=policy.default)
+    page, text = (mail.get_body((kind,)).get_content() for kind in ("html", "plain"))  # type: ignore[attr-defined]
+    links = sorted(set(re.findall(r'href="([^"]+/r/[^"]+)"', page)))
+    assert set(re.findall(r"\S+/r/\S+", text)) <= set(links), "who reads text has the same links"
+    kinds = []
+    for link in links:
+        to = read(link.rpartition("/")[2], NOW.date(), SECRET)
+        assert to is not None
+        shown = web.get(f"/r/{link.rpartition('/')[2]}")
+        assert shown.status_code == 200, to
+        kinds.append(to.kind)
+        if to.kind in FORMS and to.kind not in ("seat", "objection", "wrong_line"):  # they ask for words
+            assert press(web, shown).status_code == 200, to
+    assert {"page", "brief", "off", "hold", "ripe", "not_yet", "close_objection"} <= set(kinds)
+    with reading(world.engine) as connection:
+        (opened, id) = connection.execute(select(Brief.opened_at, Brief.id)).one()
+        assert set(connection.scalars(select(RepAnswer.brief_id))) == {id}
+    assert opened == NOW
