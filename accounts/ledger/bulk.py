@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
+import orjson
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -88,7 +89,7 @@ def pieces(connection: Connection, query: Select[Any], values: Mapping[str, Any]
     result = connection.execute(query, values)
     if connection.dialect.name != "sqlite":
         return result.all()
-    rows: list[list[Any]] = json.loads(result.scalar_one())
+    rows: list[list[Any]] = orjson.loads(result.scalar_one())
     return rows
 
 
