@@ -22,6 +22,8 @@ from flows import tokens
 from flows.mailbox.saying import plain
 from flows.mailbox.understood import Kind, Understood
 
+#: How the Message-ID of a brief begins, see flows/briefs/mailing.py.
+_BRIEF = "tandem-brief"
 #: Letters of a subject that tell it from others.
 LEAST_SUBJECT = 8
 
@@ -124,9 +126,8 @@ def _match(mail: Read, ledger: _Ledger, marks: Marks) -> Match:
     for id, by in _signed(mail.understood, marks.secret):
         if id in ledger.touches:
             return Match(by, id, is_ours=is_ours)
-    brief = _brief(mail.understood, marks.secret)
-    if brief is not None:
-        return Match(By.RETURN_PATH, brief_id=brief, is_ours=is_ours)
+    for id, by in _briefs(mail.understood, marks.secret):
+        return Match(by, brief_id=id, is_ours=is_ours)
     mailed = ledger.mailed_before(mail, marks.window)
     if named := _by_provider(mail.understood.about, mailed):
         return Match(By.PROVIDER_ID, named, is_ours=is_ours)
@@ -147,9 +148,16 @@ def _signed(mail: Understood, secret: str) -> Iterable[tuple[int, By]]:
             yield returned.id, By.RETURN_PATH
 
 
-def _brief(mail: Understood, secret: str) -> int | None:
-    came_back = (tokens.returned(address, secret) for address in mail.returned_to)
-    return next((one.id for one in came_back if one and one.about == "brief"), None)
+def _briefs(mail: Understood, secret: str) -> Iterable[tuple[int, By]]:
+    """Briefs that are named in the same way."""
+    for message_id in mail.about:
+        name, _, token = message_id.strip("<>").partition("@")[0].partition(".")
+        if name == _BRIEF and (brief := tokens.verify("brief", token, secret)):
+            yield brief, By.MESSAGE_ID
+    for address in mail.returned_to:
+        returned = tokens.returned(address, secret)
+        if returned and returned.about == "brief":
+            yield returned.id, By.RETURN_PATH
 
 
 def _parties(mail: Understood) -> list[str]:

@@ -11,10 +11,12 @@ from accounts.ledger.engine import reading, writing
 from accounts.ledger.signals import Incoming, record
 from accounts.models import Signal
 from flows import tokens
+from flows.briefs.mailing import message_id_of
 from flows.mailbox import Kind, understand
 from flows.mailbox.matching import By, Marks, Match, Read, match, subjects_of
 from flows.mailbox.reading import read_mail
 from flows.mailbox.signals import Arrived, signals_of
+from flows.settings import Settings
 from tests.cast import NOW, PLAY, World
 from tests.mailbox.letters import letter
 from tests.mailbox.servers import report
@@ -220,6 +222,17 @@ class TestWhatIsTold:
         copy = f"Return-Path: <{path}>\r\nFrom: Tandem <tandem@{OURS}>\r\n\r\nx\r\n"
         (signal,) = told(world.engine, marks, report("550 5.1.1", "5.1.1", final="ravi@lumenflow.example", copy=copy))
         assert (signal.kind, signal.data["brief"], signal.email) == ("brief_bounced", 7, None)
+
+    def test_a_brief_is_known_by_its_message_id_where_a_server_keeps_no_return_path(
+        self, world: World, marks: Marks
+    ) -> None:
+        id = message_id_of(Settings(secret_key=SECRET, sending_domain=OURS), "brief", 7)
+        copy = f"From: Tandem <tandem@{OURS}>\r\nMessage-ID: {id}\r\n\r\nx\r\n"
+        (signal,) = told(world.engine, marks, report("550 5.1.1", "5.1.1", final="ravi@lumenflow.example", copy=copy))
+        assert (signal.kind, signal.data["brief"]) == ("brief_bounced", 7)
+        forged = copy.replace("tandem-brief.", "tandem-brief.x")
+        (signal,) = told(world.engine, marks, report("550 5.1.1", "5.1.1", final="ravi@lumenflow.example", copy=forged))
+        assert signal.kind == "unknown"
 
     def test_every_kind_of_mail_makes_a_signal_or_is_ours(self, world: World, marks: Marks, touch: int) -> None:
         for kind in Kind:
