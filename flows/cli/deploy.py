@@ -51,4 +51,4 @@ def deploy(deployments: Path | None, automations: Path | None, json_: bool) -> N
     for one in changes:
         click.echo(f"{one.was:<9}  {one.kind} {one.name}")
     if mute := sum(one.is_mute for one in changes):
-        click.echo(f"{mute} automations tell nobody yet: there is no notification block `tandem` (automations.yaml)")
+        click.echo(f"{mute} automations are off: there is no notification block `tandem` yet (automations.yaml)")

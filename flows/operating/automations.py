@@ -69,12 +69,17 @@ def notification_block(client: "SyncPrefectClient") -> UUID | None:
 
 
 def automation(rule: Rule, deployments: dict[str, UUID], block: UUID | None) -> "AutomationCore":
-    """As Prefect wants it. deployments: name -> id. Raises InputRefused for one that is not deployed."""
+    """As Prefect wants it; switched off where it would tell somebody and cannot.
+
+    deployments: name -> id. block: to send through. Raises InputRefused for a deployment that is not there.
+    """
     from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
+    mute = rule.notify is not None and block is None
     return AutomationCore(
         name=rule.name,
-        description=rule.description,
+        description=rule.description + (f" Off until there is a notification block called {BLOCK}." if mute else ""),
+        enabled=not mute,
         trigger=EventTrigger(expect={rule.when}, posture=Posture.Reactive, threshold=1),
         actions=[_action(rule, deployments, block)],
     )

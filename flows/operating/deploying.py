@@ -14,6 +14,7 @@ from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCre
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
+from prefect.events.actions import DoNothing
 from prefect.events.schemas.automations import Automation
 from prefect.exceptions import ObjectNotFound
 
@@ -121,7 +122,8 @@ def _automate(
     if known is None:
         client.create_automation(wanted)
         return Change("automation", rule.name, Was.CREATED, is_mute)
-    wanted = wanted.model_copy(update={"enabled": known.enabled})  # who switched it off meant it
+    if not any(isinstance(action, DoNothing) for action in known.actions):
+        wanted = wanted.model_copy(update={"enabled": known.enabled})  # who switched it off meant it
     if _plain(known) == _plain(wanted):
         return Change("automation", rule.name, Was.UNCHANGED, is_mute)
     client.update_automation(known.id, wanted)

@@ -102,11 +102,18 @@ def test_deploying_says_what_changed_and_twice_changes_nothing(
     assert different == {"track-accounts": "updated", "tandem: a reply": "removed", "tandem: new": "created"}
     assert "my own" in {one.name for one in client.read_automations()}
 
+    by_name = {one.name: one for one in client.read_automations()}
+    assert not by_name["tandem: a plan is held"].enabled
+    assert by_name["tandem: first contact"].enabled
+    client.pause_automation(by_name["tandem: first contact"].id)
+
     webhook = CustomWebhookNotificationBlock(name="ours", url="http://127.0.0.1:9/told", method="POST")
     webhook.save("tandem", overwrite=True)
     assert deploy()["tandem: a plan is held"] == "updated"
-    held = next(one for one in client.read_automations() if one.name == "tandem: a plan is held")
-    assert held.actions[0].type == "send-notification"
+    by_name = {one.name: one for one in client.read_automations()}
+    assert by_name["tandem: a plan is held"].actions[0].type == "send-notification"
+    assert by_name["tandem: a plan is held"].enabled
+    assert not by_name["tandem: first contact"].enabled, "who switched it off meant it"
     CustomWebhookNotificationBlock.delete("tandem")
 
 
