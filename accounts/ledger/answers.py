@@ -29,7 +29,7 @@ class Given:
     kind: AnswerKind
     #: ``touch:17``, ``seat:economic_buyer``, ``line:3`` …
     about: str | None
-    #: ``No mail to Bob Example until 3 December. Two planned mails were taken back.``
+    #: ``No mail to Bob Example until 3 December. Two planned mails were taken back.``; with the reason of an override.
     sentence: str
     #: Ids, days and counts behind the sentence.
     detail: Mapping[str, Any]
@@ -111,6 +111,8 @@ def _given() -> Any:
 def _as_given(row: Any) -> Given:
     detail = dict(row.detail or {})
     sentence, override = str(detail.pop("sentence", "")), detail.pop("override", None)
+    if override:
+        sentence = f"{sentence} The reason given: “{override}”."
     return Given(
         row.id, row.account_id, row.account, row.stakeholder_id, row.rep_id, row.name or row.by, AnswerKind(row.kind),
         row.about, sentence, detail, override, Via(row.via), row.brief_id, row.at,

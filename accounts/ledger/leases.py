@@ -145,6 +145,12 @@ def ending(connection: Connection, rule: LeaseRule, now: datetime) -> list[Lease
     return found
 
 
+def naming(connection: Connection, people: Collection[int]) -> list[dict[str, Any]]:
+    """Leases whose rep wants nobody to write to one of these people."""
+    rows = connection.execute(select(Lease.id, Lease.account_id, Lease.people).where(_is_filled(Lease.people)))
+    return [{"id": row.id, "account_id": row.account_id} for row in rows if set(people) & set(row.people)]
+
+
 def forget(connection: Connection, people: Collection[int]) -> int:
     """These people stand in no limit any more; how many leases named one."""
     gone, changed = set(people), 0

@@ -155,6 +155,7 @@ def export(connection: Connection, email: str) -> dict[str, Any]:
         "activity": _all(connection, Activity, Activity.stakeholder_id.in_(ids)),
         "score": _all(connection, Score, Score.person.in_(ids)),
         **of_the_person,
+        "leases": leases.naming(connection, ids),
         "proposal": proposals.of_person(connection, hashed, _words(address, _people(connection, hashed))),
         "suppression": [
             {"reason": reason, "at": at, "expires_at": expires}

@@ -307,7 +307,17 @@ def test_a_marketer_lifts_a_reps_hold_only_with_name_and_reason_and_the_rep_hear
     with reading(world.engine) as connection:
         (given,) = answers_since(connection, NOW, later, accounts=[acme])[acme]
         assert (given.by, given.override) == ("mia", "they called us")
+        assert given.sentence.endswith("mail goes on. The reason given: “they called us”.")
         assert read_audit(connection, limit=1)[0].after["override"] is True
+
+
+@on_sqlite
+@pytest.mark.parametrize("kind", ["hold", "delay", "bad_timing"])
+@pytest.mark.parametrize("until", [NOW, datetime(9999, 12, 31, tzinfo=UTC)])
+def test_a_day_that_is_over_or_beyond_all_plans_is_refused(world: World, kind: str, until: datetime) -> None:
+    with pytest.raises(InputRefused, match=r"over|too far"):
+        say(world, kind, person="bob", content=NUMBERS, until=until, day=until.date())
+    assert kept(world) == []
 
 
 @on_sqlite

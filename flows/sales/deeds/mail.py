@@ -10,7 +10,7 @@ from accounts.ledger.open_touches import take_back
 from accounts.ledger.planning import reprieve
 from accounts.ledger.spokesmen import are_reps
 from accounts.vocabulary import HoldCause, PauseClock, Reason, TouchState
-from flows.sales.deeds.scene import Done, Scene
+from flows.sales.deeds.scene import Done, Scene, until_to_come
 
 #: What a hold does with the steps, where the one who places it says so.
 MEANWHILE = {
@@ -25,7 +25,7 @@ GONE = (TouchState.SENT, TouchState.UNKNOWN, TouchState.SENDING)
 def hold(scene: Scene) -> Done:
     """Nothing for this account, or this person, until then; the latest word of a cause counts."""
     said, until = scene.said, scene.said.until
-    _is_to_come(until, scene.now)
+    until_to_come(until, scene.now)
     before = {one.id for one in holds.open_holds(scene.connection, scene.now, scene.subject)}
     id = holds.place(
         scene.connection, scene.subject, said.cause, by=scene.speaker.by, starts_at=scene.now, ends_at=until,
@@ -100,7 +100,7 @@ def delay(scene: Scene) -> Done:
     person, until = scene.who, scene.said.until
     if until is None:
         raise InputRefused("say until when", where="until", cure="a day to come: 2026-12-03")
-    _is_to_come(until, scene.now)
+    until_to_come(until, scene.now)
     planned = read_decision(scene.connection, person.id)
     content = scene.content or (planned.content if planned else None)
     step = scene.play.step(content) if scene.play and content else None
@@ -130,11 +130,6 @@ def approve(scene: Scene) -> Done:
     is_new = approvals.approve(scene.connection, scene.account.id, by=scene.speaker.by, at=scene.now)
     sentence = "Marketing may write to {}." if is_new else "Marketing was allowed to write to {} already."
     return Done(sentence.format(scene.account.name), is_new, action="approve-first-touch")
-
-
-def _is_to_come(until: datetime | None, now: datetime) -> None:
-    if until is not None and until <= now:
-        raise InputRefused(f"{until:%Y-%m-%d %H:%M} UTC is over", where="until", cure="name a time to come")
 
 
 def _left_already(scene: Scene, asked: str) -> Done:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,6 +15,9 @@ from accounts.ledger.open_touches import TouchRow, find_touch, read_touch
 from accounts.ledger.spokesmen import Speaker, speaks_for, who_says
 from accounts.ledger.subjects import Subject
 from accounts.playbook import Play
+
+#: Nobody promises for longer.
+FURTHEST = timedelta(days=3653)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,3 +119,11 @@ def set_scene(
     speaker = who_says(connection, by, rep_id)
     speaks = speaks_for(connection, speaker, account.id, now)
     return Scene(connection, said, account, person, touch, speaker, speaks, via, brief_id, now, play)
+
+
+def until_to_come(until: datetime | None, now: datetime) -> None:
+    """Raises InputRefused for a time that is over, or that nobody alive plans for."""
+    if until is not None and until <= now:
+        raise InputRefused(f"{until:%Y-%m-%d %H:%M} UTC is over", where="until", cure="name a time to come")
+    if until is not None and until > now + FURTHEST:
+        raise InputRefused(f"{until:%Y-%m-%d} is too far away", where="until", cure="name a day in the next years")
