@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
@@ -34,6 +35,9 @@ from flows.channels.reps import Delivered, Message, Send
 from flows.channels.reps.registry import Roads, open_roads, order_for
 from flows.masking import mask
 from flows.settings import Settings
+
+#: A brief that is not delivered yet cannot have been answered.
+NOTHING: Mapping[int, tuple[str, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,9 @@ class _Desk:
             road = self.roads.get(one.channel)
             if road is None or not road.changes or one.channel in self.closed:
                 continue
-            message = self._message(one.brief_id, one.rep_id, from_payload(one.payload))
+            with reading(self.engine) as connection:
+                answered = ledger.answers_of(connection, one.brief_id, self.now)
+            message = self._message(one.brief_id, one.rep_id, from_payload(one.payload), answered)
             try:
                 road.update(message, one.ref)
             except NotSent as error:
@@ -126,12 +132,12 @@ class _Desk:
                 return
             step = next_road(order, tried, self.now)
 
-    def _message(self, brief_id: int, rep_id: int, brief: Brief) -> Message:
+    def _message(
+        self, brief_id: int, rep_id: int, brief: Brief, answered: Mapping[int, tuple[str, ...]] = NOTHING
+    ) -> Message:  # fmt: skip
         links = links_of(self.settings, rep_id, brief_id, self.now)
         pages = brief_pages(self.settings.templates)
         page = Page(f"Brief: {brief.subject}", pages.html(brief, links), pages.text(brief, links))
-        with reading(self.engine) as connection:
-            answered = ledger.answers_of(connection, brief_id, self.now)
         return Message(brief_id, brief, self.readers[rep_id], links, page, self.now, answered)
 
     def _try(self, written: Written, message: Message, step: Next) -> tuple[Tried, str | None] | None:

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -134,6 +135,15 @@ class TestOneRoad:
         assert "/r/" in task["text"]
 
 
+class TestRaces:
+    def test_two_passes_at_once_deliver_it_once(self, deliver: Pass, world: World, slack: SlackApi) -> None:
+        with ThreadPoolExecutor(2) as threads:
+            told = [one for passed in threads.map(deliver, [NOW, NOW]) for one in passed]
+        assert len(slack.messages) == 1
+        assert [one.state for one in told].count(S.DELIVERED) == 1
+        assert roads(world) == {"slack": (S.DELIVERED, 1)}
+
+
 class TestNoes:
     @on_sqlite
     @pytest.mark.parametrize("error", ["no such channel", "too long", "revoked", "limited for long"])
@@ -253,7 +263,7 @@ class TestAnswers:
 
 
 @on_sqlite
-@pytest.mark.parametrize("error", [*TeamsWorkflow.errors, "unreachable"])
+@pytest.mark.parametrize("error", ["wrong signature", "unreachable"])
 def test_no_secret_shows_in_errors_logs_or_the_ledger(
     error: str, deliver: Pass, world: World, ways: Settings, slack: SlackApi, teams: TeamsWorkflow,
     caplog: pytest.LogCaptureFixture,

@@ -89,6 +89,7 @@ class TestOnce:
         assert told(first) == [(RAVI, "Acme Works is yours now")]
         assert not write(world), "also after it was delivered"
 
+    @on_sqlite
     def test_what_was_not_accepted_is_tried_again_for_three_days(self, world: World, post: Post) -> None:
         write(world)
         later = NotSent("451 later", permanent=False)
@@ -98,6 +99,7 @@ class TestOnce:
         write(world, "handover:2:to")
         assert post(Memory(), NOW + FRESH) == []
 
+    @on_sqlite
     def test_a_refusal_or_a_lost_answer_is_kept_and_not_repeated(self, world: World, post: Post) -> None:
         write(world)
         assert [one.state for one in post(refusing(OutcomeUnknown("hung up")))] == [BriefState.UNKNOWN]
@@ -180,6 +182,7 @@ class TestClocks:
         assert "tandem sla --account acme" in over
         assert days.clock(Duty.ANSWER).told_at == NOW + 24 * HOUR
 
+    @on_sqlite
     def test_a_look_that_was_late_warns_once(self, days: Days, post: Post) -> None:
         days.signal("replied", NOW)
         days.look(NOW + HOUR)
@@ -195,6 +198,7 @@ class TestClocks:
             (MARKETING, "Acme Works came back from sales, and nobody answered")
         ]  # fmt: skip
 
+    @on_sqlite
     def test_a_rep_without_a_manager_escalates_to_nobody(self, days: Days, post: Post) -> None:
         days.signal("replied", NOW)
         days.look(NOW + HOUR)
