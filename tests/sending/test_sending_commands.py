@@ -100,6 +100,23 @@ def test_a_plan_approved_too_late_sends_nothing(world: World, say: Say, held) ->
         assert connection.scalar(select(Certificate.plan_id)) is None
 
 
+def test_a_dropped_message_never_leaves_and_the_rest_does(world: World, say: Say, held) -> None:
+    ivans = str(touch_of(world, "ivan"))
+    assert say("approve", "1", "--drop", ivans).output == (
+        "plan 1 is approved: 1 message will leave with the next nurture run\n"
+    )
+    assert rows(world)["ivan"] == (T.CANCELLED, Reason.VETOED)
+    assert "ivan@initech.example" not in held(NOW + 2 * HOUR)
+    assert rows(world)["alice"] == (T.SENT, None)
+
+
+def test_only_what_waits_in_the_plan_can_be_dropped(say: Say, held) -> None:
+    refused = say("approve", "1", "--drop", "4711").exception
+    assert isinstance(refused, PlanRefused)
+    assert "not waiting in it: 4711" in str(refused)
+    assert say("approve", "1", "--reject", "--drop", "1").exit_code == 2
+
+
 def test_a_plan_of_which_nobody_may_be_written_to_any_more_is_rejected(world: World, say: Say, held) -> None:
     for name in ("alice", "ivan"):
         change(world, name, consent_basis=None)
