@@ -26,6 +26,7 @@ from accounts.playbook import Play
 from accounts.tick import decide
 from accounts.vocabulary import BriefState
 from flows.briefs.delivering import Told, deliver_briefs
+from flows.briefs.rollup import write_rollups
 from flows.channels.email import EmailChannel
 from flows.sales.sla import keep_clocks
 from flows.settings import Settings
@@ -65,6 +66,8 @@ def brief_reps(
     rep_id = _rep_id(engine, rep)
     doubted = _settle(engine, now)
     looked_at, quiet = write_briefs(engine, play, now, rep_id, only_due=only_due)
+    if only_due:
+        write_rollups(engine, play, now)
     told = deliver_briefs(engine, settings, play, now, rep_id, channel)
     states = [one.state for one in told]
     return Briefed(
