@@ -83,6 +83,32 @@ class TestSalesOwesAnAnswer:
         days.look(NOW + DAY + 2 * HOUR)
         assert days.clock(Duty.ANSWER).state is ClockState.RUNNING
 
+    @pytest.mark.parametrize(("kind", "direction"), [("email", "inbound"), ("call", "inbound"), ("note", "outbound")])
+    def test_what_they_wrote_to_us_and_what_a_rep_noted_answers_nobody(
+        self, days: Days, kind: str, direction: str
+    ) -> None:
+        days.signal("replied", NOW)
+        acme = days.world.accounts["acme"]
+        days.add(
+            Activity, account_id=acme, kind=kind, direction=direction, occurred_at=NOW + HOUR, source_id="their word"
+        )  # fmt: skip
+        days.look(NOW + 2 * HOUR)
+        assert days.clock(Duty.ANSWER).state is ClockState.RUNNING
+
+    def test_what_was_asked_a_month_before_we_hear_of_it_is_history(self, days: Days) -> None:
+        days.signal("form_filled", NOW - 30 * DAY, received=NOW)
+        days.look(NOW + HOUR)
+        assert days.clocks() == []
+
+    def test_a_hold_that_begins_later_is_told_when_it_begins(self, days: Days) -> None:
+        days.signal("replied", NOW)
+        days.hold("rep", NOW + 3 * HOUR, None)
+        days.look(NOW + HOUR)
+        clock = days.clock(Duty.ANSWER)
+        assert (clock.state, clock.paused) == (ClockState.RUNNING, ())
+        days.look(NOW + 4 * HOUR)
+        assert days.clock(Duty.ANSWER).state is ClockState.PAUSED
+
     def test_what_machines_did_asks_nothing(self, days: Days) -> None:
         signal = days.signal("replied", NOW)
         days.change(Signal, signal, is_machine=True)
@@ -198,6 +224,13 @@ class TestMarketingOwes:
         clock = days.clock(Duty.FIRST_NURTURE)
         assert (clock.state, clock.closed_by) == (ClockState.MET, f"touch:{mail}")
 
+    def test_a_mail_of_the_very_moment_of_contact_keeps_the_promise(self, days: Days) -> None:
+        days.contact("acme", NOW)
+        days.look(NOW)
+        days.mail(NOW)
+        days.look(NOW + HOUR)
+        assert days.clock(Duty.FIRST_NURTURE).state is ClockState.MET
+
     def test_any_hold_on_the_account_pauses_marketing(self, days: Days) -> None:
         days.contact("acme", NOW)
         days.hold("meeting", NOW, None)
@@ -253,7 +286,7 @@ class TestMarketingOwes:
 
     def test_a_right_list_once_the_gate_stopped_a_plan_for_its_people_until_the_next_one_goes(self, days: Days) -> None:
         days.plan("rejected", NOW, {"word": "reject", "rules": [], "cancelled": {"opted_out": 3}})
-        days.plan("held", NOW, {"word": "hold", "rules": [], "cancelled": {}})  # for its size
+        days.plan("held", NOW, {"word": "hold", "rules": [], "cancelled": {"opted_out": 1}})  # for its size
         days.look(NOW + HOUR)
         assert days.clock(Duty.RIGHT_LIST).due_at == DUE
         days.plan("done", NOW + 2 * HOUR)
