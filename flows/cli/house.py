@@ -151,7 +151,7 @@ def _say_where(standing: "Standing") -> None:
     pages = standing.prefect.ui_url
     lines = [("runs", pages), ("what they wrote", f"{pages}/artifacts")]
     if standing.web:
-        lines += [("web app", standing.web), ("on schedule", ", ".join(standing.deployments))]
+        lines += [("web app", standing.web), ("flows", ", ".join(standing.deployments))]
     if standing.buried:
         lines += [("crashed", f"{standing.buried} run(s) whose process had ended before; marked so")]
     for name, says in lines:

@@ -1,8 +1,6 @@
 """A backup is the whole ledger of one moment; either database takes it back, whole or not at all."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,51 +9,27 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import Engine, insert, text
-from sqlalchemy.engine import make_url
 
 from accounts.errors import InputRefused, Refused
 from accounts.ledger import audit, locks, portable, schema
-from accounts.ledger.engine import open_ledger, reading, writing
+from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Certificate, Opportunity, PlanMember, SendPlan, Touch, Webhook
 from flows.cli import tandem
 from flows.operating.backup import back_up, digest_of, restore
 from tests.cast import NOW, PLAY, build_world
+from tests.operations.conftest import NewLedger
 
 FAMILY = {"sqlite": "postgres", "postgres": "sqlite"}
-New = Callable[[str], Engine]
-
-
-@pytest.fixture
-def new_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[New]:
-    """Makes databases without a table, on SQLite or PostgreSQL."""
-    with ExitStack() as stack:
-
-        def make(kind: str) -> Engine:
-            count = len(made)
-            if kind == "sqlite":
-                engine = open_ledger(f"sqlite:///{tmp_path / f'ledger-{count}.db'}")
-            else:
-                url = make_url(request.getfixturevalue("postgres_url"))
-                name = f"backup_{count}"
-                _command(url.render_as_string(hide_password=False), f"CREATE DATABASE {name}")
-                stack.callback(_command, url.render_as_string(hide_password=False), f"DROP DATABASE {name}")
-                engine = open_ledger(url.set(database=name).render_as_string(hide_password=False))
-            stack.callback(engine.dispose)
-            made.append(engine)
-            return engine
-
-        made: list[Engine] = []
-        yield make
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_what_was_written_on_one_database_comes_back_on_both(new_ledger: New, tmp_path: Path, kind: str) -> None:
+def test_what_was_written_on_one_database_comes_back_on_both(new_ledger: NewLedger, tmp_path: Path, kind: str) -> None:
     """Whatever state rows are in, with every kind of value, and with triggers that work afterwards."""
     before = _lived_in(new_ledger(kind))
     kept = back_up(before, tmp_path / "kept.zip", NOW)
     assert kept.digest == digest_of(before)
     for other in (kind, FAMILY[kind]):
-        after = new_ledger(other)
+        after = new_ledger(other, empty=other == "sqlite")
         assert restore(after, tmp_path / "kept.zip") == kept
         assert digest_of(after) == kept.digest
         with reading(after) as connection:
@@ -67,7 +41,9 @@ def test_what_was_written_on_one_database_comes_back_on_both(new_ledger: New, tm
             assert account[0] == _count(after, "account") + 1, "numbers go on where they were"
 
 
-def test_rows_that_were_in_the_middle_of_something_come_back_as_they_were(new_ledger: New, tmp_path: Path) -> None:
+def test_rows_in_the_middle_of_something_come_back_as_they_were(
+    new_ledger: NewLedger, tmp_path: Path
+) -> None:
     before = _lived_in(new_ledger("sqlite"))
     back_up(before, tmp_path / "kept.zip", NOW)
     after = new_ledger("sqlite")
@@ -79,7 +55,7 @@ def test_rows_that_were_in_the_middle_of_something_come_back_as_they_were(new_le
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_a_ledger_that_holds_something_is_replaced_only_when_that_is_said(
-    new_ledger: New, tmp_path: Path, kind: str
+    new_ledger: NewLedger, tmp_path: Path, kind: str
 ) -> None:
     before = _lived_in(new_ledger("sqlite"))
     back_up(before, tmp_path / "kept.zip", NOW)
@@ -92,7 +68,7 @@ def test_a_ledger_that_holds_something_is_replaced_only_when_that_is_said(
     assert digest_of(lived_in) == digest_of(before) != own
 
 
-def test_a_damaged_backup_changes_nothing(new_ledger: New, tmp_path: Path) -> None:
+def test_a_damaged_backup_changes_nothing(new_ledger: NewLedger, tmp_path: Path) -> None:
     """A row that somebody altered is found at the end of its table, and what was read before it goes again."""
     before = _lived_in(new_ledger("sqlite"))
     back_up(before, tmp_path / "kept.zip", NOW)
@@ -105,7 +81,7 @@ def test_a_damaged_backup_changes_nothing(new_ledger: New, tmp_path: Path) -> No
         assert locks.missing(connection) == []
 
 
-def test_a_backup_of_other_tables_is_refused_with_the_way_out(new_ledger: New, tmp_path: Path) -> None:
+def test_a_backup_of_other_tables_is_refused_with_the_way_out(new_ledger: NewLedger, tmp_path: Path) -> None:
     back_up(_lived_in(new_ledger("sqlite")), tmp_path / "kept.zip", NOW)
     version = f'"version": "{schema.head()}"'.encode()
     _alter(tmp_path / "kept.zip", tmp_path / "old.zip", "manifest.json", version, b'"version": "0000"')
@@ -114,13 +90,13 @@ def test_a_backup_of_other_tables_is_refused_with_the_way_out(new_ledger: New, t
 
 
 @pytest.mark.parametrize("content", [b"", b"certainly no archive"])
-def test_a_file_that_is_no_backup_is_one_line(new_ledger: New, tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_backup_is_one_line(new_ledger: NewLedger, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "kept.zip").write_bytes(content)
     with pytest.raises(InputRefused, match="cannot be read"):
         restore(new_ledger("sqlite"), tmp_path / "kept.zip")
 
 
-def test_a_backup_sees_one_moment_while_others_write(new_ledger: New) -> None:
+def test_a_backup_sees_one_moment_while_others_write(new_ledger: NewLedger) -> None:
     """Accounts are read first; what is added meanwhile, with everything that refers to it, is of a later moment."""
     for kind in ("sqlite", "postgres"):
         engine = _lived_in(new_ledger(kind))
@@ -141,8 +117,7 @@ def test_the_commands_and_who_may_read_the_file(house: Path) -> None:
 
 
 def _lived_in(engine: Engine, name: str = "divisions") -> Engine:
-    """The cast on tables made by the migrations, and a row of each kind that is hard to carry."""
-    schema.upgrade(engine)
+    """The cast, and a row of each kind that is hard to carry."""
     world = build_world(engine)
     touch: dict[str, Any] = {
         "account_id": world.accounts["globex"], "stakeholder_id": world.people["gina"], "channel": "email",
@@ -202,10 +177,3 @@ def _alter(source: Path, target: Path, member: str, old: bytes, new: bytes) -> N
 def _count(engine: Engine, table: str) -> int:
     with reading(engine) as connection:
         return int(connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0)
-
-
-def _command(url: str, statement: str) -> None:
-    engine = open_ledger(url)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(statement)
-    engine.dispose()

@@ -6,43 +6,40 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import Engine, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import URL, Engine, text
 from sqlalchemy.exc import ProgrammingError
 
 from accounts.errors import Refused
-from accounts.ledger import audit, schema
+from accounts.ledger import audit
 from accounts.ledger.engine import open_ledger, reading, writing
 from accounts.ledger.rights import script, shown
 from accounts.models import Base
 from flows.cli import tandem
 from tests.cast import NOW, build_world
+from tests.operations.conftest import by_itself
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def owner(postgres_url: str) -> Iterator[Engine]:
+def owner(postgres_url: str, founded_postgres: URL) -> Iterator[Engine]:
     """A ledger with the cast in it, and the two roles, made by the printed script: twice, as after an upgrade."""
-    url = make_url(postgres_url)
-    _alone(postgres_url, "CREATE DATABASE guarded")
-    engine = open_ledger(url.set(database="guarded").render_as_string(hide_password=False))
-    schema.upgrade(engine)
+    by_itself(postgres_url, f"CREATE DATABASE guarded TEMPLATE {founded_postgres.database}")
+    engine = open_ledger(founded_postgres.set(database="guarded").render_as_string(hide_password=False))
     build_world(engine)
     with writing(engine) as connection:
         audit.append(connection, actor="ravi", action="hold", subject="account:1", at=NOW)
     printed = CliRunner().invoke(tandem, ["database", "roles"]).output
     for _ in range(2):
-        _alone(engine.url.render_as_string(hide_password=False), printed)
+        by_itself(engine.url.render_as_string(hide_password=False), printed)
     yield engine
     with writing(engine) as connection:
         connection.execute(text("DROP OWNED BY tandem_app, tandem_reader"))
     engine.dispose()
-    _alone(postgres_url, "DROP DATABASE guarded WITH (FORCE)")
-    _alone(postgres_url, "DROP ROLE tandem_app, tandem_reader")
+    by_itself(postgres_url, "DROP DATABASE guarded WITH (FORCE)")
+    by_itself(postgres_url, "DROP ROLE tandem_app, tandem_reader")
 
 
 def test_the_app_can_do_a_day_of_work(owner: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,9 +128,3 @@ def _do(role: str, owner: Engine, statement: str) -> None:
             connection.execute(text(statement))
     finally:
         engine.dispose()
-
-
-def _alone(url: str, statements: str) -> None:
-    """As psql would run it: outside a transaction of ours."""
-    with psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string(False), autocommit=True) as door:
-        door.execute(statements.encode())

@@ -5,20 +5,19 @@ add a column that must be filled, add a table.
 """
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, inspect, text
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 import accounts.migrations
 from accounts.errors import Refused
 from accounts.ledger import audit, locks, schema
-from accounts.ledger.engine import open_ledger, reading, writing
+from accounts.ledger.engine import reading, writing
 from flows.operating.backup import digest_of
 from tests.cast import NOW, build_world
+from tests.operations.conftest import NewLedger
 from tests.sending.desk import certified
 
 NEXT = """
@@ -47,21 +46,13 @@ def downgrade() -> None:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def lived_in(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+def lived_in(request: pytest.FixtureRequest, new_ledger: NewLedger) -> Engine:
     """Tables made by the migrations, the cast, a certified plan, an audit."""
-    if request.param == "sqlite":
-        engine = open_ledger(f"sqlite:///{tmp_path / 'lived-in.db'}")
-        yield _settle(engine)
-        engine.dispose()
-        return
-    url = make_url(request.getfixturevalue("postgres_url"))
-    server = open_ledger(url.render_as_string(hide_password=False))
-    _alone(server, "CREATE DATABASE upgraded")
-    engine = open_ledger(url.set(database="upgraded").render_as_string(hide_password=False))
-    yield _settle(engine)
-    engine.dispose()
-    _alone(server, "DROP DATABASE upgraded")
-    server.dispose()
+    engine = new_ledger(request.param)
+    certified(build_world(engine))
+    with writing(engine) as connection:
+        audit.append(connection, actor="ravi", action="hold", subject="account:1", at=NOW)
+    return engine
 
 
 @pytest.fixture
@@ -105,14 +96,6 @@ def test_a_version_nobody_knows_is_no_way_back(lived_in: Engine) -> None:
     assert schema.is_current(lived_in)
 
 
-def _settle(engine: Engine) -> Engine:
-    schema.upgrade(engine)
-    certified(build_world(engine))
-    with writing(engine) as connection:
-        audit.append(connection, actor="ravi", action="hold", subject="account:1", at=NOW)
-    return engine
-
-
 def _locked(engine: Engine) -> None:
     with reading(engine) as connection:
         assert locks.missing(connection) == []
@@ -127,8 +110,3 @@ def _counts(engine: Engine) -> dict[str, int]:
     with reading(engine) as connection:
         names = [name for name in inspect(connection).get_table_names() if name != "alembic_version"]
         return {name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in names}
-
-
-def _alone(engine: Engine, statement: str) -> None:
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(statement)
