@@ -103,6 +103,7 @@ def renew_by_activity(connection: Connection, accounts: Collection[int], rule: L
 
     What happened before a lease ended takes no new one. An activity that names no rep is the owner's.
     """
+    end_overdue(connection, now, accounts)
     owners = or_(Activity.rep_id == Account.owner_id, Activity.rep_id.is_(None))
     latest = (
         select(Account.id, Account.owner_id, func.max(Activity.occurred_at).label("at"))
