@@ -62,25 +62,25 @@ def find_server(settings: "Settings") -> str | None:
     return os.environ.get("PREFECT_API_URL") or settings.prefect_api_url or server_of(settings.home / "prefect")
 
 
-def run_in_prefect(flow: str, play: str, as_of: datetime | None, server: str) -> dict[str, Any]:
+def run_in_prefect(flow: str, play: str, as_of: datetime | None, server: str, **more: bool) -> dict[str, Any]:
     from flows.operating.prefect_server import client_environment
     from flows.settings import load_settings
 
     os.environ.update(client_environment(load_settings().home / "prefect", server))
     module, _, name = FLOWS[flow].partition(":")
-    counts: dict[str, Any] = getattr(import_module(module), name)(play=play, as_of=as_of)
+    counts: dict[str, Any] = getattr(import_module(module), name)(play=play, as_of=as_of, **more)
     return counts
 
 
-def run_plainly(flow: str, play: str, now: datetime) -> dict[str, Any]:
+def run_plainly(flow: str, play: str, now: datetime, **more: bool) -> dict[str, Any]:
     from flows.house import open_house
     from flows.reports import counts_of
 
     with open_house(play) as house:
-        return counts_of(plain_function(flow)(house, now))
+        return counts_of(plain_function(flow)(house, now, **more))
 
 
-def plain_function(flow: str) -> Callable[["House", datetime], Any]:
+def plain_function(flow: str) -> Callable[..., Any]:
     """What the flow's tasks call, without Prefect around it."""
     if flow == "track":
         from flows.tracking import track
@@ -94,7 +94,7 @@ def plain_function(flow: str) -> Callable[["House", datetime], Any]:
         "briefs": ("flows.briefs.briefing", "brief_reps"),
     }[flow]
     function = getattr(import_module(module), name)
-    return lambda house, now: function(house.engine, house.settings, house.play, now)
+    return lambda house, now, **more: function(house.engine, house.settings, house.play, now, **more)
 
 
 def _hear(house: "House", now: datetime) -> Any:

@@ -105,8 +105,8 @@ def without_heartbeat() -> Iterator[None]:
         yield
 
 
-def flow_of(flow: str, play: str, now: datetime) -> dict[str, Any]:
-    return run_in_prefect(flow, play, now, os.environ["PREFECT_API_URL"])
+def flow_of(flow: str, play: str, now: datetime, **more: bool) -> dict[str, Any]:
+    return run_in_prefect(flow, play, now, os.environ["PREFECT_API_URL"], **more)
 
 
 def tell_story(teller: Teller, tell: TextIO | None) -> None:

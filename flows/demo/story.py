@@ -1,7 +1,7 @@
 """Three weeks at Lumenflow, told by the real flows: virtual days, real imports, real plans, real mail in an outbox.
 
 Each weekday the CRM is exported and imported, what buyers did is collected, accounts are tracked, and twice a day the
-people whose hour it is get what is theirs. Between the runs buyers answer what they received.
+people whose hour it is get what is theirs. Between the runs buyers answer what they received, and reps their briefs.
 """
 
 from collections import Counter
@@ -17,6 +17,7 @@ from accounts.ledger.recipients import read_recipients
 from accounts.ledger.touches import Listed, list_touches
 from accounts.vocabulary import TouchState, Verdict
 from flows.demo.buyers import Received, Row, react
+from flows.demo.sellers import Sellers
 from flows.demo.world import World, write_csv
 from flows.house import House
 from flows.importing import Imported, import_paths
@@ -30,8 +31,8 @@ DAYS = 21
 #: More touches than three weeks can bring.
 ALL = 100_000
 
-#: The name of a flow on the command line, the play's key and the moment; gives the run's counts.
-RunFlow = Callable[[str, str, datetime], dict[str, Any]]
+#: The name of a flow on the command line, the play's key, the moment and the flow's own parameters; the run's counts.
+RunFlow = Callable[..., dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,13 @@ class Teller:
 
     def __post_init__(self) -> None:
         self.buyers = Buyers(self.house, inbox_of(self.house.settings))
+        self.sellers = Sellers(self.house, self.world, SEED)
 
     def begin(self) -> None:
         """The first import, and what happened before the story begins, through the same doors."""
         self.imported = self.import_crm(START)
         write_csv(_made(self.buyers.inbox) / "signals-000.csv", self.world.past_signals)
+        self.sellers.leave(START)
 
     def chores(self) -> Iterator[Chore]:
         """Everything that happens, in order."""
@@ -71,12 +74,17 @@ class Teller:
                 yield Chore(day, f"{morning}: {flow}", partial(self.flow, flow))
             if day in self.words:
                 yield Chore(day + timedelta(minutes=10), f"{morning}: a rep says something", self.words[day])
-            if day.weekday() in (0, 3):
-                yield Chore(day + timedelta(minutes=30), f"{morning}: briefs", partial(self.flow, "briefs"))
+            has_briefs = day.weekday() in (0, 3)
+            if has_briefs:
+                yield Chore(day + timedelta(minutes=30), f"{morning}: briefs in Hamburg", self.briefs)
             yield Chore(day + timedelta(hours=2, minutes=30), f"{morning}: nurture", partial(self.flow, "nurture"))
+            if has_briefs:
+                yield Chore(day + timedelta(hours=6, minutes=15), f"{morning}: briefs in New York", self.briefs)
             yield Chore(day + timedelta(hours=9), f"{morning}: nurture, afternoon", partial(self.flow, "nurture"))
             if day.weekday() == 4:
                 yield Chore(day + timedelta(hours=10), f"{morning}: ad audiences", partial(self.flow, "audiences"))
+            if has_briefs:
+                yield Chore(day + timedelta(hours=17, minutes=15), f"{morning}: briefs in Singapore", self.briefs)
 
     @property
     def words(self) -> dict[datetime, Callable[[datetime], object]]:
@@ -101,11 +109,15 @@ class Teller:
         export = self.world.export(self.house.settings.home / "crm-export", now)
         return import_paths(self.house.engine, export, now=now, play=self.house.play)
 
-    def flow(self, name: str, now: datetime) -> None:
+    def briefs(self, now: datetime) -> None:
+        """For those whose morning it is; then they read, call and answer."""
+        self.flow("briefs", now, only_due=True)
+        self.sellers.read_briefs(now)
+
+    def flow(self, name: str, now: datetime, **more: bool) -> None:
         self.runs += 1
-        self.counts.update(
-            {f"{name}.{word}": count for word, count in self.run_flow(name, self.house.play.key, now).items()}
-        )
+        counts = self.run_flow(name, self.house.play.key, now, **more)
+        self.counts.update({f"{name}.{word}": count for word, count in counts.items()})
 
 
 class Buyers:

@@ -206,6 +206,11 @@ def _contact_day(dice: random.Random, number: int) -> int:
     return dice.randint(-45, -6) if number % 3 else dice.randint(-4, 12)
 
 
+def sales_call(world: World, account: str, rep: str, email: str, at: datetime) -> None:
+    """A rep reached somebody, and wrote it down."""
+    _Notebook(world, account, rep).activity(at, "call", "outbound", "connected", email, "Called back")
+
+
 @dataclass(frozen=True, slots=True)
 class _Notebook:
     """What one rep writes down about one account."""

@@ -47,7 +47,7 @@ CALLS_TO_ACTION = {"Learn more", "Download", "Register", "Sign up", "Request dem
 MAIL_KEYS = {
     "subject", "preheader", "roles", "step", "after", "owner", "review_by", "expires", "asset", "topics",
 }  # fmt: skip
-OPTIONAL_KEYS = {"not_after", "asset_title"}
+OPTIONAL_KEYS = {"not_after", "asset_title", "talking_point"}
 AD_KEYS = {"headline", "description", "cta", "image_alt", "landing", "roles", "expires"}
 
 SIGNERS = {"economic_buyer", "executive_sponsor", "decision_maker"}
