@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, or_, select
+from sqlalchemy import BindParameter, Connection, Row, bindparam, func, or_, select
 
 from accounts.briefs.material import AccountMaterial, Held, Mail, Newcomer, Outlook, Person, SalesTouch, Sign, clean
 from accounts.briefs.saying import DID_SHORT
@@ -47,7 +47,8 @@ from accounts.vocabulary import (
 JUST_MAILED = timedelta(days=3)
 
 
-HERE, AS_OF = bindparam("account"), bindparam("now")
+HERE: BindParameter[int] = bindparam("account")
+AS_OF: BindParameter[datetime] = bindparam("now")
 #: Made once: to write a statement anew for each page costs more than to perform it.
 _ACCOUNT = (
     select(Account.id, Account.key, Account.name, Account.division, Account.stage, Rep.name.label("owner"))
