@@ -18,9 +18,14 @@ _OF_A_MAILBOX = frozenset({"bounced"})
 
 
 def correct(connection: Connection, stakeholder_id: int, values: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
-    """Write what differs; the names of the columns that changed. The account is tracked and planned again."""
+    """Write what differs; the names of the columns that changed. The account is tracked and planned again.
+
+    A complaint stays one, whatever else is said of the mailbox.
+    """
     row = connection.execute(select(Stakeholder.__table__).where(Stakeholder.id == stakeholder_id)).one()
     changed = {name: value for name, value in values.items() if row._mapping[name] != value}
+    if row.email_status == EmailStatus.COMPLAINED:
+        changed.pop("email_status", None)
     if changed:
         again = {"tracked_rules": None, "replan_at": now}
         connection.execute(update(Account).where(Account.id == row.account_id).values(**again))

@@ -1,5 +1,6 @@
 """Answers about the group: who has a seat, who is new, what is wrong about somebody, and whose a person is."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from accounts.errors import InputRefused
@@ -16,6 +17,8 @@ from accounts.touch_states import Refusal
 from accounts.vocabulary import EmailStatus, Reason, Role, RoleSource
 from flows.sales.deeds.scene import Done, Scene
 
+#: Columns as people call them, where they have another name.
+COLUMNS = {"first_name": "name", "last_name": "name", "email_status": "status"}
 NO_CONSENT_YET = "Nobody writes to them before a basis for it is known."
 
 
@@ -61,20 +64,22 @@ def correct(scene: Scene) -> Done:
     reason = Reason.LEFT if said.gone else Refusal.ADDRESS_CHANGED
     moved = {"email", "email_status"} & set(changed)
     taken = len(take_back(scene.connection, {person.id: reason}, scene.now)) if moved else 0
-    words = {"first_name": "name", "last_name": "name", "email_status": "status"}
-    what = sorted({words.get(name, name) for name in changed if name != "email_hash"})
     role = _seated(scene, person.id, False, said.role) if said.role else None
-    if said.gone:
-        sentence = f"{person.name} has left {scene.account.name}; nobody writes to them any more."
-    elif what:
-        sentence = f"Corrected for {person.name}: {', '.join(what)}."
-    else:
-        sentence = "" if role else f"{person.name} stood there like this already."
-    sentence = " ".join(filter(None, (sentence, role.sentence if role else "")))
-    is_new = bool(changed) or bool(role and role.is_new)
+    what = sorted({COLUMNS.get(name, name) for name in changed if name != "email_hash"})
     detail = {"person": person.id, "corrected": what, "role": said.role}
-    taken += role.taken if role else 0
-    return Done(sentence, is_new, detail=detail, action="correct-person", after=detail, taken=taken)
+    return Done(
+        " ".join(filter(None, (_corrected(scene, what), role.sentence if role else ""))) or "Nothing was changed.",
+        bool(changed) or bool(role and role.is_new), detail=detail, action="correct-person", after=detail,
+        taken=taken + (role.taken if role else 0),
+    )  # fmt: skip
+
+
+def _corrected(scene: Scene, what: Sequence[str]) -> str:
+    if scene.said.gone:
+        return f"{scene.name} has left {scene.account.name}; nobody writes to them any more."
+    if what:
+        return f"Corrected for {scene.name}: {', '.join(what)}."
+    return "" if scene.said.role else f"{scene.name} stood there like this already."
 
 
 def claim(scene: Scene) -> Done:
