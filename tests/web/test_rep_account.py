@@ -79,6 +79,7 @@ def test_what_machines_did_is_nowhere_on_the_page(web: Browser, world: World) ->
     assert "Nobody there has done anything lately" in page
 
 
+@on_sqlite
 def test_the_lines_of_the_score_add_up_to_it(web: Browser, world: World) -> None:
     days = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
     tell(world.engine, *(signal("clicked", "alice@acme.example", NOW - day * DAY) for day in days))
@@ -185,6 +186,7 @@ def test_who_stands_in_sees_those_accounts_and_whose_they_are(web: Browser, worl
     assert page.count("for Ravi Menon") == 3
 
 
+@on_sqlite
 def test_somebody_who_was_seen_is_taken_in_or_not(web: Browser, world: World) -> None:
     zoe = {"email": "zoe@acme.example", "first_name": "Zoe", "last_name": "Lin"}
     proposal(world, **zoe)
@@ -233,6 +235,7 @@ def test_the_history_as_a_table_takes_no_cell_for_a_formula(web: Browser, world:
     assert web.get("/r/hello/history.csv").status_code == 404
 
 
+@on_sqlite
 def test_a_brief_can_be_read_on_a_page_with_its_answers(web: Browser, world: World) -> None:
     tell(world.engine, signal("replied", "bob@acme.example", NOW - DAY))
     write_briefs(world.engine, play(), NOW, world.reps["ravi"])

@@ -57,6 +57,7 @@ def said_before(world: World) -> World:
     return world
 
 
+@on_sqlite
 def test_every_answer_takes_the_link_and_the_button(web: Browser, said_before: World) -> None:
     """Whatever can be filled in beforehand is; the same button again says that nothing is new."""
     world = said_before
@@ -259,6 +260,7 @@ def test_a_rep_chooses_how_often_briefs_come(web: Browser, world: World, clock: 
 # From the delivered mail
 
 
+@on_sqlite
 def test_every_link_of_a_delivered_brief_opens_what_it_says_and_its_answers_can_be_given(
     web: Browser, world: World, settings: Settings
 ) -> None:
