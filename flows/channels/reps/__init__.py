@@ -37,7 +37,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A channel took it. by: who exactly; ref: what they call it, so that it can be changed."""
+    """A channel took it. by: who exactly; ref: what they call it, where it can be changed."""
 
     by: str
     ref: str | None = None
