@@ -15,8 +15,8 @@ from sqlalchemy import Connection, or_, select, union_all
 from accounts.briefs.material import clean, evidence
 from accounts.briefs.news import LOSSES, Glance, Weight, weight_of_act
 from accounts.briefs.saying import DID
-from accounts.ledger.brief_changes import Watch
 from accounts.ledger.brief_facts import LATE, is_new
+from accounts.ledger.brief_readers import Watch
 from accounts.ledger.driver import Form, rows
 from accounts.models import Account, Handover, Hold, Proposal, RepAnswer, SlaClock, StageChange
 from accounts.playbook import Play

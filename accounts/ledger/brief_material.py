@@ -16,9 +16,9 @@ from sqlalchemy import Connection, select
 from accounts.briefs.material import AccountMaterial, Person, RepMaterial, clean
 from accounts.briefs.writing import MOST_ACCOUNTS, Brief, choose, write
 from accounts.ledger import brief_facts as facts
-from accounts.ledger.brief_changes import REPS_AT_ONCE, Watch, watches
 from accounts.ledger.brief_glances import Seen, called, look_around
 from accounts.ledger.brief_people import read_names, read_people
+from accounts.ledger.brief_readers import Watch, watches
 from accounts.ledger.briefs import Look
 from accounts.ledger.bulk import chunks
 from accounts.ledger.sla import sales_owes
@@ -28,6 +28,8 @@ from accounts.playbook import Play
 T = TypeVar("T")
 
 ACCOUNTS_AT_ONCE = 500
+#: Reps at whose accounts one glance looks.
+REPS_AT_ONCE = 500
 
 
 def briefs_of(
@@ -43,6 +45,14 @@ def briefs_of(
             choices = [choice for rep in some if (choice := choose(rep, play, as_of, seen[rep.id].rest))]
             people = _everybody(connection, [account for choice in choices for account in choice.in_full], as_of)
             yield from ((choice.rep.id, write(choice, people)) for choice in choices)
+
+
+def readers_with_news(
+    connection: Connection, looks: Sequence[Look], play: Play, as_of: datetime
+) -> set[int]:  # fmt: skip
+    """Ids of the reps of whom anything has to be read at all."""
+    parties = _parties(connection, looks, as_of)
+    return {reader for watching in parties for reader in look_around(connection, watching, play, as_of)}
 
 
 def read_material(

@@ -7,7 +7,7 @@ from datetime import datetime, time, timedelta
 from sqlalchemy import Connection, func, select
 
 from accounts.briefs.rhythm import Every, is_due
-from accounts.ledger.brief_changes import watches
+from accounts.ledger.brief_readers import watches
 from accounts.ledger.briefs import DIGEST, JUMP, Look, digests
 from accounts.models import Account, Brief, Rep, SlaClock
 from accounts.playbook import Play

@@ -17,9 +17,9 @@ from accounts.briefs.stored import from_payload, to_payload
 from accounts.garbage import uncollected
 from accounts.ledger import brief_turns as turns
 from accounts.ledger import briefs as ledger
-from accounts.ledger.brief_changes import readers_with_changes, watches
 from accounts.ledger.brief_facts import known_signals
-from accounts.ledger.brief_material import briefs_of, read_material
+from accounts.ledger.brief_material import briefs_of, read_material, readers_with_news
+from accounts.ledger.brief_readers import watches
 from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
 from accounts.playbook import Play
@@ -100,7 +100,7 @@ def write_briefs(
         looks = ledger.read_looks(connection, now, rep_id)
         turn = _whose_turn(connection, play, looks, now, rep_id, only_due=only_due)
         theirs = [look for look in looks if look.rep_id in turn.digests]
-        has_news = readers_with_changes(connection, theirs, now) if theirs else set()
+        has_news = readers_with_news(connection, theirs, play, now) if theirs else set()
     if has_news or turn.jumps:
         decide(engine, play, now)
         keep_clocks(engine, play, now)
