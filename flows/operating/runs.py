@@ -58,7 +58,7 @@ def read_runs(api: PrefectApi, now: datetime) -> Runs:
 def dead_runs(api: PrefectApi, now: datetime) -> tuple[Run, ...]:
     """Runs that claim to begin or to run and have shown no sign of life for ten minutes."""
     claims = _filter(api, {"state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}})
-    old = [entry for entry in claims if now - _since(entry) > SILENT_FOR]
+    old = [entry for entry in claims if now - _claimed(entry) > SILENT_FOR]
     return tuple(_run(entry) for entry in old if not _beats(api, entry["id"], now - SILENT_FOR))
 
 
@@ -119,6 +119,11 @@ def _has_schedule(deployment: dict[str, Any]) -> bool:
 
 def _run(entry: dict[str, Any]) -> Run:
     return Run(entry["id"], entry["name"], _since(entry))
+
+
+def _claimed(entry: dict[str, Any]) -> datetime:
+    """When it came into this state: a run that waited for hours may have begun just now."""
+    return datetime.fromisoformat(entry["state"]["timestamp"])
 
 
 def _since(entry: dict[str, Any]) -> datetime:

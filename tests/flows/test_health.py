@@ -39,6 +39,14 @@ def test_a_run_without_a_sign_of_life_is_dead_and_one_that_beats_is_not(prefect_
         _end(api, run)
 
 
+def test_a_run_that_waited_for_hours_and_begins_just_now_is_not_dead(prefect_api: PrefectServer) -> None:
+    """As after a night in which nobody served it: it was due long ago, and has had no time for a heartbeat."""
+    api, now = PrefectApi(prefect_api.url), datetime.now(UTC)
+    late = _begin(api, "late", due=now - timedelta(hours=8), states=("PENDING",))
+    assert late not in {run.id for run in dead_runs(api, now + MINUTE)}
+    _end(api, late)
+
+
 def test_the_server_forgets_in_time(prefect_api: PrefectServer) -> None:
     """What we start it with is what it goes by."""
     assert retention(PrefectApi(prefect_api.url)) == (timedelta(days=14), timedelta(days=3))
@@ -87,10 +95,13 @@ def test_a_server_that_keeps_up_has_no_backlog_and_nothing_late(prefect_api: Pre
     assert read_runs(api, now).late == ()
 
 
-def _begin(api: PrefectApi, name: str) -> str:
+def _begin(
+    api: PrefectApi, name: str, due: datetime | None = None, states: tuple[str, ...] = ("PENDING", "RUNNING")
+) -> str:
     flow = api.post("/flows/", {"name": "watched"})
-    run = api.post("/flow_runs/", {"flow_id": flow["id"], "name": name, "state": {"type": "SCHEDULED"}})
-    for state in ("PENDING", "RUNNING"):
+    scheduled = {"type": "SCHEDULED", "state_details": {"scheduled_time": due.isoformat()} if due else {}}
+    run = api.post("/flow_runs/", {"flow_id": flow["id"], "name": name, "state": scheduled})
+    for state in states:
         assert api.post(f"/flow_runs/{run['id']}/set_state", {"state": {"type": state}})["status"] == "ACCEPT"
     return str(run["id"])
 

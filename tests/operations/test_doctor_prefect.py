@@ -163,7 +163,8 @@ def _remembers(enabled: list[str]) -> dict[str, Any]:
 @contextmanager
 def _server(change: dict[str, Any] | None = None, host: str = "127.0.0.1") -> Iterator[Patient]:
     """Somebody whose Prefect answers as a sound one does, but for `change`."""
-    run = {"id": "r1", "name": "nurture new-business", "deployment_id": "d1", "expected_start_time": LONG_AGO}
+    run = {"id": "r1", "name": "nurture new-business", "deployment_id": "d1", "expected_start_time": LONG_AGO,
+           "state": {"timestamp": LONG_AGO}}  # fmt: skip
     answers = {
         "/health": True,
         "/admin/version": version("prefect"),
