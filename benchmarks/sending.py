@@ -2,7 +2,7 @@
 
     python benchmarks/sending.py                                     (about two minutes)
     python benchmarks/sending.py --mails 3000 --rounds 9             (quieter figures)
-    python benchmarks/sending.py --memory                            (peak memory at 1,000 and 200,000 messages)
+    python benchmarks/sending.py --memory                            (peak memory at 1,000 to 200,000 messages)
 
 Every way sends mails of the same play to different people, about 6 KB each, over one connection; ours to other ones in
 each round, since we remember what we have encoded. Shown are medians of
@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
@@ -72,7 +72,7 @@ TARGETS = (
     ("PostgreSQL", 5.0, "textbook"), ("SQLite", 4.0, "post_office"), ("PostgreSQL", 4.0, "post_office"),
     ("RSA", 0.45, "SQLite"), ("Ed25519", 0.8, "SQLite"),
 )  # fmt: skip
-#: Peak memory at 200,000 messages over that at 1,000.
+#: Peak memory at the largest size over that at the smallest.
 FLAT = 1.25
 
 
@@ -123,14 +123,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=1, help="of the product")
     parser.add_argument("--memory", action="store_true")
-    parser.add_argument("--sizes", type=int, nargs=2, default=(1_000, 200_000), help="for --memory")
+    parser.add_argument("--sizes", type=int, nargs="+", default=(1_000, 20_000, 200_000), help="for --memory")
     asked = parser.parse_args()
     if SINK is None:
         print("needs smtp-sink, which comes with Postfix (Debian: apt-get install postfix); nothing was measured")
         return
     with sink() as port:
         if asked.memory:
-            memory(port, *asked.sizes)
+            memory(port, asked.sizes)
         else:
             compare(port, asked.mails, asked.rounds, asked.connections)
 
@@ -337,11 +337,11 @@ def url_of(engine: Engine) -> str:
     return engine.url.render_as_string(hide_password=False)
 
 
-def memory(port: int, few: int, many: int) -> None:
+def memory(port: int, sizes: Sequence[int]) -> None:
     """Each size in a ledger and a process of its own; seeding is done elsewhere and does not count."""
     peaks = {}
     for name, open_it in (("SQLite", sqlite), ("PostgreSQL", postgresql)):
-        for count in (few, many):
+        for count in sizes:
             with open_it() as engine:
                 plan_id = certified_plan(engine, benchmark_play(), count, 1)
                 with companion("worker", url_of(engine), str(port)) as worker:
@@ -352,7 +352,7 @@ def memory(port: int, few: int, many: int) -> None:
             peaks[count] = told["peak"]
             rate = count / (told["ended"] - told["begun"])
             print(f"{name}: {count:>9,} messages, peak {told['peak'] / 2**20:.1f} MiB, {rate:,.0f} mails/s", flush=True)
-        ratio = peaks[many] / peaks[few]
+        ratio = peaks[sizes[-1]] / peaks[sizes[0]]
         print(f"{name}: {ratio:.2f}x; target at most {FLAT}x: {'reached' if ratio <= FLAT else 'MISSED'}")
 
 
