@@ -122,6 +122,7 @@ def answer_in_the_pages(ui_url: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=SEALED)
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.set_default_timeout(90_000)  # of a busy machine
         page.goto(f"{ui_url}/runs")
         page.get_by_role("link", name="approve plan 1?").first.click()
         page.get_by_text("Artifacts", exact=True).click()
