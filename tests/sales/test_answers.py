@@ -122,6 +122,15 @@ def test_a_wrong_person_gets_no_more_mail_and_colleagues_go_on(world: World) -> 
 
 
 @on_sqlite
+def test_a_verdict_said_again_after_it_was_taken_back_counts_again(world: World) -> None:
+    say(world, "wrong_person", person="bob")
+    say(world, "unveto", person="bob", now=NOW + timedelta(hours=1))
+    assert say(world, "wrong_person", person="bob", now=NOW + timedelta(hours=2)).is_new
+    assert not say(world, "wrong_person", person="bob", now=NOW + timedelta(hours=3)).is_new
+    assert decided(world, "bob") == ("never", "vetoed")
+
+
+@on_sqlite
 @pytest.mark.parametrize("verdict", ["ripe", "not_yet"])
 def test_a_verdict_is_kept_once_a_day(world: World, verdict: str) -> None:
     assert [say(world, verdict, person="bob").is_new for _ in range(2)] == [True, False]

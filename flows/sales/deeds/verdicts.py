@@ -1,5 +1,8 @@
 """Answers that say how a hand-off was: ripe, not yet, wrong person, bad timing; kept, with what follows from them."""
 
+from datetime import datetime
+from typing import Any
+
 from accounts.answers import AnswerKind
 from accounts.feedback import LeaveAlone, VetoPerson, consequences
 from accounts.ledger import holds, vetoes
@@ -18,22 +21,36 @@ def judge(scene: Scene) -> Done:
         scene.connection, scene.subject, verdict, by=scene.speaker.by, at=scene.now, topic=said.topic, note=said.words,
         callback_on=said.day,
     )  # fmt: skip
-    sentence, taken, until = SENTENCES[said.kind].format(name=scene.name), 0, None
-    is_person = scene.person is not None
+    told, taken = SENTENCES[said.kind].format(name=scene.name), 0
+    is_new, is_person = id != before, scene.person is not None
+    detail: dict[str, Any] = {"feedback": id, "verdict": verdict}
     for one in consequences(verdict, scene.now, callback_on=said.day, is_person=is_person, until=said.until):
         if isinstance(one, LeaveAlone):
-            holds.place(
-                scene.connection, scene.subject, HoldCause.REP, by=scene.speaker.by, starts_at=scene.now,
-                ends_at=one.until, note=f"feedback: {verdict}",
-            )  # fmt: skip
-            sentence, until = f"{scene.name} is left alone until {scene.day(one.until)}.", one.until.isoformat()
+            is_new |= _leave_alone(scene, one.until, verdict)
+            told = f"{scene.name} is left alone until {scene.day(one.until)}."
+            detail["until"] = one.until.isoformat()
         elif isinstance(one, VetoPerson):
-            at, note = scene.now, f"feedback: {verdict}"
-            vetoes.veto(scene.connection, scene.who.id, None, by=scene.speaker.by, at=at, note=note)
-            taken = len(take_back(scene.connection, {scene.who.id: Reason.VETOED}, at))
+            is_new |= _never_again(scene, verdict)
+            taken = len(take_back(scene.connection, {scene.who.id: Reason.VETOED}, scene.now))
     after = {"verdict": verdict, "callback_on": said.day}
-    detail = {"feedback": id, "verdict": verdict, "until": until}
-    return Done(sentence, id != before, detail=detail, action="feedback", after=after, rows=(id,), taken=taken)
+    return Done(told, is_new, detail=detail, action="feedback", after=after, rows=(id,), taken=taken)
+
+
+def _leave_alone(scene: Scene, until: datetime, verdict: Verdict) -> bool:
+    """Whether they were not held like this before."""
+    before = {one.id for one in holds.open_holds(scene.connection, scene.now, scene.subject)}
+    by, note = scene.speaker.by, f"feedback: {verdict}"
+    cause, at = HoldCause.REP, scene.now
+    id = holds.place(scene.connection, scene.subject, cause, by=by, starts_at=at, ends_at=until, note=note)
+    return id not in before
+
+
+def _never_again(scene: Scene, verdict: Verdict) -> bool:
+    """Whether nobody had said so before."""
+    is_new = not vetoes.stands(scene.connection, scene.who.id, None)
+    by, note = scene.speaker.by, f"feedback: {verdict}"
+    vetoes.veto(scene.connection, scene.who.id, None, by=by, at=scene.now, note=note)
+    return is_new
 
 
 SENTENCES = {
