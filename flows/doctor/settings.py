@@ -1,9 +1,11 @@
 """The settings: none misspelt, no secret that everybody knows, and a mail server that answers."""
 
 import os
+import tomllib
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
@@ -104,9 +106,18 @@ def mail(patient: Patient) -> Finding:
 
 
 def _holds_a_secret(file: Path) -> bool:
-    """A line that sets one; comments do not."""
-    lines = {line.partition("=")[0].strip() for line in file.read_text(encoding="utf-8").splitlines()}
-    return not lines.isdisjoint(_secrets_of(Settings) | {"database_url"})
+    """A value under a name that nobody else should read, in whichever table; comments do not count."""
+    table = tomllib.loads(file.read_text(encoding="utf-8"))
+    return not set(_names_of(table)).isdisjoint(_secrets_of(Settings) | {"database_url"})
+
+
+def _names_of(table: Mapping[str, Any]) -> Iterator[str]:
+    """The names that have a value, of this table and those in it."""
+    for name, value in table.items():
+        if value:
+            yield name
+        if isinstance(value, dict):
+            yield from _names_of(value)
 
 
 def _secrets_of(model: type[BaseModel]) -> set[str]:

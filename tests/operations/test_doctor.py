@@ -127,6 +127,7 @@ class TestSettings:
             ('secret_key = "x"', True), ('[smtp]\npassword = "x"', True), ('[dkim]\nrsa_key = """---BEGIN\n"""', True),
             ('[dkim]\ned25519_key="x"', True), ('[postmark]\ntoken = "x"', True), ('database_url = "x"', True),
             ('#secret_key = "x"', False), ('[dkim]\nrsa_key_file = "key.pem"', False), ('channel = "smtp"', False),
+            ('[reps.teams.urls]\n"r@x.example" = "x"', True), ("[reps.teams.urls]", False),
         ],
     )  # fmt: skip
     def test_it_knows_which_settings_are_secrets(self, house: Path, line: str, secret: bool) -> None:
