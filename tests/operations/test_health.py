@@ -1,6 +1,7 @@
 """What the figures of the ledger mean, and when a person is called."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ from accounts.ledger.engine import reading, writing
 from accounts.ledger.vitals import read_vitals
 from accounts.models import Account, Decision, MailboxState, SendPlan, Signal, Touch, Webhook
 from accounts.vocabulary import BrakeScope, PlanState, TouchState
-from flows.operating.health import changes
+from flows.operating.health import changes, look_after
+from flows.settings import Settings
 from tests.cast import NOW, World
-from tests.sending.desk import certified
+from tests.sending.desk import certified, claim, states
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LIMITS = Limits(stale_crm_after=2 * DAY, reads_mailbox=True)
@@ -90,6 +92,17 @@ def test_the_ledger_is_asked_for_what_is_there(world: World) -> None:
     assert found.unknown == Waiting(1, NOW - 4 * HOUR)
     assert (found.held, len(found.held_plans)) == (Waiting(1, NOW - HOUR), 1)
     assert (found.late, found.brakes) == (1, Waiting(1, NOW))
+
+
+def test_claims_that_nobody_will_answer_for_are_taken_up_by_whoever_watches(world: World, tmp_path: Path) -> None:
+    """Their sender died on a machine that does not come back: after the lease they are listed, and it is told."""
+    claim(world, certified(world), now=NOW - HOUR)
+    looked = look_after(world.engine, Settings(home=tmp_path), None, {}, NOW)
+    assert len(looked.tidied.unknown) == 3
+    assert {change.sign.name for change in looked.changes} >= {"unknown"}
+    assert set(states(world).values()) == {"unknown"}
+    again = look_after(world.engine, Settings(home=tmp_path), None, looked.states, NOW)
+    assert (again.tidied.unknown, again.changes) == ((), ())
 
 
 def test_a_change_is_told_once_for_the_worse_and_once_for_the_better() -> None:
