@@ -183,6 +183,20 @@ class TestClocks:
         assert days.clock(Duty.ANSWER).told_at == NOW + 24 * HOUR
 
     @on_sqlite
+    def test_a_manager_who_is_a_rep_as_well_gets_a_link_instead_of_a_command(
+        self, world: World, days: Days, post: Post
+    ) -> None:
+        with writing(world.engine) as connection:
+            connection.execute(update(Rep).where(Rep.id == world.reps["ravi"]).values(manager_email=SOFIA))
+        days.signal("replied", NOW)
+        days.look(NOW + HOUR)
+        days.look(NOW + 2 * DAY)
+        post(mails := Memory(), NOW + 2 * DAY)
+        assert [mail.recipient for mail in mails.sent] == [SOFIA]
+        text = text_of(mails.sent[0])
+        assert ("/r/" in text, "tandem sla" in text) == (True, False)
+
+    @on_sqlite
     def test_a_look_that_was_late_warns_once(self, days: Days, post: Post) -> None:
         days.signal("replied", NOW)
         days.look(NOW + HOUR)
