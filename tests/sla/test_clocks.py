@@ -109,6 +109,14 @@ class TestSalesOwesAnAnswer:
         days.look(NOW + 4 * HOUR)
         assert days.clock(Duty.ANSWER).state is ClockState.PAUSED
 
+    def test_a_hold_after_the_answer_is_none_of_its_pauses(self, days: Days) -> None:
+        days.signal("replied", NOW)
+        days.call(NOW + HOUR)
+        days.hold("rep", NOW + 2 * HOUR, None)
+        days.look(NOW + 3 * HOUR)
+        clock = days.clock(Duty.ANSWER)
+        assert (clock.state, clock.paused) == (ClockState.MET, ())
+
     def test_what_machines_did_asks_nothing(self, days: Days) -> None:
         signal = days.signal("replied", NOW)
         days.change(Signal, signal, is_machine=True)
