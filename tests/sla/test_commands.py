@@ -108,7 +108,7 @@ class TestTelling:
     def test_the_page_shows_both_sides_and_masks_addresses(self, days: Days) -> None:
         page = clocks_report(days.look(NOW + 30 * HOUR), NOW + 30 * HOUR)
         assert (
-            "| answer who asked | acme | r…i@lumenflow.example | Wed 25 Nov 10:00 | **breached**, escalated |" in page
+            "| answer who asked | acme | r…i\\@lumenflow.example | Wed 25 Nov 10:00 | **breached**, escalated |" in page
         )
         assert "| write first, after the first contact | initech-south |" in page
         assert "ravi@" not in page
