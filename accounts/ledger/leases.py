@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Text, and_, cast, func, insert, or_, select, update
 
 from accounts.answers.said import Limits
 from accounts.ledger.bulk import among
@@ -175,8 +175,9 @@ def _asks_for_something() -> ColumnElement[bool]:
     )
 
 
-def _is_filled(column: Any) -> Any:
-    return and_(column.is_not(None), func.json_array_length(column) > 0)
+def _is_filled(column: Any) -> ColumnElement[bool]:
+    """A JSON list with something in it."""
+    return and_(column.is_not(None), cast(column, Text).not_in(["null", "[]"]))
 
 
 def _as_leased(row: Any) -> Leased:
