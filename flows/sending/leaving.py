@@ -208,7 +208,8 @@ class _Van:
         self._tally.paced = queue.length
         if queue.next_at is None or queue.next_at - now > patience:
             return False
-        return not self._route.stop.wait((queue.next_at - now).total_seconds())
+        self._route.stop.wait((queue.next_at - now).total_seconds())
+        return not self._is_over(None)
 
     def _claim(self) -> Crossing:
         """Record what has arrived, claim the next batch and gather what its mails need.
