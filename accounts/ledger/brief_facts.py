@@ -28,7 +28,7 @@ from accounts.briefs.saying import DID
 from accounts.engagement import BASELINE_WEEKS, WEEK
 from accounts.ledger.answers import answers_since
 from accounts.ledger.briefs import Look
-from accounts.ledger.bulk import chunks
+from accounts.ledger.bulk import among, chunks
 from accounts.ledger.driver import Form, rows
 from accounts.ledger.signals import first_since
 from accounts.models import (
@@ -103,7 +103,11 @@ def known_signals(connection: Connection, rep_ids: Sequence[int], as_of: datetim
         query = (
             signals_of_people(Account.owner_id, Signal.id)
             .join(Account, Account.id == Signal.account_id)
-            .where(Signal.received_at > as_of - LATE, Signal.received_at <= as_of, Account.owner_id.in_(some))
+            .where(
+                Signal.received_at > as_of - LATE,
+                Signal.received_at <= as_of,
+                among(connection, Account.owner_id, some),
+            )
             .order_by(Signal.id)
         )
         for rep_id, signal_id in connection.execute(query).all():
@@ -115,7 +119,7 @@ def read_mails(connection: Connection, ids: list[int], since: datetime, as_of: d
     """What marketing sent to these accounts since then, oldest first."""
     query = (
         select(Touch.account_id, Touch.id, Touch.stakeholder_id, Touch.content, Touch.sent_at)
-        .where(Touch.account_id.in_(ids), Touch.sent_at > since, Touch.sent_at <= as_of)
+        .where(among(connection, Touch.account_id, ids), Touch.sent_at > since, Touch.sent_at <= as_of)
         .where(Touch.stakeholder_id.is_not(None))
         .order_by(Touch.sent_at, Touch.id)
     )
@@ -128,7 +132,7 @@ def read_mails(connection: Connection, ids: list[int], since: datetime, as_of: d
 def read_moves(connection: Connection, ids: list[int], since: datetime, as_of: datetime) -> dict[int, list[Move]]:
     query = (
         select(StageChange)
-        .where(StageChange.account_id.in_(ids), StageChange.at > since, StageChange.at <= as_of)
+        .where(among(connection, StageChange.account_id, ids), StageChange.at > since, StageChange.at <= as_of)
         .order_by(StageChange.at, StageChange.id)
     )
     found: dict[int, list[Move]] = defaultdict(list)
@@ -143,7 +147,7 @@ def read_holds(connection: Connection, ids: list[int], since: datetime, as_of: d
     over = func.coalesce(Hold.released_at, Hold.ends_at)
     query = (
         select(Hold)
-        .where(Hold.account_id.in_(ids), Hold.starts_at <= as_of)
+        .where(among(connection, Hold.account_id, ids), Hold.starts_at <= as_of)
         .where(over.is_(None) | (over > since))
         .order_by(Hold.starts_at, Hold.id)
     )
@@ -170,7 +174,8 @@ def read_newcomers(connection: Connection, ids: list[int], as_of: datetime) -> d
             Proposal.account_id, Proposal.id, Proposal.first_name, Proposal.last_name, Proposal.email, Proposal.title,
             Proposal.why, Proposal.proposed_at,
         )
-        .where(Proposal.account_id.in_(ids), Proposal.state == ProposalState.OPEN, Proposal.proposed_at <= as_of)
+        .where(among(connection, Proposal.account_id, ids))
+        .where(Proposal.state == ProposalState.OPEN, Proposal.proposed_at <= as_of)
         .where(~select(Stakeholder.id).where(*there).exists())
         .order_by(Proposal.proposed_at.desc(), Proposal.id.desc())
     )  # fmt: skip
@@ -191,7 +196,7 @@ def read_sales_touches(connection: Connection, ids: list[int], as_of: datetime) 
     ranked = (
         select(Activity.account_id, Activity.id, Activity.kind, Activity.stakeholder_id, Activity.occurred_at,
                place.label("place"))
-        .where(Activity.account_id.in_(ids), Activity.kind != ActivityKind.NOTE, ours)
+        .where(among(connection, Activity.account_id, ids), Activity.kind != ActivityKind.NOTE, ours)
         .where(Activity.occurred_at <= as_of)
         .subquery()
     )  # fmt: skip
@@ -206,7 +211,7 @@ def read_objections(connection: Connection, ids: list[int], as_of: datetime) -> 
     """What nobody has answered yet, the latest first."""
     query = (
         select(Objection)
-        .where(Objection.account_id.in_(ids), Objection.at <= as_of)
+        .where(among(connection, Objection.account_id, ids), Objection.at <= as_of)
         .where(Objection.closed_at.is_(None) | (Objection.closed_at > as_of))
         .order_by(Objection.at.desc(), Objection.id.desc())
     )
@@ -235,7 +240,7 @@ def read_handovers(connection: Connection, ids: list[int], since: datetime, as_o
     query = (
         select(Handover.account_id, Handover.id, Rep.name, Handover.at)
         .outerjoin(Rep, Rep.id == Handover.from_rep_id)
-        .where(Handover.account_id.in_(ids), Handover.at > since, Handover.at <= as_of)
+        .where(among(connection, Handover.account_id, ids), Handover.at > since, Handover.at <= as_of)
         .order_by(Handover.at, Handover.id)
     )
     return {account: HandedOver(id, clean(name) or "nobody", at) for account, id, name, at in connection.execute(query)}

@@ -20,7 +20,7 @@ from accounts.ledger.brief_glances import Seen, called, look_around
 from accounts.ledger.brief_people import read_names, read_people
 from accounts.ledger.brief_readers import Watch, watches
 from accounts.ledger.briefs import Look
-from accounts.ledger.bulk import chunks
+from accounts.ledger.bulk import among, chunks
 from accounts.ledger.sla import sales_owes
 from accounts.models import Account
 from accounts.playbook import Play
@@ -120,7 +120,9 @@ def _material(
 def _owners(connection: Connection, accounts: Sequence[int]) -> dict[int, int]:
     found: dict[int, int] = {}
     for some in chunks(accounts, ACCOUNTS_AT_ONCE):
-        query = select(Account.id, Account.owner_id).where(Account.id.in_(some), Account.owner_id.is_not(None))
+        query = select(Account.id, Account.owner_id).where(
+            among(connection, Account.id, some), Account.owner_id.is_not(None)
+        )
         found.update({account: owner for account, owner in connection.execute(query) if owner})
     return found
 
@@ -153,7 +155,9 @@ def _accounts(
     newcomers, owing = facts.read_newcomers(connection, ids, as_of), sales_owes(connection, ids, as_of)
     objections, answers = facts.read_objections(connection, ids, as_of), facts.read_answers(connection, looks, as_of)
     handovers = facts.read_handovers(connection, ids, since, as_of)
-    query = select(Account.id, Account.key, Account.name, Account.division, Account.stage).where(Account.id.in_(ids))
+    query = select(Account.id, Account.key, Account.name, Account.division, Account.stage).where(
+        among(connection, Account.id, ids)
+    )
     return {
         row.id: AccountMaterial(
             id=row.id,
