@@ -22,6 +22,11 @@ _EVERY = (
     (Every.WEEKLY, "Once a week, when something changed"),
     (Every.OFF, "No briefs; replies and meetings still reach you at once"),
 )
+_CHOSEN = {
+    Every.DAILY: "Your brief comes each working day on which something changed.",
+    Every.WEEKLY: "Your brief comes once a week.",
+    Every.OFF: "No more briefs come. Replies and meetings still reach you at once.",
+}
 
 
 def show_list(connection: Connection, visit: Visit) -> Response:
@@ -72,8 +77,8 @@ def choose_rhythm(visit: Visit, chosen: str) -> Response:
         return _rhythm(visit, Every.DAILY, status=400)
     with writing(visit.desk.engine) as connection:
         is_new = wish_every(connection, visit.to.rep_id, chosen, by=visit.holder.email, now=visit.now)
-    said = {Every.DAILY: "each working day", Every.WEEKLY: "once a week", Every.OFF: "not at all"}[Every(chosen)]
-    return visit.desk.pages.show("rep_wished", visit=visit, said=said, is_new=is_new, back=visit.links("page"))
+    said, back = _CHOSEN[Every(chosen)], visit.links("page")
+    return visit.desk.pages.show("rep_wished", visit=visit, said=said, is_new=is_new, back=back)
 
 
 def _rhythm(visit: Visit, every: str, status: int = 200) -> Response:
