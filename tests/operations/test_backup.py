@@ -41,9 +41,7 @@ def test_what_was_written_on_one_database_comes_back_on_both(new_ledger: NewLedg
             assert account[0] == _count(after, "account") + 1, "numbers go on where they were"
 
 
-def test_rows_in_the_middle_of_something_come_back_as_they_were(
-    new_ledger: NewLedger, tmp_path: Path
-) -> None:
+def test_rows_in_the_middle_of_something_come_back_as_they_were(new_ledger: NewLedger, tmp_path: Path) -> None:
     before = _lived_in(new_ledger("sqlite"))
     back_up(before, tmp_path / "kept.zip", NOW)
     after = new_ledger("sqlite")
