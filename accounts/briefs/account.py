@@ -36,7 +36,7 @@ LABELS = {
 #: News that have a part of their own.
 _TOLD_BELOW = (Weight.MAILED, Weight.ANSWERED)
 #: What stands on the link beside each planned mail, and beside each open objection.
-STOP, SETTLED = "Stop before then", "Answered"
+STOP, SETTLED = "Stop before then", "Mark as answered"
 
 
 @dataclass(frozen=True, slots=True)
