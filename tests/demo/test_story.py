@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from accounts.ledger.engine import reading
 from accounts.ledger.touches import Listed, list_touches
+from accounts.models import Brief, Rep
 from flows.cli.run import run_plainly
 from flows.demo.run import living_in, make_ledger, make_room, only_demo
 from flows.demo.story import START, Teller
@@ -81,3 +83,11 @@ def test_a_second_demo_in_the_same_folder_is_refused(tmp_path: Path) -> None:
 def touches(house: House) -> list[Listed]:
     with reading(house.engine) as connection:
         return list_touches(connection, limit=10_000)
+
+
+def test_reps_open_their_briefs_or_do_not(told: Teller) -> None:
+    with reading(told.house.engine) as connection:
+        counts = select(Rep.name, func.count(Brief.opened_at)).join(Brief, Brief.rep_id == Rep.id).group_by(Rep.name)
+        opened = dict(connection.execute(counts).tuples().all())
+    assert opened["Ravi Menon"] > 0
+    assert opened["Marcus Webb"] == 0, "who reads nothing, and whose briefs get rarer and shorter"
