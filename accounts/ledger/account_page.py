@@ -12,7 +12,6 @@ from accounts.briefs.saying import DID_SHORT
 from accounts.errors import NotFound
 from accounts.ledger.proposals import OpenProposal, read_open
 from accounts.ledger.scores import read_engagement
-from accounts.ledger.sla import list_clocks
 from accounts.ledger.timeline import read_history
 from accounts.models import (
     Account,
@@ -24,6 +23,7 @@ from accounts.models import (
     Objection,
     Rep,
     Signal,
+    SlaClock,
     Stakeholder,
     Touch,
     Veto,
@@ -35,11 +35,13 @@ from accounts.vocabulary import (
     ActivityKind,
     Answer,
     Direction,
+    Duty,
     EmailStatus,
     HoldCause,
     HoldScope,
     Reason,
     Role,
+    Side,
     SignalKind,
 )
 
@@ -115,6 +117,11 @@ _REFUSED = (
     .where(Stakeholder.account_id == HERE, Veto.by != PAUSE)
     .order_by(Veto.at.desc(), Veto.id.desc())
 )
+_CLOCKS = (
+    select(SlaClock.id, SlaClock.side, SlaClock.duty, SlaClock.stakeholder_id, SlaClock.due_at)
+    .where(SlaClock.account_id == HERE, SlaClock.closed_at.is_(None))
+    .order_by(SlaClock.due_at.is_(None), SlaClock.due_at, SlaClock.id)
+)
 _PUT_OFF = (
     select(Delay.stakeholder_id, Delay.content, Delay.until, Delay.by)
     .join(Stakeholder, Stakeholder.id == Delay.stakeholder_id)
@@ -128,15 +135,13 @@ def read_account_page(
 ) -> facts.AccountPage:
     """The account as of now, and one page of its history. Raises NotFound."""
     known = read_account_facts(connection, account_id, now)
-    named = {person.email: person.name for person in known.material.people}
+    clocks = connection.execute(_CLOCKS, {"account": account_id})
     return facts.AccountPage(
         facts=known,
         reading=read_engagement(connection, [account_id], play.engagement, now)[account_id],
         clocks=tuple(
-            facts.Clock(
-                clock.id, clock.side, clock.duty, named.get(clock.person) if clock.person else None, clock.due_at
-            )
-            for clock in list_clocks(connection, account=known.material.key)
+            facts.Clock(id, Side(side), Duty(duty), known.names.get(person), due_at)
+            for id, side, duty, person, due_at in clocks
         ),
         history=read_history(connection, account_id, now, page),
     )

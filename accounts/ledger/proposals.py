@@ -6,6 +6,7 @@ A proposal is a question and nothing else: who is accepted without a basis for w
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
@@ -189,6 +190,7 @@ def _decide(connection: Connection, id: int, state: ProposalState, by: str, now:
     connection.execute(update(Proposal).where(Proposal.id == id).values(**decided))
 
 
+@cache
 def _open_rows() -> Any:
     lost = Stakeholder.__table__.alias("lost")
     there = select(Stakeholder.id).where(

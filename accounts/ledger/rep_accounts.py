@@ -3,17 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from accounts.briefs.material import clean
 from accounts.engagement import BASELINE_WEEKS, WEEK, heat_of
 from accounts.ledger.bulk import among
 from accounts.ledger.scores import read_scores, read_told
-from accounts.ledger.sla_facts import read_desks
 from accounts.models import Account, Decision, Hold, Rep, SlaClock, Stakeholder, Veto
 from accounts.playbook import Play
 from accounts.rep_pages.accounts import AccountLine, in_order
-from accounts.sla.hours import on_duty
 from accounts.vocabulary import Answer, Duty, HoldScope, Role, Side
 
 #: Accounts on one page.
@@ -48,15 +46,15 @@ def read_rep_accounts(connection: Connection, rep_id: int, play: Play, now: date
 
 
 def _accounts(connection: Connection, rep_id: int, now: datetime) -> list[Any]:
-    desks = read_desks(connection)
-    owners = [owner for owner in desks if owner == rep_id or on_duty(owner, desks, now).id == rep_id]
+    """Their own, and those of who is away and named them: the same whose pages open for them."""
+    is_away = and_(Rep.away_from <= now, or_(Rep.away_until.is_(None), Rep.away_until > now))
     query = (
         select(
             Account.id, Account.key, Account.name, Account.division, Account.stage, Account.owner_id,
             Rep.name.label("owner"),
         )
         .join(Rep, Rep.id == Account.owner_id)
-        .where(among(connection, Account.owner_id, owners))
+        .where(or_(Rep.id == rep_id, and_(Rep.backup_id == rep_id, is_away)))
         .order_by(Account.id)
     )  # fmt: skip
     return list(connection.execute(query.limit(MOST)))
