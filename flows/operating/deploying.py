@@ -43,16 +43,14 @@ class Change:
     is_mute: bool = False
 
 
-def deploy(
-    client: SyncPrefectClient, deployments: Sequence[Deployment], rules: Sequence[Rule], *, pool: bool = True
-) -> list[Change]:  # fmt: skip
+def deploy(client: SyncPrefectClient, deployments: Sequence[Deployment], rules: Sequence[Rule]) -> list[Change]:
     """Create, update and remove until Prefect has what the files say; what was done, in the order of the files.
 
-    pool: for workers of each deployment's work pool, which is made if need be; False: for `serve`.
-    Raises InputRefused for an automation that runs what is not deployed.
+    For workers of each deployment's work pool, which is made if need be. Raises InputRefused for an automation that
+    runs what is not deployed.
     """
-    changes = list(_pools(client, deployments)) if pool else []
-    changes += [_deploy(client, entry, pool=pool) for entry in deployments]
+    changes = list(_pools(client, deployments))
+    changes += [_deploy(client, entry) for entry in deployments]
     changes += _remove_deployments(client, {entry.name for entry in deployments})
     return changes + apply_automations(client, rules)
 
@@ -79,7 +77,7 @@ def _pools(client: SyncPrefectClient, deployments: Sequence[Deployment]) -> Iter
             yield Change("work pool", name, Was.CREATED)
 
 
-def _deploy(client: SyncPrefectClient, entry: Deployment, *, pool: bool) -> Change:
+def _deploy(client: SyncPrefectClient, entry: Deployment) -> Change:
     wanted = servable(entry)
     before = _read(client, f"{wanted.flow_name}/{entry.name}")
     id = client.create_deployment(
@@ -94,7 +92,7 @@ def _deploy(client: SyncPrefectClient, entry: Deployment, *, pool: bool) -> Chan
         concurrency_limit=wanted.concurrency_limit,
         concurrency_options=wanted.concurrency_options,
         tags=list(entry.tags),
-        work_pool_name=entry.work_pool.name if pool else None,
+        work_pool_name=entry.work_pool.name,
         pull_steps=[],
         path=".",  # without one a run looks for its code in a folder called None
         paused=False,

@@ -3,9 +3,11 @@
 Several machines use `prefect deploy` and workers instead; the file is the same.
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -103,18 +105,24 @@ def serve_all() -> None:
 
     Schedules stay as they are when it stops; what was missed meanwhile runs late, or is dropped by the limit of one.
     """
-    from prefect import get_client, serve
+    from prefect import get_client
+    from prefect.exceptions import TerminationSignal
+    from prefect.runner import Runner
 
     from flows.operating.automations import automations_file, read_automations
-    from flows.operating.deploying import deploy
+    from flows.operating.deploying import apply_automations
 
     deployments = read_deployments(Path(sys.argv[1]))
     served = {entry.name for entry in deployments}
     rules = [rule for rule in read_automations(automations_file()) if not rule.run or rule.run.deployment in served]
-    with get_client(sync_client=True) as client:
-        deploy(client, deployments, rules, pool=False)
     at_once = max(2, os.cpu_count() or 2)
-    serve(*map(servable, deployments), pause_on_shutdown=False, limit=at_once, query_seconds=POLL_SECONDS)
+    runner = Runner(pause_on_shutdown=False, limit=at_once, query_seconds=POLL_SECONDS)
+    for entry in deployments:
+        runner.add_deployment(servable(entry))
+    with get_client(sync_client=True) as client:
+        apply_automations(client, rules)
+    with suppress(KeyboardInterrupt, TerminationSignal):
+        asyncio.run(runner.start())
 
 
 def servable(deployment: Deployment) -> "RunnerDeployment":
