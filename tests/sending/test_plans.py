@@ -229,6 +229,16 @@ def test_past_plans_count_what_really_left(world: World) -> None:
     assert [(one.plan_id, one.size) for one in past] == [(plan_id, 2)]
 
 
+def test_plans_of_a_single_account_are_no_measure_for_those_of_a_day(world: World) -> None:
+    decide(world, {"ivan": DUE["ivan"]})
+    with writing(world.engine) as connection:
+        alone = plans.freeze(connection, open_play(), NOW, accounts=[world.accounts["initech-north"]])
+        assert alone
+        assert plans.freeze(connection, open_play(), NOW, accounts=[world.accounts["acme"]]) is None
+        connection.execute(update(SendPlan).values(state=PlanState.CERTIFIED))
+        assert plans.past_plans(connection, "new-business", before=alone + 1) == []
+
+
 def test_a_plan_nobody_made_is_not_found(world: World) -> None:
     with reading(world.engine) as connection, pytest.raises(NotFound, match="no send plan 404"):
         plans.read_plan(connection, 404)
