@@ -209,7 +209,7 @@ class _Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
     clock = _Clock()
-    monkeypatch.setattr("flows.sending.leaving.sleep", clock.sleep)
+    monkeypatch.setattr("flows.sending.stopping.Stop.wait", lambda _stop, seconds: clock.sleep(seconds))
     return clock
 
 
