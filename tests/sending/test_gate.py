@@ -414,7 +414,8 @@ def _past_plan(world: World, number: int, stages: dict[str, int]) -> None:
             for index in range(count):
                 connection.execute(
                     insert(Touch).values(
-                        account_id=world.accounts["hooli"], channel="email", play=PLAY, play_version="v", stage=stage,
+                        account_id=world.accounts[("hooli", "acme")[index % 2]], channel="email", play=PLAY,
+                        play_version="v", stage=stage,
                         content=f"{PLAY}/{CONTENT}", content_digest=step(CONTENT, "champion").digest,
                         address="x@y.example", state="sent", due_at=NOW - 30 * DAY, sent_at=NOW - 30 * DAY,
                         plan_id=plan_id, stakeholder_id=None, reason=f"{number} {index}",

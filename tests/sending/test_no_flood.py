@@ -89,16 +89,16 @@ def history(engine: Engine, play: Play, *, sizes: tuple[int, ...]) -> None:
     """Earlier plans of the play, with what they sent to people who are not in the crowd any more."""
     step = play.steps[0]
     with writing(engine) as connection:
-        for number, size in enumerate(sizes, 1):
+        for size in sizes:
             plan = {"created_at": NOW - 60 * DAY, "play": PLAY, "state": PlanState.DONE, "size": size}
             id = connection.execute(insert(SendPlan).values(**plan).returning(SendPlan.id)).scalar_one()
             sent = {
-                "account_id": number, "channel": "email", "play": PLAY, "play_version": play.version,
+                "channel": "email", "play": PLAY, "play_version": play.version,
                 "stage": "evaluation", "content": step.key, "content_digest": step.digest, "plan_id": id,
                 "address": "somebody@elsewhere.example", "state": TouchState.SENT, "due_at": NOW - 60 * DAY,
                 "sent_at": NOW - 60 * DAY,
             }  # fmt: skip
-            connection.execute(insert(Touch), [sent] * size)
+            connection.execute(insert(Touch), [{**sent, "account_id": 1 + index % 2} for index in range(size)])
 
 
 def most_of_one_account(recipients: list[str]) -> int:
