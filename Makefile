@@ -21,7 +21,7 @@ demo: setup ## Build a believable world, run three weeks of it, say what to open
 	@$(BIN)/tandem demo
 
 test: setup ## Run all tests, on every core
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## Lint, types and import rules
 	$(BIN)/ruff check .

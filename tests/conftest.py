@@ -29,6 +29,20 @@ if "PREFECT_HOME" not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
     atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 
 
+#: Files that take longest, first: whoever gets one of them last keeps everybody waiting.
+LONGEST = ("chaos/test_chaos", "flows/", "web/test_looks", "sending/", "operations/", "web/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        name = item.path.relative_to(here).as_posix()
+        return next((place for place, beginning in enumerate(LONGEST) if name.startswith(beginning)), len(LONGEST))
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One PostgreSQL 18 server for the whole run, from the wheel that carries it."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from secrets import token_hex
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -188,7 +189,7 @@ def save_page(folder: Path, brief: Brief, html: str) -> Path:
     there = brief.as_of.astimezone(ZoneInfo(brief.zone))
     rep = re.sub(r"[^a-z0-9]+", "-", brief.rep_email.lower()).strip("-")
     path = folder / f"{rep}-{there:%Y-%m-%d-%H%M}.html"
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished = path.with_name(f".{path.name}.{token_hex(4)}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         unfinished.write_text(html, encoding="utf-8")
