@@ -1,10 +1,12 @@
-"""Reps as those we write to, and by which channel they want it."""
+"""Reps as those we write to: by which channel and how often they want it, and who stands in while they are away."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from accounts.errors import InputRefused
 from accounts.ledger import audit
 from accounts.models import Rep
 
@@ -35,14 +37,45 @@ def slack_id_of(connection: Connection, rep_id: int) -> str | None:
     return connection.scalar(select(Rep.slack_id).where(Rep.id == rep_id))
 
 
+def every_of(connection: Connection, rep_id: int) -> str | None:
+    """How often they want to be briefed, by their own word; None: as the settings say."""
+    return connection.scalar(select(Rep.brief_every).where(Rep.id == rep_id))
+
+
+def wish_every(connection: Connection, rep_id: int, every: str, *, by: str, now: datetime) -> bool:
+    """How often, from the next brief on. False: as before."""
+    return _change(connection, rep_id, "brief-every", {"brief_every": every}, by=by, now=now)
+
+
 def wish_channel(connection: Connection, rep_id: int, channel: str | None, *, by: str, now: datetime) -> bool:
     """By which channel they are told first, from the next brief on; None: as the settings say. False: as before."""
-    before: str | None = connection.scalar(select(Rep.brief_channel).where(Rep.id == rep_id))
-    if before == channel:
+    return _change(connection, rep_id, "brief-channel", {"brief_channel": channel}, by=by, now=now)
+
+
+def go_away(
+    connection: Connection, rep_id: int, since: datetime | None, until: datetime | None, backup_id: int | None, *,
+    by: str, now: datetime,
+) -> bool:  # fmt: skip
+    """From when to when they are away, and who stands in; all None: they are there. False: as before.
+
+    until None with a `since`: nobody knows yet. Raises InputRefused for a way back before the way out, and for who
+    would stand in for themselves.
+    """
+    if since and until and until <= since:
+        raise InputRefused(f"{until:%Y-%m-%d} is not after {since:%Y-%m-%d}", where="until", cure="name a later day")
+    if backup_id == rep_id:
+        raise InputRefused("nobody stands in for themselves", where="backup", cure="name a colleague")
+    values = {"away_from": since, "away_until": until, "backup_id": backup_id}
+    return _change(connection, rep_id, "away", values, by=by, now=now)
+
+
+def _change(
+    connection: Connection, rep_id: int, action: str, values: dict[str, Any], *, by: str, now: datetime
+) -> bool:
+    columns = [getattr(Rep, name).label(name) for name in values]
+    before = dict(connection.execute(select(*columns).where(Rep.id == rep_id)).mappings().one())
+    if before == values:
         return False
-    connection.execute(update(Rep).where(Rep.id == rep_id).values(brief_channel=channel))
-    audit.append(
-        connection, actor=by, action="brief-channel", subject=f"rep:{rep_id}", at=now, before={"channel": before},
-        after={"channel": channel},
-    )  # fmt: skip
+    connection.execute(update(Rep).where(Rep.id == rep_id).values(**values))
+    audit.append(connection, actor=by, action=action, subject=f"rep:{rep_id}", at=now, before=before, after=values)
     return True

@@ -58,6 +58,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "audit": ("privacy", "audit", "Who did what; --verify walks the chain."),
     "audiences": ("audiences", "audiences", "Ad audiences: wanted, confirmed, and too small to serve."),
     "watch": ("mailbox", "watch", "Read the reply mailbox the moment mail comes."),
+    "away": ("away", "away", "A rep is away, and who stands in; or back again."),
     "links": ("links", "links", "Links by which reps answer: a fresh one, or the end of all."),
     "serve": ("serve", "serve", "The web app: tracked links and one-click unsubscribe."),
 }

@@ -51,7 +51,7 @@ def test_a_wish_comes_first_and_is_in_the_audit(world: World) -> None:
         assert shown["roads"] == {"ravi@lumenflow.example": ["crm_task", "email"]}
     with reading(world.engine) as connection:
         said = [entry for entry in read_audit(connection) if entry.action == "brief-channel"]
-    assert [(entry.actor, entry.after) for entry in said] == [("mia", {"channel": "crm_task"})]
+    assert [(entry.actor, entry.after) for entry in said] == [("mia", {"brief_channel": "crm_task"})]
     assert json.loads(ask("ravi", "--first", "usual", "--json", *AT).output)["roads"] == {
         "ravi@lumenflow.example": ["email"]
     }

@@ -10,7 +10,7 @@ from accounts.briefs.stored import from_payload
 from accounts.ledger.engine import writing
 from accounts.ledger.rep_accounts import read_rep_accounts
 from accounts.ledger.rep_links import read_payload
-from accounts.ledger.rep_wishes import read_every, wish_every
+from accounts.ledger.reps import every_of, wish_every
 from accounts.rep_pages.accounts import AccountLine
 from accounts.vocabulary import Duty
 from flows.web.routes.reps.door import Visit
@@ -68,7 +68,7 @@ def show_brief(connection: Connection, visit: Visit) -> Response | None:
 
 def ask_rhythm(connection: Connection, visit: Visit) -> Response:
     """How often briefs come."""
-    return _rhythm(visit, read_every(connection, visit.to.rep_id) or Every.DAILY)
+    return _rhythm(visit, every_of(connection, visit.to.rep_id) or Every.DAILY)
 
 
 def choose_rhythm(visit: Visit, chosen: str) -> Response:
