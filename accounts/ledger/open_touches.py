@@ -30,13 +30,19 @@ class TouchRow(NamedTuple):
     claimed_at: datetime | None
 
 
+def no_freeze(connection: Connection) -> None:
+    """No plan is frozen until the transaction ends; one that has begun is waited for. SQLite has one writer anyway."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(text("LOCK TABLE send_plan IN SHARE ROW EXCLUSIVE MODE"))
+
+
 def keep_still(connection: Connection, account_id: int) -> None:
-    """No freeze, and no planning of this account, until the transaction ends. SQLite has one writer anyway.
+    """No freeze, and no planning of this account, until the transaction ends.
 
     Touches before their account, as whoever claims them locks both.
     """
+    no_freeze(connection)
     if connection.dialect.name != "sqlite":
-        connection.execute(text("LOCK TABLE send_plan IN SHARE ROW EXCLUSIVE MODE"))
         waiting = select(Touch.id).where(Touch.account_id == account_id, Touch.state.in_(WAITING))
         connection.execute(waiting.order_by(Touch.id).with_for_update())
         connection.execute(select(Account.id).where(Account.id == account_id).with_for_update())

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row, Select, select, update
 
 from accounts.ledger import audit
 from accounts.ledger.applying import act_at_once
+from accounts.ledger.open_touches import no_freeze
 from accounts.ledger.touches import move
 from accounts.ledger.whose import Incoming
 from accounts.models import Decision, Stakeholder, Touch
@@ -24,6 +25,8 @@ def prefer(connection: Connection, signal: Incoming, choice: Choice, now: dateti
 
     signal: kind `preferred` with the data of accounts/preferences.py, or `unsubscribed` for none at all.
     """
+    if choice in STOPPED_BY:
+        no_freeze(connection)  # or it would plan by the wish of before, and nobody would take that back
     before = _read(connection, signal.touch_id)
     whose = act_at_once(connection, signal, now)
     if whose is None:

@@ -7,13 +7,14 @@ the database's lock judges what was taken by the rows of that later moment.
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, insert, null, select, text, update
+from sqlalchemy import Connection, Engine, event, insert, null, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from accounts.identity import domain_hash, email_hash
@@ -313,20 +314,36 @@ def test_a_no_committed_before_a_claim_is_never_missed(world: World, no: str) ->
 def test_a_choice_made_while_a_plan_is_frozen_lets_nothing_of_it_out(
     world: World, choice: Choice, reason: Reason
 ) -> None:
-    """The page cannot see the touch it ought to stop, the plan cannot see the choice: the claim sees both."""
+    """The page waits until the plan is frozen, and takes back what it finds there: even a choice from before the plan,
+    which a claim would not take for a younger one."""
     decide(world)
-    mailed = _mailed_before(world, "alice")
-    with writing(world.engine) as freezing:
-        plan_id = plans.freeze(freezing, open_play(), NOW)
-        at = NOW + timedelta(seconds=1)
+    mailed, at = _mailed_before(world, "alice"), NOW - timedelta(seconds=1)
+
+    def choose() -> bool:
         with writing(world.engine) as page:
             wish = Incoming("web", "1", "preferred", at, touch_id=mailed, data=wished(choice, "cost", at))
-            assert preferences.prefer(page, wish, choice, at)
+            return preferences.prefer(page, wish, choice, at)
+
+    with ThreadPoolExecutor(1) as threads:
+        with writing(world.engine) as freezing:
+            plan_id = plans.freeze(freezing, open_play(), NOW)
+            chosen = threads.submit(choose)
+            _wait_for_a_waiter(freezing)
+        assert chosen.result()
     assert plan_id is not None
+    with reading(world.engine) as connection:
+        stopped = select(Touch.reason).where(Touch.plan_id == plan_id, Touch.state == T.CANCELLED)
+        assert connection.scalars(stopped).all() == [reason]
     certify(world, plan_id)
     answer = claim(world, plan_id, now=NOW + HOUR)
-    assert set(answer.refused.values()) == {reason}
     assert {touch.address for touch in answer.touches} == {"bob@acme.example", "ivan@initech.example"}
+
+
+def _wait_for_a_waiter(connection: Connection) -> None:
+    """Until another transaction waits for a lock."""
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    while not connection.scalar(waiting):
+        time.sleep(0.01)
 
 
 def _mailed_before(world: World, name: str) -> int:
