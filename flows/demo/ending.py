@@ -42,7 +42,8 @@ class Ending:
     brief: Path | None
 
     def lines(self) -> list[str]:
-        """The ten lines at the end of `tandem demo`."""
+        """The lines at the end of `tandem demo`."""
+        end = f"{_end():%Y-%m-%d}"
         return [
             "",
             f"Three weeks at Lumenflow, told by {self.flow_runs} flow runs in {self.seconds:.0f} s:",
@@ -53,8 +54,9 @@ class Ending:
             f"  {self.briefs} briefs went to reps",
             f"Open    {self.home / 'index.html'} (links everything below)",
             f"Brief   {self.brief or 'none: nothing changed'}",
+            f"Answer  TANDEM_HOME={self.home} {program()} serve --as-of {end} (then a brief's links open)",
             f"Mail    {self.home / 'outbox' / 'index.html'}",
-            f"Plan    TANDEM_HOME={self.home} {program()} plan --as-of {_end():%Y-%m-%d}",
+            f"Plan    TANDEM_HOME={self.home} {program()} plan --as-of {end}",
             f"Prefect {program()} up --ui-only --home {self.home}",
         ]
 
@@ -65,7 +67,8 @@ class Ending:
 def look_back(house: House, teller: Teller, *, seconds: float) -> Ending:
     counts: Counter[str] = teller.counts
     home = house.settings.home
-    briefs = sorted((home / "briefs").glob("*.html"), key=lambda path: path.stat().st_size)
+    recent = f"{_end() - timedelta(days=7):%Y-%m-%d}"  # a page's name ends with its day and time
+    pages = [path for path in (home / "briefs").glob("*.html") if path.stem[-15:-5] >= recent]
     with reading(house.engine) as connection:
         done = plans_in(connection, PlanState.DONE)
     return Ending(
@@ -85,7 +88,7 @@ def look_back(house: House, teller: Teller, *, seconds: float) -> Ending:
         flow_runs=teller.runs,
         plan=max((plan.id for plan in done), default=None),
         home=home,
-        brief=briefs[-1] if briefs else None,
+        brief=max(pages, key=lambda path: path.stat().st_size, default=None),
     )
 
 
