@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from accounts.briefs.because import because
+from accounts.briefs.buttons import Button, buttons
 from accounts.briefs.case import Case
 from accounts.briefs.coming import Planned, planned_mails, why_nothing
 from accounts.briefs.material import AccountMaterial, Evidence, Objected, Person, Statement, clip, evidence, unique
@@ -15,7 +16,7 @@ from accounts.briefs.seats import Question, Seat, SeatState, question_of, seats,
 from accounts.engagement import BASELINE_WEEKS, WEEK, weight_of
 from accounts.playbook import Play, Step
 from accounts.sla import Owing
-from accounts.vocabulary import Heat, HoldScope, Reason, Role
+from accounts.vocabulary import Heat, Role
 
 #: The words before the parts of an account, in the order of reading; they count as well.
 LABELS = {
@@ -57,15 +58,6 @@ class Open:
     id: int
     text: str
     evidence: Evidence
-
-
-@dataclass(frozen=True, slots=True)
-class Button:
-    """An answer a rep can give: a link of this kind about this subject (flows.briefs.links), and its words."""
-
-    kind: str
-    label: str
-    subject: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +186,7 @@ def account_brief(case: Case, news: tuple[News, ...]) -> AccountBrief:
         absence=_absence(account, local),
         because=because(account, case.reader),
         objections=_objections(account),
-        answers=_answers(account, local),
+        answers=buttons(account, case.play, local.now),
     )
 
 
@@ -218,21 +210,6 @@ def _in_whose_words(one: Objected, person: Person | None) -> str:
     who = clip(person.name, 3, 40) if person else "They"
     says = "would like to hear about" if one.is_topic else ("object" if who == "They" else "objects")
     return f"{who} {says}: {clip(one.words, 14, 110)}"
-
-
-def _answers(account: AccountMaterial, local: Local) -> tuple[Button, ...]:
-    """What can be answered in two clicks; the last one leads to all the others."""
-    is_held = any(hold.scope == HoldScope.ACCOUNT and hold.stands(local.now) for hold in account.holds)
-    waits = any(p.outlook and p.outlook.reason == Reason.AWAITING_APPROVAL for p in account.people)
-    return (
-        *((Button("approve", "Yes, write to them"),) if waits else ()),
-        Button("ripe", "Ripe: I take over"),
-        Button("not_yet", "Not yet"),
-        Button("release", "Let marketing go on") if is_held else Button("hold", "Hold marketing"),
-        Button("objection", "I heard an objection"),
-        Button("wrong_line", "Something is wrong"),
-        Button("page", "More"),
-    )
 
 
 def _headline(case: Case, group: tuple[Seat, ...]) -> Statement:

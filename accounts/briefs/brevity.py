@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from accounts.briefs.account import AccountBrief, Button
+from accounts.briefs.account import AccountBrief
+from accounts.briefs.buttons import Button
 from accounts.briefs.coming import Planned
 from accounts.briefs.material import Evidence, Statement, unique
 from accounts.briefs.rhythm import USUAL

@@ -33,7 +33,7 @@ class Planned:
 
 def planned_mails(account: AccountMaterial, play: Play, local: Local) -> tuple[Planned, ...]:
     """What goes out within seven days, by what planning answers now; earliest first."""
-    if _is_silent(account.stage, play) or _account_hold(account, local.now):
+    if is_silent(account.stage, play) or _account_hold(account, local.now):
         return ()
     held = {hold.person for hold in account.holds if hold.stands(local.now)}
     coming = [
@@ -56,7 +56,7 @@ def planned_mails(account: AccountMaterial, play: Play, local: Local) -> tuple[P
     )
 
 
-def _is_silent(stage: str, play: Play) -> bool:
+def is_silent(stage: str, play: Play) -> bool:
     """Marketing writes to nobody while the account is here."""
     rule = play.stage(stage)
     return rule is not None and not rule.nurtured
@@ -82,7 +82,7 @@ def _due(person: Person, stage: str, now: datetime) -> tuple[datetime, str] | No
 
 def why_nothing(account: AccountMaterial, play: Play, local: Local) -> Statement:
     """Nothing goes out, and the reason that holds for most of the group."""
-    if _is_silent(account.stage, play):
+    if is_silent(account.stage, play):
         return Statement(f"Nothing: {BECAUSE[Reason.STAGE_NOT_NURTURED]}", evidence("account", account.id))
     if hold := _account_hold(account, local.now):
         held = held_text(hold, account, local)

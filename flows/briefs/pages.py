@@ -15,7 +15,8 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from accounts.briefs import LABELS, AccountBrief, Asset, Brief, Planned, Seat, Statement
-from accounts.briefs.account import SETTLED, STOP, Button, Open
+from accounts.briefs.account import SETTLED, STOP, Open
+from accounts.briefs.buttons import Button
 from accounts.briefs.material import Evidence
 from accounts.briefs.seats import Question
 from accounts.errors import ContentRefused
