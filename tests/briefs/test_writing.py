@@ -489,6 +489,7 @@ class TestAnswers:
 
     def test_a_held_account_offers_to_go_on_instead(self) -> None:
         hold = Held(1, HoldScope.ACCOUNT, None, HoldCause.REP, "ravi", ago(0.5))
-        kinds = [button.kind for button in brief_of(group_of_four(holds=(hold,))).answers]
+        moved = (Move(1, "discovery", "evaluation", ago(0.1)),)
+        kinds = [button.kind for button in brief_of(group_of_four(holds=(hold,), moves=moved)).answers]
         assert "release" in kinds
         assert "hold" not in kinds
