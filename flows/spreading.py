@@ -148,7 +148,7 @@ def _over_workers(deployment: str, shares: Sequence[dict[str, Any]], kind: Any) 
     failed = [f"{run.name} ended {run.state_name}" for run in runs if not (run.state and run.state.is_completed())]
     if failed:
         raise TandemError(", ".join(failed), cure="their logs say why; the next run takes up what they left")
-    told = [run.labels[CAME_TO] for run in runs if CAME_TO in run.labels]  # killed before it told: only figures are lost
+    told = [run.labels[CAME_TO] for run in runs if CAME_TO in run.labels]  # a killed one costs figures only
     return [TypeAdapter(kind).validate_json(str(words)) for words in told]
 
 
