@@ -7,7 +7,7 @@ import pytest
 from flows.operating.prefect_server import PrefectServer, running_server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
     """The server, and this process's Prefect pointed at it: flows can simply be called.
 
