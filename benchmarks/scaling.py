@@ -27,10 +27,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Engine, func, select, text, update
 from sqlalchemy.engine import make_url
 
-from accounts.ledger.engine import create_tables, open_ledger, reading
+from accounts.ledger.engine import create_tables, open_ledger, reading, writing
 from accounts.models import Touch
 from accounts.playbook import load_play
 from benchmarks.crowd import NOW, fill
@@ -39,6 +39,7 @@ from flows.operating.child import running
 from flows.operating.deployments import are_polled, deployments_file, read_deployments
 from flows.operating.prefect_api import PrefectApi
 from flows.operating.prefect_server import PrefectServer, free_port, running_server
+from flows.settings import TEMPLATES
 
 WAYS = ("plain", "flow", "dask 1", "dask 2", "workers 1", "workers 2")
 
@@ -94,6 +95,7 @@ def filled(folder: Path, accounts: int) -> Iterator[Callable[[], str]]:
         create_tables(engine)
         began = perf_counter()
         rows = fill(engine, accounts)
+        know_the_words(engine)
         engine.dispose()
         print(f"{rows['account']:,} accounts, {rows['stakeholder']:,} people, filled in {perf_counter() - began:.0f} s")
 
@@ -108,6 +110,16 @@ def filled(folder: Path, accounts: int) -> Iterator[Callable[[], str]]:
         boss.dispose()
     finally:
         server.cleanup()
+
+
+def know_the_words(engine: Engine) -> None:
+    """Somebody has received each text before: else the gate holds a plan that brings new words to more than 50."""
+    steps = load_play(TEMPLATES / "plays" / "new-business").steps
+    with writing(engine) as connection:
+        some = select(Touch.id).where(Touch.state == "sent").order_by(Touch.id).limit(len(steps))
+        for id, step in zip(connection.scalars(some).all(), steps, strict=True):
+            values = {"content": step.key, "content_digest": step.digest}
+            connection.execute(update(Touch).where(Touch.id == id).values(**values))
 
 
 def once(way: str, url: str, server: PrefectServer, folder: Path) -> Took:
