@@ -31,7 +31,7 @@ def buttons(account: AccountMaterial, play: Play, now: datetime) -> tuple[Button
     waits = any(p.outlook and p.outlook.reason == Reason.AWAITING_APPROVAL for p in account.people)
     return (
         *((Button("approve", "Yes, write to them"),) if waits else ()),
-        Button("ripe", "Ripe: I take over"),
+        Button("ripe", "Ready: I take over"),
         Button("not_yet", "Not yet"),
         Button("release", "Let marketing go on") if is_held else Button("hold", "Hold marketing"),
         OBJECTION,

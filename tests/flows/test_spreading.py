@@ -15,10 +15,13 @@ from accounts.ledger.engine import open_ledger, reading
 from accounts.ledger.planning import Span
 from accounts.models import Decision, Touch
 from accounts.tick import Decided, decide, divide, together
+from accounts.vocabulary import TouchState
+from flows import spreading
 from flows.operating.child import running
 from flows.operating.deployments import are_polled, deployments_file, read_deployments
 from flows.operating.prefect_api import PrefectApi
 from flows.operating.prefect_server import PrefectServer
+from flows.sending.leaving import Despatch
 from tests.cast import NOW, World
 from tests.plays import small_play
 
@@ -107,3 +110,14 @@ def nurture_here(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
     monkeypatch.setenv("TANDEM_SCALE__OVER", "here")
     return nurture_accounts(as_of=NOW)
+
+
+def test_what_several_senders_did_is_added_up_and_who_waits_is_counted_once() -> None:
+    one = Despatch(7, {TouchState.SENT: 3}, {"opted_out": 1}, postponed=4, paced=2)
+    other = Despatch(
+        7, {TouchState.SENT: 2, TouchState.FAILED: 1}, {"opted_out": 1}, postponed=4, stopped="the server is away"
+    )
+    whole = spreading._as_one([one, other])
+    assert whole.outcomes == {TouchState.SENT: 5, TouchState.FAILED: 1}
+    assert whole.refused == {"opted_out": 2}
+    assert (whole.plan_id, whole.postponed, whole.paced, whole.stopped) == (7, 4, 2, "the server is away")
