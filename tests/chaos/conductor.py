@@ -98,7 +98,7 @@ class Conductor:
     def play(self) -> None:
         """Everything but the judgement. Raises TimeoutError when somebody hangs."""
         engine = open_ledger(self.url)
-        populate(engine, self.history.people)
+        populate(engine, range(self.history.people))
         engine.dispose()
         self._began = time.monotonic()
         self._open_office()

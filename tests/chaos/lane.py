@@ -45,7 +45,7 @@ def warm_up() -> None:
     with tempfile.TemporaryDirectory() as folder:
         engine = open_ledger(f"sqlite:///{folder}/warm.db")
         create_tables(engine)
-        populate(engine, 2)
+        populate(engine, range(2))
         house = settings(Path(folder), str(engine.url))
         nurturing.nurture(engine, house, play(), NOW, channel=Memory(), limits=LOOSE)
         engine.dispose()

@@ -1,5 +1,6 @@
 """The people of a history: sales has talked to their accounts, and all are due with one content of the shipped play."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -38,14 +39,14 @@ def settings(home: Path, url: str, port: int = 1, connections: int = 1) -> Setti
     return Settings(home=home, database_url=url, channel="smtp", smtp=smtp)
 
 
-def populate(engine: Engine, people: int) -> None:
-    """So many people, every fifth with a colleague in the same account."""
+def populate(engine: Engine, people: Collection[int]) -> None:
+    """These people by their numbers, with reps and accounts; every fifth is a colleague in the account before it."""
     with writing(engine) as connection:
         rows = [{"email": email, "name": name, "timezone": "Europe/Berlin"} for email, name in REPS.items()]
         connection.execute(insert(Rep), rows)
-        accounts = [number for number in range(people) if number % 5 != 4]
+        accounts = [number for number in people if number % 5 != 4]
         connection.execute(insert(Account), [_account(number) for number in accounts])
-        connection.execute(insert(Stakeholder), [_person(number) for number in range(people)])
+        connection.execute(insert(Stakeholder), [_person(number) for number in people])
 
 
 def address(number: int) -> str:
