@@ -21,6 +21,7 @@ from typing import Any
 
 from accounts.engagement import Told, read
 from accounts.errors import Refused
+from accounts.feedback import REPS_WORDS
 from accounts.playbook import Engagement
 from accounts.vocabulary import Role, SignalKind, Verdict
 
@@ -107,8 +108,10 @@ def agreement(scores: Sequence[float], ripe: Sequence[bool]) -> Agreement:
 def calibrate(judged: Iterable[Judged], rules: Engagement) -> Calibration:
     """Agreement as it is, and the weights that would agree more, if the later verdicts bear them out.
 
-    Without scikit-learn there is agreement and no proposal, and it says so.
+    What reps said before is no evidence of what they say now: their words weigh nothing here. Without scikit-learn
+    there is agreement and no proposal, and it says so.
     """
+    rules = with_weights(rules, dict.fromkeys(REPS_WORDS, 0.0))
     verdicts = sorted(judged, key=lambda one: (one.at, one.id))
     points = [_points(one, rules) for one in verdicts]
     found = _described(verdicts, points, rules)

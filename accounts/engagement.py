@@ -9,16 +9,18 @@ with it, so numbers never overflow and any order of arrival gives the same mass.
     account's score  = sum of points x (1 + bonus x (engaged people - 1))     five people say more than one busy person
 
 A negative mass (opt-outs, complaints) counts as it is, without saturation and without bonus. Nothing is a mean: a
-silent colleague takes nothing away.
+silent colleague takes nothing away. A rep's word on ripeness is a signal like any other here; heat leaves it out, since
+nobody at the account did anything. Whoever is the wrong person, by a rep's word, is left out of the score.
 """
 
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from accounts.feedback import REPS_WORDS
 from accounts.playbook import Engagement as Rules
 from accounts.vocabulary import Heat, Role, SignalKind
 
@@ -131,6 +133,8 @@ class Reading:
     score: Score
     contributions: tuple[Contribution, ...]
     heat: HeatReading
+    #: Wrong people who did something: it is in no contribution.
+    left_out: frozenset[int] = frozenset()
 
 
 def faded(age: timedelta, half_life: timedelta) -> float:
@@ -175,15 +179,22 @@ def saturation(mass: float, ceiling: float) -> float:
     return -math.expm1(-mass / ceiling) / (mass / ceiling) if mass > 0 else 1.0
 
 
-def read(signals: Sequence[Told], roles: Mapping[int, Role], rules: Rules, now: datetime) -> Reading:
-    """Score, contributions and heat of one account from its signals; those after `now` have not happened yet."""
-    past = [signal for signal in signals if signal.occurred_at <= now and weight_of(signal.kind, rules)]
+def read(
+    signals: Sequence[Told], roles: Mapping[int, Role], rules: Rules, now: datetime, left_out: Collection[int] = ()
+) -> Reading:  # fmt: skip
+    """Score, contributions and heat of one account from its signals; those after `now` have not happened yet.
+
+    left_out: wrong people; no score is made of what they did.
+    """
+    happened = [signal for signal in signals if signal.occurred_at <= now and weight_of(signal.kind, rules)]
+    past = [signal for signal in happened if signal.person not in left_out]
     masses = {person: mass.as_of(now, rules.half_life) for person, mass in weigh(past, rules).items()}
     score = roll_up(masses, roles, rules)
     contributions = sorted(
         (_contribution(s, score, rules, now) for s in past), key=lambda c: (-abs(c.points), -c.signal_id)
     )
-    return Reading(score, tuple(contributions), heat_of(past, roles, rules, now))
+    silenced = frozenset(signal.person for signal in happened) & frozenset(left_out)
+    return Reading(score, tuple(contributions), heat_of(happened, roles, rules, now), silenced)
 
 
 def heat_of(signals: Iterable[Told], roles: Mapping[int, Role], rules: Rules, now: datetime) -> HeatReading:
@@ -200,7 +211,7 @@ def heat_from(
     this_week, before = [], []
     for person, kind, at in acts:
         weight = rules.weights.get(kind)
-        if not weight or not weeks_ago < at <= now:
+        if not weight or kind in REPS_WORDS or not weeks_ago < at <= now:
             continue
         points = weight * _role_weight(roles.get(person, Role.UNKNOWN), rules)
         if at > week_ago:

@@ -4,13 +4,26 @@ ripe          sales takes it from here: recorded, and weighed when scores are ca
 not_yet       go on nurturing: recorded likewise
 bad_timing    the account or the person is left alone until the day the rep names
 wrong_person  this person gets no more mail; colleagues go on
+
+The score counts the latest word on an account or a person like a signal (`WEIGHS_AS`, weighed by the play). The part of
+a wrong person is left out of it for as long as no mail may reach them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from accounts.errors import InputRefused
-from accounts.vocabulary import Verdict
+from accounts.vocabulary import SignalKind, Verdict
+
+#: What a word weighs in the score as.
+WEIGHS_AS: Mapping[Verdict, SignalKind] = {
+    Verdict.RIPE: SignalKind.SAID_RIPE,
+    Verdict.NOT_YET: SignalKind.SAID_NOT_YET,
+    Verdict.BAD_TIMING: SignalKind.SAID_BAD_TIMING,
+}
+#: Signals that are words of ours: they say nothing of how busy an account is, and prove no score.
+REPS_WORDS: frozenset[SignalKind] = frozenset(WEIGHS_AS.values())
 
 #: How long "bad timing" without a day lasts.
 UNDATED_PAUSE = timedelta(days=30)

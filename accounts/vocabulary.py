@@ -142,6 +142,8 @@ class Reason(StrEnum):
     PERSON_OFF_LIMITS = "person_off_limits"
     TOPIC_OFF_LIMITS = "topic_off_limits"
     LEASE_CAP = "lease_cap"
+    #: Somebody cancelled the send plan it was in: not this again for a while.
+    PLAN_CANCELLED = "plan_cancelled"
 
 
 class HoldScope(StrEnum):
@@ -239,6 +241,10 @@ class SignalKind(StrEnum):
     AD_CLICKED = "ad_clicked"
     #: A brief of ours did not reach its rep: no buyer did this.
     BRIEF_BOUNCED = "brief_bounced"
+    #: A rep's own word on a person or an account: no buyer did this either. See accounts/feedback.py.
+    SAID_RIPE = "said_ripe"
+    SAID_NOT_YET = "said_not_yet"
+    SAID_BAD_TIMING = "said_bad_timing"
     UNKNOWN = "unknown"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from accounts.feedback import REPS_WORDS  # noqa: E402
 from accounts.machines import ENOUGH, own_signs, pace, programs  # noqa: E402
 from accounts.machines.networks import FILE as NETWORKS  # noqa: E402
 from accounts.outcomes import (  # noqa: E402
@@ -59,6 +60,9 @@ MEANING: dict[SignalKind, tuple[str, str]] = {
     K.AD_SHOWN: ("an ad was shown", "list"),
     K.AD_CLICKED: ("an ad was clicked", "list"),
     K.BRIEF_BOUNCED: ("a brief to a rep came back", f"{MAIL}, mailbox"),
+    K.SAID_RIPE: ("a rep said “ready” of a person or account", "reps"),
+    K.SAID_NOT_YET: ("a rep said “not yet”", "reps"),
+    K.SAID_BAD_TIMING: ("a rep said “bad timing”", "reps"),
     K.UNKNOWN: ("a word we do not know, kept as it came", "any"),
 }
 
@@ -97,6 +101,8 @@ def _effects(kind: SignalKind, play: Play) -> str:
         return "nothing for the person until the date in the note; a week where there is none, 90 days at most"
     if kind is K.BRIEF_BOUNCED:
         return "the brief has failed; `tandem doctor` names the rep; the next brief tells its news again"
+    if kind in REPS_WORDS:
+        return "replaces the rep's word before it; heat leaves it out"
     if kind is K.PREFERRED:
         return "what was chosen: a pause, fewer mails, one topic only"
     data = {"replacement": {"name": "Zoe Lin"}} if kind is K.LEFT_COMPANY else {}

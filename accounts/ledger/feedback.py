@@ -2,12 +2,20 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
+from accounts.feedback import WEIGHS_AS
 from accounts.identity import normalise_email
 from accounts.ledger.subjects import Subject
-from accounts.models import Feedback, Rep
+from accounts.models import Feedback, Rep, Signal
 from accounts.vocabulary import Verdict
+
+#: Of signals that are a rep's word: one for each account and person, about which the latest counts.
+SOURCE = "rep"
+#: Said to be the wrong person, and nobody has taken it back since: no mail of ours may reach them.
+WRONG_PEOPLE = """
+    SELECT feedback.stakeholder_id FROM feedback JOIN veto ON veto.stakeholder_id = feedback.stakeholder_id
+     WHERE feedback.verdict = 'wrong_person' AND veto.content IS NULL"""
 
 
 def give_feedback(
@@ -29,6 +37,18 @@ def give_feedback(
     if last is not None and last.at.date() == at.date() and all(last._mapping[name] == said[name] for name in said):
         return int(last.id)
     return connection.execute(insert(Feedback).values(**said, at=at).returning(Feedback.id)).scalar_one()
+
+
+def let_it_weigh(connection: Connection, subject: Subject, verdict: Verdict, at: datetime) -> None:
+    """The word is a signal from now on, instead of the one before it; the account's score has to be made anew."""
+    kind = WEIGHS_AS.get(verdict)
+    name = f"verdict:{subject.account_id}:{subject.stakeholder_id or 0}"
+    if kind is None:
+        return
+    connection.execute(delete(Signal).where(Signal.source == SOURCE, Signal.source_id == name))
+    said = {"account_id": subject.account_id, "stakeholder_id": subject.stakeholder_id, "kind": kind}
+    when = {"occurred_at": at, "received_at": at, "applied_at": at}
+    connection.execute(insert(Signal).values(source=SOURCE, source_id=name, **said, **when))
 
 
 def latest_feedback(connection: Connection, account_id: int) -> int | None:

@@ -27,8 +27,9 @@ from accounts.engagement import (
     weigh,
     what_moved,
 )
-from accounts.ledger.bulk import among, chunks
+from accounts.ledger.bulk import chunks
 from accounts.ledger.driver import Form, execute, rows, write_many
+from accounts.ledger.feedback import WRONG_PEOPLE
 from accounts.ledger.subjects import find_subjects
 from accounts.ledger.weighing import Weighing, enter, read_weighing, weighing_for
 from accounts.models import Signal, Stakeholder
@@ -36,16 +37,18 @@ from accounts.playbook import Engagement as Rules
 from accounts.playbook import Play
 from accounts.vocabulary import Role
 
-_SCORES = """
+_SCORES = f"""
     SELECT score.account_id, score.person, score.mass, score.latest_at, score.play, stakeholder.role
       FROM score LEFT JOIN stakeholder ON stakeholder.id = score.person
-     ORDER BY score.account_id"""
-_SCORES_OF = _SCORES.replace("ORDER BY", "WHERE score.account_id {among:accounts} ORDER BY")
+     WHERE score.person NOT IN ({WRONG_PEOPLE}) ORDER BY score.account_id"""
+_SCORES_OF = _SCORES.replace("ORDER BY", "AND score.account_id {among:accounts} ORDER BY")
 _TOLD = """
     SELECT account_id, id, stakeholder_id, kind, occurred_at FROM signal
      WHERE account_id {among:accounts} AND kind {among:kinds} AND is_machine = false AND applied_at IS NOT NULL
      ORDER BY account_id, occurred_at, id"""
 _TOLD_SINCE = _TOLD.replace("ORDER BY", "AND occurred_at >= :since ORDER BY")
+_ROLES = f"""
+    SELECT account_id, id, role, id IN ({WRONG_PEOPLE}) FROM stakeholder WHERE account_id {{among:accounts}}"""
 _MASSES = "SELECT account_id, person, mass, latest_at, signals, play FROM score WHERE account_id {among:accounts}"
 _UPSERT = """
     INSERT INTO score (account_id, person, mass, signals, latest_at, play) VALUES (?, ?, ?, ?, ?, ?)
@@ -203,13 +206,12 @@ def _read(
 def read_engagement(connection: Connection, accounts: Sequence[int], rules: Rules, now: datetime) -> dict[int, Reading]:
     """Score, contributions (they add up to it) and heat of each account as of any time; two queries per call."""
     signals = read_told(connection, accounts, rules, since=now - FORGOTTEN_AFTER * rules.half_life)
-    query = select(Stakeholder.account_id, Stakeholder.id, Stakeholder.role).where(
-        among(connection, Stakeholder.account_id, accounts)
-    )
     roles: dict[int, dict[int, Role]] = {account: {} for account in accounts}
-    for account, person, role in connection.execute(query):
+    wrong = set()
+    for account, person, role, is_wrong in rows(connection, _ROLES, accounts=list(accounts)):
         roles[account][person] = Role(role)
-    return {account: read(signals.get(account, ()), roles[account], rules, now) for account in accounts}
+        wrong |= {person} if is_wrong else set()
+    return {account: read(signals.get(account, ()), roles[account], rules, now, wrong) for account in accounts}
 
 
 def explain_account(connection: Connection, key: str, rules: Rules, now: datetime) -> Explained:

@@ -6,9 +6,16 @@ from datetime import datetime
 
 from accounts.briefs.saying import DID
 from accounts.engagement import NOBODY, Contribution, Reading
+from accounts.vocabulary import SignalKind
 
 #: Signals told one by one; the others share a line.
 TOLD = 8
+#: What a rep said, and of whom.
+_SAID = {
+    SignalKind.SAID_RIPE: "{who}: ready, a rep says",
+    SignalKind.SAID_NOT_YET: "{who}: not yet, a rep says",
+    SignalKind.SAID_BAD_TIMING: "{who}: bad timing, a rep says",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +43,16 @@ def parts(reading: Reading, people: Mapping[int, str], most: int = TOLD) -> tupl
 
 
 def by_person(reading: Reading) -> dict[int, str]:
-    """Stakeholder -> their points, as a text; nobody known has the id 0."""
+    """Stakeholder -> their points, as a text, where there are any to show; nobody known has the id 0."""
     points = reading.score.points
     shares = in_tenths(list(points.values()), total=round(reading.score.value * 10))
-    return {person: in_points(share) for person, share in zip(points, shares, strict=True)}
+    return {person: in_points(share) for person, share in zip(points, shares, strict=True) if share}
+
+
+def left_out(reading: Reading, people: Mapping[int, str]) -> str:
+    """``Not counted, as the wrong person: Bob Example.``; empty where everybody counts."""
+    names = ", ".join(sorted(people[person] for person in reading.left_out if person in people))
+    return f"Not counted, as the wrong person: {names}." if names else ""
 
 
 def in_tenths(values: Sequence[float], total: int) -> list[int]:
@@ -58,5 +71,7 @@ def in_points(tenths: int) -> str:
 
 
 def _said(one: Contribution, people: Mapping[int, str]) -> str:
+    if one.kind in _SAID:
+        return _SAID[one.kind].format(who=people.get(one.person, "The account"))
     who = "Somebody there" if one.person == NOBODY else people.get(one.person, "Somebody there")
     return f"{who} {DID[one.kind].format(of='', to='')}" if one.kind in DID else f"{who}: {one.kind.replace('_', ' ')}"

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from accounts.feedback import REPS_WORDS
 from accounts.vocabulary import BounceAction, SignalKind
 from flows.cli.door import Instant, as_json, as_of, clock, house, show_json
 
 if TYPE_CHECKING:
     from flows.signals.intake import Collected
+
+#: A rep's word is given as an answer: `tandem feedback`.
+KINDS = [kind.value for kind in SignalKind if kind not in REPS_WORDS]
 
 play = click.option("--play", default="new-business", show_default=True, help="Whose weights and pauses count.")
 
@@ -25,7 +29,7 @@ def signal() -> None:
 @signal.command()
 @click.option("--email", default=None, help="Whose it is.")
 @click.option("--account", default=None, help="Which account; enough when no person is known.")
-@click.option("--kind", required=True, type=click.Choice([kind.value for kind in SignalKind]), metavar="KIND")
+@click.option("--kind", required=True, type=click.Choice(KINDS), metavar="KIND")
 @click.option("--at", type=Instant(), default=None, help="When it happened; default: now.")
 @click.option("--content", default=None, help="Content key it is about.")
 @click.option("--url", default=None, help="Page or document.")

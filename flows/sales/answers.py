@@ -18,6 +18,7 @@ from accounts.answers.kinds import About
 from accounts.errors import InputRefused, Refused
 from accounts.ledger import answers as ledger
 from accounts.ledger import audit, brakes
+from accounts.ledger.applying import one_at_a_time
 from accounts.ledger.effects import replan
 from accounts.ledger.engine import writing
 from accounts.ledger.open_touches import keep_still
@@ -35,6 +36,8 @@ Work = TypeVar("Work")
 
 #: How often an answer is tried when another transaction and it wait for each other; a second time is rare already.
 RACES = 5
+#: The matter of answers that scores hear of.
+VERDICTS = ANSWERS[AnswerKind.RIPE].matter
 #: PostgreSQL's word for that.
 DEADLOCK = "40P01"
 
@@ -181,6 +184,8 @@ def _perform(
     connection: Connection, said: Said, play: Play | None, *, by: str, rep_id: int | None, via: Via, now: datetime,
     brief_id: int | None,
 ) -> tuple[Done, Told]:  # fmt: skip
+    if ANSWERS[said.kind].matter == VERDICTS:  # whoever applies signals locks scores first, and accounts after them
+        one_at_a_time(connection)
     keep_still(connection, said.account_id)
     scene = set_scene(connection, said, by=by, rep_id=rep_id, via=via, now=now, play=play, brief_id=brief_id)
     if via is not Via.CLI and not scene.speaks:

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 
 from accounts.engagement import WEEK
+from accounts.feedback import REPS_WORDS
 from accounts.ledger import audit, scores, sla
 from accounts.ledger import sla_facts as read
 from accounts.ledger.bulk import chunks
@@ -129,7 +130,7 @@ def tell(engine: Engine, play: Play, kept: Kept, now: datetime) -> int:
 
 
 def _warm(play: Play) -> set[SignalKind]:
-    return {kind for kind, weight in play.engagement.weights.items() if weight > 0} - MEETINGS
+    return {kind for kind, weight in play.engagement.weights.items() if weight > 0} - MEETINGS - REPS_WORDS
 
 
 def _summary(changed: Iterable[Clock], known: Known, standing: Iterable[Listed]) -> Kept:

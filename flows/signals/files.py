@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 
 from accounts.briefs.material import clean
 from accounts.errors import InputRefused
+from accounts.feedback import REPS_WORDS
 from accounts.ledger.proposals import Proposed
 from accounts.ledger.quarantine import Reason
 from accounts.ledger.signals import Known, read_known
@@ -156,6 +157,9 @@ def defects(row: Row, now: datetime) -> tuple[Reason, ...]:
     found = [Reason(f"{name}_missing", f"has no {name}", name, None) for name in REQUIRED if name not in said]
     if not any(name in said for name in CLUES):
         found.append(Reason("nobody_named", f"says nothing of whose it is ({', '.join(CLUES[:3])})", "email", None))
+    if read_kind(said.get("kind", "")) in REPS_WORDS:
+        sentence = "is a rep's word; give it as one: tandem feedback"
+        found.append(Reason("kind_is_a_verdict", sentence, "kind", said["kind"]))
     if "occurred_at" in said:
         found.extend(_time_defects(said["occurred_at"], now))
     return tuple(found)

@@ -5,9 +5,10 @@ from typing import Any
 
 from accounts.answers import AnswerKind
 from accounts.feedback import LeaveAlone, VetoPerson, consequences
-from accounts.ledger import holds, vetoes
-from accounts.ledger.feedback import give_feedback, latest_feedback
+from accounts.ledger import holds, scores, vetoes
+from accounts.ledger.feedback import give_feedback, latest_feedback, let_it_weigh
 from accounts.ledger.open_touches import take_back
+from accounts.ledger.weighing import weighing_for
 from accounts.vocabulary import HoldCause, Reason, Verdict
 from flows.sales.deeds.scene import Done, Scene, until_to_come
 
@@ -23,6 +24,8 @@ def judge(scene: Scene) -> Done:
     )  # fmt: skip
     told, taken = SENTENCES[said.kind].format(name=scene.name), 0
     is_new, is_person = id != before, scene.person is not None
+    if is_new:
+        _weigh(scene, verdict)
     detail: dict[str, Any] = {"feedback": id, "verdict": verdict}
     for one in consequences(verdict, scene.now, callback_on=said.day, is_person=is_person, until=said.until):
         if isinstance(one, LeaveAlone):
@@ -34,6 +37,14 @@ def judge(scene: Scene) -> Done:
             taken = len(take_back(scene.connection, {scene.who.id: Reason.VETOED}, scene.now))
     after = {"verdict": verdict, "callback_on": said.day}
     return Done(told, is_new, detail=detail, action="feedback", after=after, rows=(id,), taken=taken)
+
+
+def _weigh(scene: Scene, verdict: Verdict) -> None:
+    """The score knows it at once; by the rules of the account's own play."""
+    let_it_weigh(scene.connection, scene.subject, verdict, scene.now)
+    if scene.play is not None:
+        weighing_for(scene.connection, scene.play)
+    scores.recompute(scene.connection, [scene.account.id])
 
 
 def _leave_alone(scene: Scene, until: datetime, verdict: Verdict) -> bool:

@@ -18,7 +18,7 @@ from accounts.ledger.engine import reading
 from accounts.ledger.proposals import read_open
 from accounts.ledger.subjects import account_keys
 from accounts.rep_pages.facts import AccountFacts, AccountPage, Clock, Lease
-from accounts.rep_pages.points import by_person, parts
+from accounts.rep_pages.points import by_person, left_out, parts
 from accounts.rep_pages.timeline import Entry, say
 from accounts.vocabulary import Duty, Heat, Role, Side
 from flows.briefs.links import SEATS
@@ -74,7 +74,7 @@ def show_account(connection: Connection, visit: Visit, page: int = 1, said: str 
         heat=_heat(shown), score=f"{shown.reading.score.value:.1f}", tiles=tuple(_tiles(visit, shown)),
         coming=tuple(_coming(visit, facts)), nothing=_nothing(visit, facts), clocks=tuple(_clocks(visit, shown)),
         standing=tuple(_standing(visit, facts)), heard=tuple(_heard(visit, facts)),
-        parts=parts(shown.reading, facts.names), pages=shown.history,
+        parts=parts(shown.reading, facts.names), left_out=left_out(shown.reading, facts.names), pages=shown.history,
         history=tuple(_line(visit, facts, one) for one in shown.history.entries),
         to=lambda kind, subject=0: visit.links(kind, account.id, subject), everything=visit.links("page"),
         roles=tuple((role.value, role.label.capitalize()) for role in Role if role is not Role.UNKNOWN),
@@ -93,7 +93,7 @@ def _tiles(visit: Visit, shown: AccountPage) -> Iterator[Tile]:
             place = SEATS.index(_ROLES[seat.role])
             yield Tile(seat, "", (("Who is it?", visit.links("seat", facts.material.id, place)),))
         else:
-            yield Tile(seat, points.get(seat.person, "0.0"), tuple(_about(visit, facts, seat)))
+            yield Tile(seat, points.get(seat.person, ""), tuple(_about(visit, facts, seat)))
 
 
 def _about(visit: Visit, facts: AccountFacts, seat: Seat) -> Iterator[tuple[str, str]]:
