@@ -39,6 +39,22 @@ class Chain:
         return self.broken_at is None
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is put on record. `before` and `after` are JSON values, times as text."""
+
+    actor: str
+    action: str
+    subject: str
+    at: datetime
+    before: Any = None
+    after: Any = None
+
+
+_HEAD = select(Audit.hash).order_by(Audit.id.desc()).limit(1)
+_ADD = insert(Audit)
+
+
 def append(
     connection: Connection,
     *,
@@ -49,14 +65,24 @@ def append(
     before: Any = None,
     after: Any = None,
 ) -> None:
-    """One entry, in the caller's transaction. `before` and `after` are JSON values, times as text."""
+    """One entry, in the caller's transaction."""
+    append_all(connection, [Entry(actor, action, subject, at, before, after)])
+
+
+def append_all(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Entries in this order, in the caller's transaction."""
+    if not entries:
+        return
     _one_at_a_time(connection)
-    prev_hash = connection.scalar(select(Audit.hash).order_by(Audit.id.desc()).limit(1)) or GENESIS
-    entry = {
-        "at": at.astimezone(UTC), "actor": actor, "action": action, "subject": subject,
-        "before": _plain(before), "after": _plain(after), "prev_hash": prev_hash,
-    }  # fmt: skip
-    connection.execute(insert(Audit).values(**entry, hash=_hash(entry)))
+    head, rows = connection.scalar(_HEAD) or GENESIS, []
+    for one in entries:
+        row = {
+            "at": one.at.astimezone(UTC), "actor": one.actor, "action": one.action, "subject": one.subject,
+            "before": _plain(one.before), "after": _plain(one.after), "prev_hash": head,
+        }  # fmt: skip
+        head = _hash(row)
+        rows.append({**row, "hash": head})
+    connection.execute(_ADD, rows)
 
 
 def read_audit(connection: Connection, *, subject: str | None = None, limit: int = 50) -> Sequence[Row[Any]]:
@@ -88,10 +114,13 @@ def _plain(value: Any) -> Any:
     return None if value is None else json.loads(json.dumps(value, default=str))
 
 
+_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+
+
 def _one_at_a_time(connection: Connection) -> None:
     """On SQLite the write transaction itself sees to it."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CHAINING})
+        connection.execute(_LOCK, {"key": CHAINING})
 
 
 #: The statements that make the table append-only, one by one; safe to run again.

@@ -4,11 +4,32 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, bindparam, or_, select
 from sqlalchemy.orm import aliased
 
 from accounts.identity import normalise_email
 from accounts.models import Account, Rep
+
+_OWNER = aliased(Rep)
+_IS_AWAY = and_(
+    _OWNER.away_from <= bindparam("now"), or_(_OWNER.away_until.is_(None), _OWNER.away_until > bindparam("now"))
+)
+#: Made once, as each page of a rep asks them.
+_KNOWN = select(Rep.id, Rep.email, Rep.name, Rep.timezone)
+_BY_ID = _KNOWN.where(Rep.id == bindparam("rep"))
+_BY_ADDRESS = _KNOWN.where(Rep.email == bindparam("address"))
+_THEIRS = (
+    select(Account.id)
+    .join(_OWNER, _OWNER.id == Account.owner_id)
+    .where(
+        Account.id == bindparam("account"),
+        or_(
+            _OWNER.id == bindparam("rep"),
+            and_(_IS_AWAY, _OWNER.backup_id == bindparam("rep")),
+            _OWNER.manager_email == bindparam("address"),
+        ),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +54,8 @@ class Speaker:
 
 def who_says(connection: Connection, by: str, rep_id: int | None = None) -> Speaker:
     """The rep with this id, or with this address; somebody else by the name they gave."""
-    known = Rep.id == rep_id if rep_id is not None else Rep.email == normalise_email(by)
-    rep = connection.execute(select(Rep.id, Rep.email, Rep.name, Rep.timezone).where(known)).one_or_none()
+    query = _BY_ID if rep_id is not None else _BY_ADDRESS
+    rep = connection.execute(query, {"rep": rep_id, "address": normalise_email(by)}).one_or_none()
     return Speaker(rep.email, rep.name, rep.id, rep.timezone) if rep else Speaker(by, by)
 
 
@@ -45,13 +66,8 @@ def read_rep(connection: Connection, rep_id: int) -> Speaker:
 
 def speaks_for(connection: Connection, speaker: Speaker, account_id: int, now: datetime) -> bool:
     """Whether this is the account's owner, the backup of an owner who is away, or the owner's manager."""
-    owner = aliased(Rep)
-    away = and_(owner.away_from <= now, or_(owner.away_until.is_(None), owner.away_until > now))
-    rights = [owner.manager_email == normalise_email(speaker.by)]
-    if speaker.rep_id is not None:
-        rights += [owner.id == speaker.rep_id, and_(away, owner.backup_id == speaker.rep_id)]
-    theirs = select(Account.id).join(owner, owner.id == Account.owner_id).where(Account.id == account_id, or_(*rights))
-    return connection.scalar(theirs) is not None
+    who = {"rep": speaker.rep_id, "address": normalise_email(speaker.by)}
+    return connection.scalar(_THEIRS, {"account": account_id, "now": now, **who}) is not None
 
 
 def are_reps(connection: Connection, names: list[str]) -> bool:

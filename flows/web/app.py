@@ -25,6 +25,7 @@ from accounts.playbook import Play
 from flows.settings import Settings
 from flows.web.desk import Desk, desk_of, utc_now
 from flows.web.pages import Pages, SafeHeaders
+from flows.web.record import Record
 from flows.web.routes import assets, clicks, health, opens, preferences, reps, slack, unsubscribe, visits, webhooks
 from flows.web.throttle import Buckets, Throttled
 from flows.web.watching import Watch, Watched
@@ -60,7 +61,7 @@ def open_desk(engine: Engine, settings: Settings, play: Play, clock: Callable[[]
     hooks = Reception(engine, doors_of(settings.webhooks), settings.base_url, watch.count_post)
     return Desk(
         engine, Pages(settings.templates, play.vendor), play, settings.secret_key.get_secret_value(), clock, watch,
-        hooks, frozenset(settings.web.sites), token.get_secret_value() if token else None,
+        hooks, Record(engine), frozenset(settings.web.sites), token.get_secret_value() if token else None,
         Clicks(chat) if chat.signing_secret else None,
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from accounts.ledger.signals import Incoming, record
 from accounts.playbook import Play
 from accounts.vocabulary import SignalKind
 from flows.web.pages import Pages
+from flows.web.record import Record
 from flows.web.watching import Watch
 from flows.webhooks.reception import Reception
 from flows.webhooks.slack import Clicks
@@ -37,6 +38,7 @@ class Desk:
     clock: Callable[[], datetime]
     watch: Watch
     hooks: Reception
+    record: Record
     sites: frozenset[str] = frozenset()
     metrics_token: str | None = field(default=None, repr=False)
     #: Answers from Slack; None: buttons there are links.

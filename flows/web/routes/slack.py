@@ -108,6 +108,5 @@ def _note(connection: Connection, found: Visit | Shut, now: datetime, *, is_thei
     why = {"why": found.why} if isinstance(found, Shut) else {}
     after = {"kind": to.kind, "about": to.subject, "brief": to.brief_id, "via": Via.SLACK, **why}
     action = rep_links.USED if is_theirs else rep_links.REFUSED
-    rep_links.note_use(connection, holder, to.account_id, action=action, now=now, after=after)
-    if is_theirs and to.brief_id:
-        rep_links.note_opened(connection, to.brief_id, now)
+    opened = to.brief_id if is_theirs else None
+    rep_links.note_uses(connection, [rep_links.Use(holder, action, now, after, opened)])

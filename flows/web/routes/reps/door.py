@@ -15,8 +15,7 @@ from sqlalchemy import Connection
 from accounts.briefs.saying import Local
 from accounts.calendar import known_zone
 from accounts.ledger import rep_links
-from accounts.ledger.engine import writing
-from accounts.ledger.rep_links import REFUSED, USED, Holder
+from accounts.ledger.rep_links import REFUSED, USED, Holder, Use
 from accounts.machines import ENOUGH, own_verdict
 from accounts.vocabulary import SignalKind
 from flows.briefs.links import GOOD_FOR, Links, RepLink, read
@@ -66,7 +65,7 @@ class Shut:
 def enter(connection: Connection, desk: Desk, token: str, now: datetime) -> Visit | Shut:
     """Opens a link, or says why not: for the audit only, since the visitor learns nothing."""
     to = read(token, now.date(), desk.secret)
-    holder = to and rep_links.read_holder(connection, to.rep_id, to.brief_id)
+    holder = to and rep_links.read_holder(connection, to.rep_id, to.brief_id, to.account_id)
     if to is None or holder is None:
         return Shut()
     if to.issued_day > (now + SKEW).date():
@@ -89,10 +88,8 @@ def note(desk: Desk, request: Request, found: Visit | Shut, now: datetime) -> No
     more = {"why": found.why} if isinstance(found, Shut) else {"person": is_person}
     action = REFUSED if isinstance(found, Shut) else USED
     is_read = isinstance(found, Visit) and is_person and (request.method == "POST" or to.kind in READ)
-    with writing(desk.engine) as connection:
-        rep_links.note_use(connection, found.holder, to.account_id, action=action, now=now, after={**said, **more})
-        if is_read and to.brief_id:
-            rep_links.note_opened(connection, to.brief_id, now)
+    opened = to.brief_id if is_read else None
+    desk.record.keep(Use(found.holder, action, now, {**said, **more}, opened))
 
 
 def is_machine(request: Request) -> bool:
