@@ -34,6 +34,9 @@ WEEK = timedelta(days=7)
 #: Least time between two touches of one account: people who sit together compare what arrived in the same hour.
 SPREAD = timedelta(hours=1)
 
+#: What somebody cancelled as part of a send plan is not planned again for so long, unless the play is edited before.
+CANCELLED_FOR = timedelta(days=7)
+
 #: Reasons that end by somebody's word, at a time nobody knows. With a known time any reason is a wait.
 WAITS_FOR_SOMEBODY = frozenset(
     {
@@ -239,9 +242,8 @@ class Planner:
         stops = ended(account.holds, person.id, now, _HOLD) if account.holds else ()
         calendar = self.calendar_of(person, account)
         due, reason = self._due(step, person, group, vetoes, stops, calendar), _WAITING_STEP
-        delayed = account.delays.get((person.id, step.key)) if account.delays else None
-        if delayed is not None and delayed > due:
-            due, reason = delayed, Reason.DELAYED_BY_REP
+        if account.delays or account.cancelled:
+            due, reason = _put_off(account, (person.id, step.key), due, reason)
         if step.expires < (self._today if due <= now else due.date()):
             return Never(Reason.CONTENT_EXPIRED, step.key)
         if due > now:
@@ -450,6 +452,15 @@ def _about(topic: str, steps: Sequence[_Step], person: Person) -> tuple[Sequence
     if any(step.key not in person.used for step in wanted):
         return wanted, None
     return wanted, next((step.key for step in steps if step.key not in person.used), None)
+
+
+def _put_off(account: Account, mail: tuple[int, str], due: datetime, reason: Reason) -> tuple[datetime, Reason]:
+    """When a mail is due that somebody wants to wait: the latest word counts."""
+    for waits, why in ((account.delays, Reason.DELAYED_BY_REP), (account.cancelled, Reason.PLAN_CANCELLED)):
+        until = waits.get(mail)
+        if until is not None and until > due:
+            due, reason = until, why
+    return due, reason
 
 
 def _sequences(play: Play, seen: Mapping[str, datetime]) -> dict[tuple[str, str], tuple[_Step, ...]]:

@@ -111,3 +111,5 @@ class Account(NamedTuple):
     #: (person id, content) -> until when a rep wants it to wait.
     delays: Mapping[tuple[int, str], datetime] = {}
     limits: Limits | None = None
+    #: (person id, content) -> until when it stays away, since somebody cancelled the send plan it was in.
+    cancelled: Mapping[tuple[int, str], datetime] = {}

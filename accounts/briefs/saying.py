@@ -96,6 +96,7 @@ BECAUSE: dict[Reason, str] = {
     Reason.PERSON_OFF_LIMITS: "off limits, as you asked",
     Reason.TOPIC_OFF_LIMITS: "the topic is off limits, as you asked",
     Reason.LEASE_CAP: "as many mails this week as you asked for",
+    Reason.PLAN_CANCELLED: "marketing took the next mail back for now",
 }
 
 #: Why an account is on hold.

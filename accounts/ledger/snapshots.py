@@ -18,11 +18,11 @@ from sqlalchemy import Connection, select, text
 from accounts.guards import FOR_EVER
 from accounts.identity import domain_hash
 from accounts.ledger.driver import Form, Row, rows
-from accounts.models import ContentSeen, Stakeholder, Suppression
-from accounts.planning import WEEK
+from accounts.models import ContentSeen, SendPlan, Stakeholder, Suppression
+from accounts.planning import CANCELLED_FOR, WEEK
 from accounts.playbook import Play
 from accounts.snapshots import Account, Hold, Limits, Mail, OpenTouch, Person
-from accounts.vocabulary import ActivityKind, HoldCause, Role
+from accounts.vocabulary import ActivityKind, HoldCause, PlanState, Role
 
 #: How far back a reply or a meeting of sales still moves the clock of a step.
 MEMORY = timedelta(days=90)
@@ -38,6 +38,8 @@ class Standing:
     domains: Mapping[str, datetime]
     #: address -> the stakeholder a rep decided for, where one person stands in several accounts.
     homes: Mapping[str, int]
+    #: A send plan that somebody cancelled -> until when its messages stay away.
+    cancelled: Mapping[int, datetime]
     _known: dict[str, datetime | None] = field(default_factory=dict)
 
     def blocked(self, domain: str) -> datetime | None:
@@ -57,16 +59,20 @@ class Read(NamedTuple):
 
 
 def read_standing(connection: Connection, play: Play, now: datetime) -> Standing:
-    """Three small queries, once per run."""
+    """Four small queries, once per run."""
     known = dict(connection.execute(select(ContentSeen.content, ContentSeen.first_seen_at)).tuples().all())
     domains = select(Suppression.domain_hash, Suppression.expires_at).where(
         Suppression.email_hash.is_(None), Suppression.at <= now
     )
     homes = select(Stakeholder.email, Stakeholder.id).where(text("is_home"))
+    rejected = select(SendPlan.id, SendPlan.approved_at).where(
+        SendPlan.state == PlanState.REJECTED, SendPlan.approved_at > now - CANCELLED_FOR, SendPlan.approved_at <= now
+    )
     return Standing(
         seen={step.key: known.get(step.key, now) for step in play.steps},
         domains={digest: ends or FOR_EVER for digest, ends in connection.execute(domains) if digest},
         homes=dict(connection.execute(homes).tuples().all()),
+        cancelled={plan: at + CANCELLED_FOR for plan, at in connection.execute(rejected) if at},
     )
 
 
@@ -78,7 +84,7 @@ def read_accounts(
     people, decisions = shard.people(standing)
     mails, open_touches, holds = shard.mails(), shard.open(), shard.holds()
     vetoes, reprieves = shard.vetoes(), shard.reprieves()
-    delays, limits = shard.delays(), shard.limits()
+    delays, limits, cancelled = shard.delays(), shard.limits(), shard.cancelled(standing)
     time = shard.form.read
     for (
         id, key, of_play, tier, industry, territory, zone, country, rep_zone, synced, contacted, approved, replan_at,
@@ -90,6 +96,7 @@ def read_accounts(
             territory, zone, country, rep_zone, synced and time(synced), approved and time(approved),
             _since(begins, holds.get(id, ())), mails.get(id, ()), open_touches.get(id, _NONE), vetoes.get(id, _NONE),
             reprieves.get(id, _NONE), delays.get(id, _NONE), limits.get(id),
+            cancelled.get(id, _NONE),
         )  # fmt: skip
         yield Read(account, decisions.get(id, ()), replan_at)
 
@@ -198,6 +205,14 @@ class _Shard:
         found: dict[int, dict[tuple[int, str], datetime]] = defaultdict(dict)
         for account, person, content, until in self.rows(_DELAYS):
             found[account][person, content] = self.form.read(until)
+        return found
+
+    def cancelled(self, standing: Standing) -> dict[int, dict[tuple[int, str], datetime]]:
+        """What was in a plan that somebody cancelled, in this edition of the play, by person and content."""
+        found: dict[int, dict[tuple[int, str], datetime]] = defaultdict(dict)
+        if plans := list(standing.cancelled):
+            for account, person, content, plan in self.rows(_CANCELLED, plans=plans, version=self._play.version):
+                found[account][person, content] = standing.cancelled[plan]
         return found
 
     def limits(self) -> dict[int, Limits]:
@@ -335,6 +350,11 @@ _REPRIEVES = """
 _DELAYS = """
     SELECT s.account_id, d.stakeholder_id, d.content, {time:d.until}
     FROM delay d JOIN stakeholder s ON s.id = d.stakeholder_id WHERE s.account_id {among:ids} AND d.at <= :now"""
+
+_CANCELLED = """
+    SELECT t.account_id, t.stakeholder_id, t.content, t.plan_id FROM touch t
+    WHERE t.account_id {among:ids} AND t.plan_id {among:plans} AND t.state = 'cancelled' AND t.reason = 'plan_cancelled'
+      AND t.play_version = :version AND t.stakeholder_id IS NOT NULL"""
 
 _LIMITS = """
     SELECT l.account_id, {time:l.ends_at}, l.people, l.topics, l.touches_per_week

@@ -224,6 +224,13 @@ def delayed_by_rep(case: Case) -> str:
     return f"a rep wants {case.content} to wait; it leaves{_from(case)}"
 
 
+def plan_cancelled(case: Case) -> str:
+    return (
+        f"somebody cancelled the send plan {case.content} was in; it may be planned again{_from(case)}, or with the next "
+        "edition of the play"
+    )
+
+
 def person_off_limits(case: Case) -> str:
     return f"the rep who works on {case.who.account} asked that nobody writes to this person{_lease_end(case)}"
 
@@ -253,7 +260,7 @@ BECAUSE: Mapping[Reason, Callable[[Case], str]] = MappingProxyType(
             account_held, stakeholder_held, paused_after_reply, paused_for_meeting, stale_crm, awaiting_approval, away,
             vetoed, owner_conflict, unknown_role, no_content, sequence_finished, content_expired, waiting_step,
             person_cap, account_cap, outside_window, holiday, staggered, late_step, other_topic,
-            delayed_by_rep, person_off_limits, topic_off_limits, lease_cap,
+            delayed_by_rep, plan_cancelled, person_off_limits, topic_off_limits, lease_cap,
         )
     }
 )  # fmt: skip

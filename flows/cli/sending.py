@@ -23,7 +23,7 @@ by = click.option("--by", default=getpass.getuser, help="Who says so; default: y
 
 @click.command()
 @click.argument("plan", type=int)
-@click.option("--reject", "rejected", is_flag=True, help="Nothing of it leaves; planning decides anew.")
+@click.option("--reject", "rejected", is_flag=True, help="Nothing of it leaves, now or in the next seven days.")
 @click.option("--drop", type=int, multiple=True, metavar="TOUCH", help="Leave out this message; repeatable.")
 @click.option("--drop-failing", is_flag=True, help="Leave out messages that must not leave by now.")
 @by

@@ -11,8 +11,8 @@ from accounts.ledger import audit, plans, settling, touches
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.vetoes import veto
 from accounts.playbook import load_play
-from accounts.touch_states import Refusal, explain
-from accounts.vocabulary import PlanState
+from accounts.touch_states import explain
+from accounts.vocabulary import PlanState, Reason
 from expectations import gate
 from expectations.gate import Verdict, Word
 from flows.house import play_folder
@@ -59,12 +59,13 @@ def approve(
 
 
 def reject(engine: Engine, plan_id: int, *, by: str, now: datetime) -> int:
-    """Nothing of a draft, held or certified plan leaves any more; how many messages that stops.
+    """Nothing of a draft, held or certified plan leaves any more, and none of it is planned again for a while
+    (planning.CANCELLED_FOR); how many messages that stops.
 
     Raises NotFound; PlanRefused for a plan that is over.
     """
     with writing(engine) as connection:
-        stopped = plans.reject(connection, plan_id, reason=Refusal.PLAN_REJECTED, now=now, by=by)
+        stopped = plans.reject(connection, plan_id, reason=Reason.PLAN_CANCELLED, now=now, by=by)
         audit.append(
             connection, actor=by, action="reject", subject=f"plan:{plan_id}", at=now, after={"stopped": stopped}
         )  # fmt: skip

@@ -300,6 +300,19 @@ def test_delayed_by_rep_to_a_day_after_the_text_has_expired() -> None:
     assert answer(acme(delays={(1, PILOT): NOW + 9 * DAY}), soon) == Never(Reason.CONTENT_EXPIRED, PILOT)
 
 
+def test_plan_cancelled_its_messages_wait_and_are_not_late_afterwards() -> None:
+    later = NOW + 13 * DAY
+    cancelled = acme(cancelled={(1, PILOT): later})
+    assert answer(cancelled) == Wait(Reason.PLAN_CANCELLED, later, PILOT)
+    assert isinstance(answer(acme(person(2), cancelled={(1, PILOT): later})), Touch)
+    assert isinstance(answer(cancelled, now=later), Touch)
+
+
+def test_plan_cancelled_a_rep_who_wants_it_later_still_is_heard() -> None:
+    both = acme(cancelled={(1, PILOT): NOW + 6 * DAY}, delays={(1, PILOT): NOW + 8 * DAY})
+    assert answer(both) == Wait(Reason.DELAYED_BY_REP, NOW + 8 * DAY, PILOT)
+
+
 def test_person_off_limits_as_long_as_the_rep_works_on_the_account() -> None:
     first, second = plan(acme(person(1), person(2), limits=Limits(LEASED, frozenset({1}))), small_play(), NOW)
     assert first == Wait(Reason.PERSON_OFF_LIMITS, LEASED)

@@ -161,6 +161,13 @@ SENTENCES: dict[Reason, list[tuple[Callable[[], str], str]]] = {
             "a rep wants evaluation/pilot to wait; it leaves on Wed 25 Nov 2026, 10:00.",
         ),
     ],
+    Reason.PLAN_CANCELLED: [
+        (
+            lambda: told(acme(cancelled={(1, PILOT): NOW + DAY})),
+            "somebody cancelled the send plan evaluation/pilot was in; it may be planned again on Wed 25 Nov 2026, 10:00, "
+            "or with the next edition of the play.",
+        ),
+    ],
     Reason.PERSON_OFF_LIMITS: [
         (
             lambda: told(acme(limits=Limits(NOW + DAY, frozenset({1})))),

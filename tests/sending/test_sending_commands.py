@@ -22,10 +22,11 @@ from flows.channels.email.memory import Memory
 from flows.cli import tandem
 from flows.settings import TEMPLATES, Settings
 from tests.cast import NOW, World
+from tests.sales.desk import decided
 from tests.sending.desk import DAY, change, claim, rows, states, touch_of
 
 T = TouchState
-HOUR = timedelta(hours=1)
+HOUR, QUARTER = timedelta(hours=1), timedelta(minutes=15)
 Say = Callable[..., Result]
 
 
@@ -51,7 +52,7 @@ def say(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Say:
 def held(world: World, play: Play, tmp_path: Path) -> Callable[..., list[str]]:
     """A plan for Alice and Ivan that waits for a person; calling it is the next nurture run: who got mail."""
 
-    def run(now: datetime = NOW, **options: object) -> list[str]:
+    def run(now: datetime = NOW, play: Play = play, **options: object) -> list[str]:
         memory = Memory()
         nurturing.nurture(world.engine, Settings(home=tmp_path), play, now, channel=memory, **options)  # type: ignore[arg-type]
         return [letter.recipient for letter in memory.sent]
@@ -125,11 +126,30 @@ def test_a_plan_of_which_nobody_may_be_written_to_any_more_is_rejected(world: Wo
     assert set(rows(world).values()) == {(T.CANCELLED, Reason.NO_CONSENT)}
 
 
-def test_a_rejected_plan_sends_nothing_and_planning_decides_anew(world: World, say: Say, held) -> None:
+def test_a_cancelled_plan_stays_cancelled_for_seven_days(world: World, say: Say, held) -> None:
+    """Nobody is asked again a quarter of an hour later; whoever is due with something else meanwhile gets that."""
     assert say("approve", "1", "--reject").output == "plan 1 is rejected: 2 messages will not leave\n"
-    assert set(rows(world).values()) == {(T.CANCELLED, Refusal.PLAN_REJECTED)}
+    cancelled = {(T.CANCELLED, Reason.PLAN_CANCELLED)}
+    assert set(rows(world).values()) == cancelled
     assert isinstance(say("approve", "1").exception, PlanRefused)
-    assert "alice@acme.example" in held(NOW + 2 * HOUR), "a new plan, this time an ordinary one"
+    for later in (HOUR + QUARTER, DAY, 7 * DAY):
+        assert not {"alice@acme.example", "ivan@initech.example"} & set(held(NOW + later))
+        assert {rows(world)[name] for name in ("alice", "ivan")} == cancelled
+    assert decided(world, "alice") == ("wait", "plan_cancelled")
+    assert "alice@acme.example" in held(NOW + 8 * DAY), "a new plan, this time an ordinary one"
+
+
+def test_a_cancelled_plan_is_planned_anew_when_somebody_has_edited_the_play(
+    world: World, say: Say, held, play: Play
+) -> None:
+    say("approve", "1", "--reject")
+    assert "alice@acme.example" in held(NOW + 2 * HOUR, play=play.model_copy(update={"version": "f" * 64}))
+
+
+def test_a_plan_that_the_gate_rejects_is_not_taken_for_somebodys_word(world: World, held) -> None:
+    with writing(world.engine) as connection:
+        plans.reject(connection, 1, reason=Refusal.PLAN_REJECTED, now=NOW + HOUR, by="mia")
+    assert "alice@acme.example" in held(NOW + 2 * HOUR)
 
 
 def test_a_plan_that_waits_for_nobody_or_is_nobodys_is_refused(say: Say, held) -> None:
