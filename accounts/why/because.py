@@ -226,8 +226,8 @@ def delayed_by_rep(case: Case) -> str:
 
 def plan_cancelled(case: Case) -> str:
     return (
-        f"somebody cancelled the send plan {case.content} was in; it may be planned again{_from(case)}, or with the next "
-        "edition of the play"
+        f"somebody cancelled the send plan {case.content} was in; it may be planned again{_from(case)}, or when the "
+        "play is edited"
     )
 
 

@@ -164,8 +164,8 @@ SENTENCES: dict[Reason, list[tuple[Callable[[], str], str]]] = {
     Reason.PLAN_CANCELLED: [
         (
             lambda: told(acme(cancelled={(1, PILOT): NOW + DAY})),
-            "somebody cancelled the send plan evaluation/pilot was in; it may be planned again on Wed 25 Nov 2026, 10:00, "
-            "or with the next edition of the play.",
+            ("somebody cancelled the send plan evaluation/pilot was in; it may be planned again on "
+            "Wed 25 Nov 2026, 10:00, or when the play is edited."),
         ),
     ],
     Reason.PERSON_OFF_LIMITS: [
