@@ -405,6 +405,8 @@ class Hold(Base):
     clock: Mapped[word | None]
     #: The reply or meeting that caused it; each causes one hold, however often it is told.
     signal_id: Mapped[int | None] = mapped_column(Key, unique=True)
+    #: When whoever listens was told of it, by an event.
+    announced_at: Mapped[utc | None]
 
 
 class Brake(Base):

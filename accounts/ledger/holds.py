@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, null, or_, select, update
 
 from accounts.ledger.bulk import among, insert_into
 from accounts.ledger.subjects import Subject
@@ -83,6 +83,22 @@ def open_holds(connection: Connection, at: datetime, subject: Subject | None = N
         .order_by(Hold.starts_at, Hold.id)
     )
     return [_as_open(row) for row in connection.execute(query)]
+
+
+def unannounced(connection: Connection, play: str, at: datetime) -> list[OpenHold]:
+    """Holds on whole accounts of the play that are on and that nobody who listens was told of, the oldest first."""
+    query = (
+        select(Hold.__table__, Account.key, null().label("email"))
+        .join(Account, Account.id == Hold.account_id)
+        .where(_open(at), Hold.scope == HoldScope.ACCOUNT, Hold.announced_at.is_(None))
+        .where(or_(Account.play == play, Account.play.is_(None)))
+        .order_by(Hold.id)
+    )
+    return [_as_open(row) for row in connection.execute(query)]
+
+
+def mark_announced(connection: Connection, ids: Sequence[int], at: datetime) -> None:
+    connection.execute(update(Hold).where(among(connection, Hold.id, ids)).values(announced_at=at))
 
 
 def hold_for_signals(connection: Connection, wanted: Sequence[SignalHold]) -> set[int]:

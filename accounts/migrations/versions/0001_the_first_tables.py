@@ -673,6 +673,7 @@ def upgrade() -> None:
         sa.Column("released_by", sa.String(length=300), nullable=True),
         sa.Column("clock", sa.String(length=40), nullable=True),
         sa.Column("signal_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("announced_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("scope IN ('account', 'stakeholder')", name=op.f("ck_hold_scope_is_account_or_stakeholder")),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_hold_account_id_account")),
         sa.ForeignKeyConstraint(
