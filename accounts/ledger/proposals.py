@@ -6,10 +6,9 @@ A proposal is a question and nothing else: who is accepted without a basis for w
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, update
 
 from accounts.errors import InputRefused, NotFound, Refused
 from accounts.identity import email_hash, normalise_email
@@ -24,6 +23,23 @@ from accounts.vocabulary import ConsentBasis, ProposalState, Role
 
 #: What a name, a title or a reason can be at most: its column.
 _LINE = 300
+
+
+_LOST = Stakeholder.__table__.alias("lost")
+_THERE = select(Stakeholder.id).where(
+    Stakeholder.account_id == Proposal.account_id, Stakeholder.email_hash == Proposal.person_key
+)
+_ROWS = (
+    select(
+        Proposal.id, Account.key.label("account"), Proposal.email, Proposal.first_name, Proposal.last_name,
+        Proposal.title, Proposal.source, Proposal.why, Proposal.proposed_at, _LOST.c.email.label("replaces"),
+    )
+    .join(Account, Account.id == Proposal.account_id)
+    .outerjoin(_LOST, _LOST.c.id == Proposal.replaces_id)
+    .where(Proposal.state == ProposalState.OPEN, ~_THERE.exists())
+)  # fmt: skip
+_OPEN = _ROWS.order_by(Proposal.proposed_at, Proposal.id)
+_OPEN_OF = _OPEN.where(Account.key == bindparam("account"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +108,13 @@ def propose(connection: Connection, people: Iterable[Proposed], now: datetime) -
 
 def read_open(connection: Connection, account: str | None = None) -> list[OpenProposal]:
     """Those that wait, the oldest first; of all accounts or of one. Who was imported meanwhile is no question."""
-    query = _open_rows().order_by(Proposal.proposed_at, Proposal.id)
-    if account is not None:
-        query = query.where(Account.key == account)
-    return [_as_open(row) for row in connection.execute(query)]
+    query = _OPEN if account is None else _OPEN_OF
+    return [_as_open(row) for row in connection.execute(query, {"account": account})]
 
 
 def read_proposal(connection: Connection, id: int) -> OpenProposal:
     """One that waits. Raises NotFound; Refused for one that is decided."""
-    row = connection.execute(_open_rows().where(Proposal.id == id)).one_or_none()
+    row = connection.execute(_ROWS.where(Proposal.id == id)).one_or_none()
     if row is not None:
         return _as_open(row)
     decided = connection.scalar(select(Proposal.state).where(Proposal.id == id))
@@ -188,23 +202,6 @@ def _seat(
 def _decide(connection: Connection, id: int, state: ProposalState, by: str, now: datetime) -> None:
     decided = {"state": state, "decided_by": by, "decided_at": now}
     connection.execute(update(Proposal).where(Proposal.id == id).values(**decided))
-
-
-@cache
-def _open_rows() -> Any:
-    lost = Stakeholder.__table__.alias("lost")
-    there = select(Stakeholder.id).where(
-        Stakeholder.account_id == Proposal.account_id, Stakeholder.email_hash == Proposal.person_key
-    )
-    return (
-        select(
-            Proposal.id, Account.key.label("account"), Proposal.email, Proposal.first_name, Proposal.last_name,
-            Proposal.title, Proposal.source, Proposal.why, Proposal.proposed_at, lost.c.email.label("replaces"),
-        )
-        .join(Account, Account.id == Proposal.account_id)
-        .outerjoin(lost, lost.c.id == Proposal.replaces_id)
-        .where(Proposal.state == ProposalState.OPEN, ~there.exists())
-    )  # fmt: skip
 
 
 def _as_open(row: Any) -> OpenProposal:
