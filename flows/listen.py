@@ -33,11 +33,6 @@ def collect_signals(play: str = "new-business", as_of: datetime | None = None) -
     publish(f"signals-{play}", collected_report(collected, now), "What came back, and what it changed")
     for account in collected.replies:
         announce("tandem.signal.reply", f"tandem.account.{account}", account)
-    for notice in told:
-        if notice.state is BriefState.DELIVERED:
-            announce(
-                "tandem.account.held", f"tandem.account.{notice.account}", notice.account, cause=notice.cause.value
-            )
     for why in collected.closed_doors:
         announce("tandem.door.closed", "tandem.door.mailbox", "mailbox", why=why)
     braking.tell(watched, now)

@@ -10,7 +10,7 @@ from typing import Any
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
-from prefect.events import emit_event
+from prefect.events import Event, RelatedResource, Resource, emit_event
 
 #: Rows a table artifact shows; the rest is in `tandem plan` and `tandem touches`.
 MOST_ROWS = 200
@@ -44,6 +44,29 @@ def announce(event: str, subject: str, name: str, **payload: Any) -> None:
         emit_event(
             event, resource={"prefect.resource.id": subject, "prefect.resource.name": name}, payload=payload or None
         )
+
+
+def hand_in(events: Iterable[tuple[str, str, str, Mapping[str, Any]]]) -> bool:
+    """Events as `announce` takes them, that must not get lost: the server has them when this comes back.
+
+    False outside a flow run: there is no server. Raises what the server answers when it does not take them.
+    """
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return False
+    run = {"prefect.resource.id": f"prefect.flow-run.{context.flow_run.id}", "prefect.resource.role": "flow-run"}
+    told = [
+        Event(
+            event=event,
+            resource=Resource({"prefect.resource.id": subject, "prefect.resource.name": name}),
+            related=[RelatedResource(run)],
+            payload=dict(payload),
+        )
+        for event, subject, name, payload in events
+    ]
+    with get_client(sync_client=True) as client:
+        client.request("POST", "/events", json=[one.model_dump(mode="json") for one in told])
+    return True
 
 
 def artifact_key(words: str) -> str:

@@ -13,7 +13,7 @@ from flows.clock import clock
 from flows.house import open_house
 from flows.publishing import announce, publish, rename_run
 from flows.reports import counts_of, tracked_report
-from flows.sales import sla
+from flows.sales import holding, sla
 from flows.sales.territory import keep_territory
 from flows.tracking import Tracked, track
 
@@ -36,6 +36,7 @@ def track_accounts(play: str = "new-business", as_of: datetime | None = None) ->
     for contact in contact_events(play, waiting_for_a_decision(play, now)):
         announce(*contact, play=play)
     tell_of_moves(tracked)
+    tell_of_holds(play, now)
     look_at_the_clocks(play, now)
     rename_run(f"track {play} · {tracked.looked_at} looked at · {len(tracked.moves)} moved")
     return counts_of(tracked)
@@ -54,6 +55,12 @@ def look_at_the_clocks(play: str, now: datetime) -> None:
     with open_house(play) as house:
         sla.tell(house.engine, house.play, sla.keep_clocks(house.engine, house.play, now), now)
         deliver_letters(house.engine, house.settings, house.play, now)
+
+
+@task(name="tell of holds", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
+def tell_of_holds(play: str, now: datetime) -> int:
+    with open_house(play) as house:
+        return holding.tell_of_holds(house.engine, house.play, now)
 
 
 def waiting_for_a_decision(play: str, now: datetime) -> list[str]:
