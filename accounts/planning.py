@@ -24,6 +24,7 @@ from accounts.guards import (
     THE_PERSON_SAID_NO,
     Refusal,
 )
+from accounts.heard import applies, asked_first
 from accounts.pauses import Skip, Stops, elapse, ended, resume, stop_around
 from accounts.playbook import Play
 from accounts.snapshots import Account, Mail, Person
@@ -219,6 +220,8 @@ class Planner:
             steps, missed = _about(person.only_topic, steps, person)
             if missed is not None:
                 return Never(Reason.OTHER_TOPIC, missed)
+        if group.account.heard:
+            steps = asked_first(steps, applies(group.account.heard, person.id))
         vetoes = group.account.vetoes.get(person.id, _NOTHING)
         if group.account.holds:
             vetoes = self._without_skipped(steps, person, group, vetoes)

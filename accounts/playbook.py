@@ -6,7 +6,7 @@ that look across keys and files stand in `playrules.py`.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, time, timedelta
 from pathlib import Path
@@ -290,6 +290,8 @@ class Play(_Frozen):
     approvals: Approvals = Approvals()
     tracking: Tracking = Tracking()
     contact: tuple[ContactRule, ...] = ()
+    #: Topic of contents -> words by which a rep's note is known to be about it (accounts/heard.py).
+    heard: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     #: Facts older than this stop the sending: better no mail than one about last month's account. None: never.
     stale_crm_after: Duration | None = None
     steps: tuple[Step, ...] = ()
@@ -298,6 +300,12 @@ class Play(_Frozen):
     def stage(self, key: str) -> StageRule | None:
         """The rule of a stage, or None for a stage this play does not know."""
         return next((stage for stage in self.stages if stage.key == key), None)
+
+    @property
+    def known_by(self) -> Mapping[str, tuple[str, ...]]:
+        """Topic -> the words by which it is known, its own name among them."""
+        topics = {topic for step in self.steps for topic in step.topics}
+        return {topic: (topic, *self.heard.get(topic, ())) for topic in sorted(topics)}
 
     def step(self, key: str) -> Step | None:
         """The content with this key, or None when the play has it no longer."""

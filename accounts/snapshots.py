@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from accounts.heard import Heard
 from accounts.vocabulary import ConsentBasis, EmailStatus, HoldCause, PauseClock, Role
 
 
@@ -113,3 +114,5 @@ class Account(NamedTuple):
     limits: Limits | None = None
     #: (person id, content) -> until when it stays away, since somebody cancelled the send plan it was in.
     cancelled: Mapping[tuple[int, str], datetime] = {}
+    #: What reps heard there and nobody has answered yet.
+    heard: Sequence[Heard] = ()

@@ -8,7 +8,8 @@ account.py      one account of a brief                     writing.py   the brie
 stored.py       a brief as JSON, and back
 """
 
-from accounts.briefs.account import LABELS, AccountBrief, Asset
+from accounts.briefs.account import LABELS, AccountBrief
+from accounts.briefs.assets import Asset
 from accounts.briefs.brevity import MOST_WORDS
 from accounts.briefs.coming import Planned
 from accounts.briefs.material import AccountMaterial, RepMaterial, Statement

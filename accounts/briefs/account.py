@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 
+from accounts.briefs.assets import Asset, asset_of
 from accounts.briefs.because import because
 from accounts.briefs.buttons import Button, buttons
 from accounts.briefs.case import Case
@@ -14,9 +14,8 @@ from accounts.briefs.next_steps import Scene, suggest
 from accounts.briefs.saying import Local, counted, listed, title_of
 from accounts.briefs.seats import Question, Seat, SeatState, question_of, seats, warm_for
 from accounts.engagement import BASELINE_WEEKS, WEEK, weight_of
-from accounts.playbook import Play, Step
 from accounts.sla import Owing
-from accounts.vocabulary import Heat, Role
+from accounts.vocabulary import Heat
 
 #: The words before the parts of an account, in the order of reading; they count as well.
 LABELS = {
@@ -38,16 +37,6 @@ LABELS = {
 _TOLD_BELOW = (Weight.MAILED, Weight.ANSWERED)
 #: What stands on the link beside each planned mail, and beside each open objection.
 STOP, SETTLED = "Stop before then", "Mark as answered"
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """Something to hand over, and how to start talking about it."""
-
-    title: str
-    talking_point: str
-    url: str
-    evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +170,7 @@ def account_brief(case: Case, news: tuple[News, ...]) -> AccountBrief:
         planned=coming,
         more_planned=None if coming else why_nothing(account, play, local),
         step=Statement(step.text, step.evidence),
-        asset=_asset(account, step.person, play, local.today),
+        asset=asset_of(account, step.person, play, local.today),
         id=account.id,
         absence=_absence(account, local),
         because=because(account, case.reader),
@@ -272,26 +261,3 @@ def _sent(case: Case) -> Statement | None:
     ]
     more = [f"{len(mails) - 2} more"] if len(mails) > 2 else []
     return Statement(listed(told + more), tuple(proof for mail in mails for proof in mail.evidence))
-
-
-def _asset(account: AccountMaterial, person: Person | None, play: Play, today: date) -> Asset | None:
-    """A current piece for this stage and the person of the suggested step, best one they do not get by mail anyway."""
-    steps = [step for step in play.steps if step.stage == account.stage and step.expires >= today]
-    role = person.role if person else Role.CHAMPION
-    fitting = [step for step in steps if role in step.roles] or steps
-    if not fitting:
-        return None
-    sent = person.contents if person else frozenset()
-    if person and person.outlook and person.outlook.content:
-        sent |= {person.outlook.content}
-    step = min(fitting, key=lambda step: (step.key in sent, step.step, step.key))
-    title = f"“{title_of(step.key, play, account.name)}”"
-    return Asset(title, _talking_point(step), step.asset, evidence("content", step.key))
-
-
-def _talking_point(step: Step) -> str:
-    """What marketing wrote for the rep to say; else the preheader, which says in one line why the piece is worth
-    opening, unless it has variables in it: those are for e-mail only."""
-    if step.talking_point:
-        return clip(step.talking_point, 20, 160)
-    return "" if "{" in step.preheader else clip(step.preheader, 14, 110)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select, text
 
 from accounts.guards import FOR_EVER
+from accounts.heard import Heard, topics_in
 from accounts.identity import domain_hash
 from accounts.ledger.driver import Form, Row, rows
 from accounts.models import ContentSeen, SendPlan, Stakeholder, Suppression
@@ -85,6 +86,7 @@ def read_accounts(
     mails, open_touches, holds = shard.mails(), shard.open(), shard.holds()
     vetoes, reprieves = shard.vetoes(), shard.reprieves()
     delays, limits, cancelled = shard.delays(), shard.limits(), shard.cancelled(standing)
+    heard = shard.heard()
     time = shard.form.read
     for (
         id, key, of_play, tier, industry, territory, zone, country, rep_zone, synced, contacted, approved, replan_at,
@@ -95,8 +97,8 @@ def read_accounts(
             id, key, stage, people.get(id, ()), begins, contacted and time(contacted), of_play, tier, industry,
             territory, zone, country, rep_zone, synced and time(synced), approved and time(approved),
             _since(begins, holds.get(id, ())), mails.get(id, ()), open_touches.get(id, _NONE), vetoes.get(id, _NONE),
-            reprieves.get(id, _NONE), delays.get(id, _NONE), limits.get(id),
-            cancelled.get(id, _NONE),
+            reprieves.get(id, _NONE), delays.get(id, _NONE), limits.get(id), cancelled.get(id, _NONE),
+            heard.get(id, ()),
         )  # fmt: skip
         yield Read(account, decisions.get(id, ()), replan_at)
 
@@ -221,6 +223,15 @@ class _Shard:
             account: Limits(self.form.read(ends), _set_of(people), _set_of(topics), per_week)
             for account, ends, people, topics, per_week in self.rows(_LIMITS)
         }
+
+    def heard(self) -> dict[int, list[Heard]]:
+        """Objections and wishes that are open, with the topics they are about."""
+        found: dict[int, list[Heard]] = defaultdict(list)
+        time, known_by = self.form.read, self._play.known_by
+        for account, id, words, at, person in self.rows(_HEARD):
+            if topics := topics_in(words, known_by):
+                found[account].append(Heard(id, words, time(at), topics, person))
+        return found
 
     def _history(self) -> dict[int, tuple[Sequence[str], datetime | None]]:
         """Stakeholder id -> contents used up, and when the latest touch was."""
@@ -355,6 +366,11 @@ _CANCELLED = """
     SELECT t.account_id, t.stakeholder_id, t.content, t.plan_id FROM touch t
     WHERE t.account_id {among:ids} AND t.plan_id {among:plans} AND t.state = 'cancelled' AND t.reason = 'plan_cancelled'
       AND t.play_version = :version AND t.stakeholder_id IS NOT NULL"""
+
+_HEARD = """
+    SELECT o.account_id, o.id, o.words, {time:o.at}, o.stakeholder_id
+    FROM objection o
+    WHERE o.account_id {among:ids} AND o.at <= :now AND (o.closed_at IS NULL OR o.closed_at > :now)"""
 
 _LIMITS = """
     SELECT l.account_id, {time:l.ends_at}, l.people, l.topics, l.touches_per_week

@@ -1,5 +1,6 @@
 """Why this person gets this, or does not: one sentence with the facts it rests on. Pure; the ledger brings them."""
 
+from accounts.heard import why
 from accounts.planning import Touch, Wait
 from accounts.vocabulary import Reason
 from accounts.why.because import BECAUSE
@@ -22,9 +23,9 @@ def explain(case: Case) -> str:
     """``Dana Example (dana@acme.example, end user at Acme Works) gets nothing: opted out on 4 Nov 2026.``"""
     said = case.said
     if isinstance(said, Touch):
-        return f"{case.who} gets {case.content} now: {_now(case, said)}{_left_out(case)}."
+        return f"{case.who} gets {case.content} now: {_now(case, said)}{_answers(case)}{_left_out(case)}."
     yet = " yet" if isinstance(said, Wait) else ""
-    return f"{case.who} gets nothing{yet}: {BECAUSE[said.reason](case)}{_left_out(case)}."
+    return f"{case.who} gets nothing{yet}: {BECAUSE[said.reason](case)}{_answers(case)}{_left_out(case)}."
 
 
 def _left_out(case: Case) -> str:
@@ -32,6 +33,16 @@ def _left_out(case: Case) -> str:
     if case.said.reason is Reason.VETOED:
         return ""
     return "".join(f"; {short(content)} was left out: {why}" for content, why in case.background.left_out.items())
+
+
+def _answers(case: Case) -> str:
+    """What the content goes first for: something that a rep heard."""
+    step = case.step
+    heard = why(case.account.heard, case.person.id, frozenset(step.topics)) if step else None
+    if heard is None or step is None:
+        return ""
+    about = " and ".join(sorted(heard.topics & set(step.topics)))
+    return f"; {case.content} speaks of {about}, since “{heard.words}” was heard on {case.day(heard.at)}"
 
 
 def _now(case: Case, touch: Touch) -> str:

@@ -13,6 +13,7 @@ from accounts.briefs.material import (
     Held,
     Mail,
     Move,
+    Objected,
     Outlook,
     RepMaterial,
     SalesTouch,
@@ -24,7 +25,7 @@ from accounts.briefs.news import Weight
 from accounts.briefs.next_steps import NEXT_STEPS
 from accounts.briefs.saying import BECAUSE, DID, DID_SHORT, HELD_FOR, QUESTIONS
 from accounts.briefs.seats import SeatState
-from accounts.playbook import Play
+from accounts.playbook import Play, Step
 from accounts.vocabulary import Answer, EmailStatus, HoldCause, HoldScope, Reason, Role, SignalKind
 from tests.briefs.sample import (
     YESTERDAY,
@@ -419,6 +420,22 @@ class TestAsset:
         sent = brief_of(group_of_four(signs=replied, people=(has_it, *group_of_four().people[1:])))
         assert sent.asset is not None
         assert sent.asset.evidence == (f"content:{PLAY}/evaluation/five-slides",)
+
+    def test_a_piece_about_what_was_heard_goes_before_the_others_and_names_it_as_evidence(self) -> None:
+        cheap = step("evaluation/bills", "champion", 3, topics=("cost",))
+        others = [replace_topics(one, ("proof",)) for one in WHOLE.steps]
+        play = small_play(steps=(*others, cheap), heard={"cost": ("price",)})
+        replied = (sign(SignalKind.REPLIED, 1, 0.1),)
+        price = Objected(9, "The price is steep", None, ago(2))
+        plain, heard = (brief_of(group_of_four(signs=replied, objections=said), play) for said in ((), (price,)))
+        assert plain.asset is not None
+        assert heard.asset is not None
+        assert plain.asset.evidence == (f"content:{PLAY}/evaluation/pilot",)
+        assert heard.asset.evidence == (f"content:{PLAY}/evaluation/bills", "objection:9")
+
+
+def replace_topics(one: Step, topics: tuple[str, ...]) -> Step:
+    return one.model_copy(update={"topics": topics})
 
 
 class TestEvidence:
