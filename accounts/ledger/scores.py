@@ -38,12 +38,12 @@ from accounts.playbook import Play
 from accounts.vocabulary import Role
 
 _SCORES = f"""
-    SELECT score.account_id, score.person, score.mass, score.latest_at, score.play, stakeholder.role
+    SELECT score.account_id, score.person, score.mass, {{time:score.latest_at}}, score.play, stakeholder.role
       FROM score LEFT JOIN stakeholder ON stakeholder.id = score.person
      WHERE score.person NOT IN ({WRONG_PEOPLE}) ORDER BY score.account_id"""
 _SCORES_OF = _SCORES.replace("ORDER BY", "AND score.account_id {among:accounts} ORDER BY")
 _TOLD = """
-    SELECT account_id, id, stakeholder_id, kind, occurred_at FROM signal
+    SELECT account_id, id, stakeholder_id, kind, {time:occurred_at} FROM signal
      WHERE account_id {among:accounts} AND kind {among:kinds} AND is_machine = false AND applied_at IS NOT NULL
      ORDER BY account_id, occurred_at, id"""
 _TOLD_SINCE = _TOLD.replace("ORDER BY", "AND occurred_at >= :since ORDER BY")
