@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 
-from accounts.ledger.engine import create_tables, open_ledger
-from accounts.models import Base
-from tests.cast import World, build_world
+from accounts.ledger.engine import open_ledger
+from tests.cast import World
+from tests.ledgers import PostgresStage, SqliteStage, Stage, for_one_test
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would every program they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -58,36 +58,34 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def _postgres_engine(postgres_url: str) -> Iterator[Engine]:
-    engine = open_ledger(postgres_url)
-    create_tables(engine)
-    yield engine
-    engine.dispose()
+def _postgres_stage(postgres_url: str) -> Iterator[Stage]:
+    stage = PostgresStage(postgres_url)
+    yield stage
+    stage.engine.dispose()
 
 
 @pytest.fixture(scope="session")
-def _empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with all tables: copying it takes a tenth of making them."""
-    path = tmp_path_factory.mktemp("sqlite") / "empty.db"
-    engine = open_ledger(f"sqlite:///{path}")
-    create_tables(engine)
-    engine.dispose()
-    return path
+def _sqlite_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    stage = SqliteStage(tmp_path_factory.mktemp("sqlite"))
+    yield stage
+    stage.engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """An empty ledger, once on SQLite and once on PostgreSQL."""
-    if request.param == "sqlite":
-        path = shutil.copyfile(request.getfixturevalue("_empty_file"), tmp_path / "tandem.db")
-        engine = open_ledger(f"sqlite:///{path}")
-        yield engine
-        engine.dispose()
-        return
-    engine = request.getfixturevalue("_postgres_engine")
-    with engine.begin() as connection:
-        _empty(connection)
-    yield engine
+def database(request: pytest.FixtureRequest) -> Engine:
+    """An empty ledger, once on SQLite and once on PostgreSQL; for whoever asks for the world, with the cast in it."""
+    stage: Stage = request.getfixturevalue(f"_{request.param}_stage")
+    stage.clear()
+    if "world" in request.fixturenames:
+        stage.set()
+    return for_one_test(stage.engine)
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest, database: Engine) -> Stage:
+    """Where this test's ledger stands: for who wants to begin again and again."""
+    stage: Stage = request.getfixturevalue(f"_{request.node.callspec.params['database']}_stage")
+    return stage
 
 
 @pytest.fixture(autouse=True)
@@ -101,9 +99,10 @@ def _environment_as_it_was() -> Iterator[None]:
 
 
 @pytest.fixture
-def world(database: Engine) -> World:
+def world(stage: Stage, database: Engine) -> World:
     """The cast on stage: see tests/cast.py."""
-    return build_world(database)
+    cast = stage.world
+    return World(database, dict(cast.reps), dict(cast.accounts), dict(cast.people))  # tests add to it
 
 
 def _hurry(url: str) -> None:
@@ -114,12 +113,3 @@ def _hurry(url: str) -> None:
             connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
         connection.execute(text("SELECT pg_reload_conf()"))
     engine.dispose()
-
-
-def _empty(connection: Connection) -> None:
-    """Only tables that hold something, or have counted: to look costs far less than to empty them all."""
-    names = [table.name for table in Base.metadata.sorted_tables]
-    filled = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in names)
-    counted = "SELECT replace(sequencename, '_id_seq', '') FROM pg_sequences WHERE last_value IS NOT NULL"
-    if used := set(connection.scalars(text(f"{filled} UNION {counted}"))) & set(names):
-        connection.execute(text(f"TRUNCATE {', '.join(sorted(used))} RESTART IDENTITY CASCADE"))

@@ -35,7 +35,7 @@ def test_a_server_that_does_not_answer_is_named_without_the_password() -> None:
     assert "hunter2" not in found.says
 
 
-@pytest.mark.usefixtures("_postgres_engine")
+@pytest.mark.usefixtures("_postgres_stage")
 def test_a_database_that_may_only_be_read(postgres_url: str) -> None:
     read_only = f"{postgres_url}&options=-c%20default_transaction_read_only%3Don"
     found = ledger.database(patient(database_url=read_only))

@@ -7,13 +7,10 @@ Planning is replaced by somebody who wants to send anything to anybody at any ti
 answer twice. A trigger of the tests writes down every move of every touch and plan, whoever made it.
 """
 
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,14 +22,14 @@ from sqlalchemy import Engine, delete, select, text
 from accounts.errors import PlanRefused, Refused
 from accounts.ledger import claims, members, plans, settling, touches, vetoes
 from accounts.ledger.claims import Claimed, Outcome
-from accounts.ledger.engine import open_ledger, reading, writing
+from accounts.ledger.engine import reading, writing
 from accounts.models import Decision, SendPlan, Stakeholder, Touch
 from accounts.tick import decide
 from accounts.touch_states import PLAN_EDGES, TOUCH_EDGES
 from accounts.vocabulary import PlanState, TouchState
 from flows.sales import answers
-from tests.cast import NOW, World, build_world
-from tests.conftest import _empty
+from tests.cast import NOW, World
+from tests.ledgers import Stage
 from tests.sending import desk
 from tests.sending.desk import ALWAYS, open_play
 from tests.signals.post import signal, tell
@@ -352,36 +349,26 @@ def dismiss(engine: Engine) -> None:
 
 
 @pytest.fixture
-def fresh(database: Engine, tmp_path: Path) -> Iterator[Callable[[], World]]:
-    """The cast on an untouched stage, as often as it is asked for."""
-    witness(database)
-    if database.dialect.name == "postgresql":
+def fresh(stage: Stage) -> Iterator[Callable[[], World]]:
+    """The cast on an untouched stage, as often as it is asked for, and a witness."""
+    engine = stage.engine
+    lasting = engine.dialect.name == "postgresql"
+    if lasting:
+        witness(engine)
 
-        def emptied() -> World:
-            with database.begin() as connection:
-                _empty(connection)
+    def again() -> World:
+        stage.clear()
+        world = stage.set()
+        if lasting:
+            with engine.begin() as connection:
                 connection.execute(text("TRUNCATE moves RESTART IDENTITY"))
-            return build_world(database)
+        else:
+            witness(engine)
+        return world
 
-        yield emptied
-        dismiss(database)
-        return
-    world = build_world(database)
-    database.dispose()
-    template, numbers, opened = tmp_path / "tandem.db", count(), list[Engine]()
-
-    def copied() -> World:
-        path = tmp_path / f"copy-{next(numbers)}.db"
-        shutil.copyfile(template, path)
-        opened.append(open_ledger(f"sqlite:///{path}"))
-        for earlier in opened[:-1]:
-            earlier.dispose()
-        del opened[:-1]
-        return World(opened[-1], world.reps, world.accounts, world.people)
-
-    yield copied
-    for engine in opened:
-        engine.dispose()
+    yield again
+    if lasting:
+        dismiss(engine)
 
 
 def thoroughness(database: Engine) -> settings:
