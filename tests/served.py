@@ -11,6 +11,8 @@ from flows.operating.prefect_api import PrefectApi
 
 #: What a run that is spread over workers starts.
 SHARES = ("decide-span", "send-plans")
+#: What `served` reads: prefect.yaml with these deployments only.
+FILE = "served.yaml"
 READY_SECONDS = 60.0
 
 
@@ -22,7 +24,7 @@ def served(
 
     entrypoint: what they run instead of their own flow.
     """
-    file = folder / "served.yaml"
+    file = folder / FILE
     file.write_text(_only(names, entrypoint), encoding="utf-8")
     program = ["flows.operating.deployments:serve_all", str(file)]
     began = datetime.now(UTC)

@@ -1,11 +1,13 @@
 """What all processes of a history see at the same time: counters and process ids in shared memory.
 
-Made before the processes are forked; lives as long as one of them, whoever is killed.
+Made before the processes are forked, or in a file for those that are not; lives as long as one of them, whoever is
+killed.
 """
 
 import mmap
 import os
 import signal
+from pathlib import Path
 
 #: Most workers at once.
 SLOTS = 3
@@ -15,8 +17,10 @@ _LETTERS, _OFFICE, _POSTMASTER, _LINES, _OVER, _WORKERS = 0, 1, 2, 3, 4, 5
 class Board:
     """Numbers of eight bytes, each written by one process at a time."""
 
-    def __init__(self) -> None:
-        self._cells = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("q")
+    def __init__(self, file: Path | None = None) -> None:
+        """file: by which processes find it that were not forked; made if there is none."""
+        memory = mmap.mmap(-1, mmap.PAGESIZE) if file is None else _mapped(file)
+        self._cells = memoryview(memory).cast("q")
 
     def clear(self) -> None:
         """For the next history; PostgreSQL stays."""
@@ -84,6 +88,15 @@ class Board:
 
     def kill_office(self) -> bool:
         return _kill(self.office, signal.SIGKILL)
+
+
+def _mapped(file: Path) -> mmap.mmap:
+    number = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.truncate(number, mmap.PAGESIZE)
+        return mmap.mmap(number, mmap.PAGESIZE)
+    finally:
+        os.close(number)
 
 
 def _kill(pid: int, sign: int) -> bool:

@@ -1,33 +1,29 @@
-"""The household of a run under Prefect: PostgreSQL, a Prefect server, a process that serves `nurture-accounts`, and the
-post office. Each is a program as the product starts it; each can be killed as a power cut does it, and brought back.
+"""The household of a run under Prefect: PostgreSQL, a Prefect server, whoever carries the run out, and the post office.
+Each is a program as the product starts it; each can be killed as a power cut does it, and brought back.
 """
 
 import os
 import random
-import signal
 import socket
+import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from flows.operating.child import running
 from flows.operating.keeping import Kept
 from flows.operating.prefect_api import PrefectApi
-from flows.operating.prefect_server import PrefectServer, running_server
+from flows.operating.prefect_server import PrefectServer
 from tests.chaos.board import Board
 from tests.chaos.conductor import Files
 from tests.chaos.databases import Postgresql
 from tests.chaos.history import Strike
-from tests.chaos.post import open_office
-from tests.chaos.processes import fork, wait_for
-from tests.chaos.records import Record
-from tests.served import served, wait_until_served
 
 ROOT = Path(__file__).parents[2]
 DEPLOYMENT = "nurture-accounts"
@@ -36,7 +32,7 @@ ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
 class Victim(StrEnum):
-    """What can be killed. Of the worker: who serves the deployment, and the run that it has started."""
+    """What can be killed. Of the worker: whoever carries the run out, and the process it has started for it."""
 
     WORKER = "worker"
     SERVER = "prefect server"
@@ -45,15 +41,14 @@ class Victim(StrEnum):
 
 @dataclass(slots=True)
 class Household:
-    """What runs. `url`: of the ledger."""
+    """What runs. `url`: of the ledger. `environment`: of whoever carries runs out."""
 
     files: Files
-    home: Path
     board: Board
     postgres: Postgresql
     url: str
     server: PrefectServer
-    worker: Kept
+    environment: dict[str, str] = field(repr=False)
 
     @property
     def api(self) -> PrefectApi:
@@ -73,11 +68,11 @@ class Household:
             wait_until(lambda: self.state_of(run) in ENDED, seconds)
         return self.state_of(run)
 
-    def kill(self, victims: Collection[Victim]) -> None:
+    def kill(self, victims: Collection[Victim], worker: Kept) -> None:
         """All of them at once: nobody can say a last word, or mourn who went first."""
         if Victim.POSTGRES in victims:
             self.postgres.strike(Strike.KILL_POSTGRES, random.Random(0))
-        programs = {Victim.WORKER: self.worker, Victim.SERVER: self.server.kept}
+        programs = {Victim.WORKER: worker, Victim.SERVER: self.server.kept}
         struck = [one.child for victim, one in programs.items() if victim in victims]
         families = [member for child in struck for member in _family(child.process.pid)]
         for member in families:
@@ -87,38 +82,34 @@ class Household:
             child.process.wait(10)
 
     def bring_back(self) -> None:
-        """Whatever was killed; back when each answers."""
+        """The databases and the server, if they were killed; back when they answer."""
         self.postgres.tend()
         self.postgres.wait()
-        if _revive(self.server.kept):
+        if revive(self.server.kept):
             self.server.kept.child.wait_until(self.api.is_healthy, 60)
-        began = datetime.now(UTC)
-        if _revive(self.worker):
-            wait_until_served(self.worker, self.server.url, self.files.folder / "served.yaml", began)
 
 
 @contextmanager
-def household(folder: Path, pace: float, entrypoint: str | None, variables: Mapping[str, str]) -> Iterator[Household]:
-    """All of it, ready, in `folder`. pace: seconds the post office takes over a letter. entrypoint: of the flow that is
-    served instead of the product's. variables: for the process that serves it."""
-    files, home, board, port = Files(folder), folder / "home", Board(), _free_port()
-    home.mkdir()
-    with ExitStack() as stack:
-        office = fork(lambda: open_office(port, board, Record(files.office), (), pace), files.tracebacks)
-        stack.callback(_close, office)
+def household(server: PrefectServer, pace: float) -> Iterator[Household]:
+    """All of it but who carries runs out. pace: seconds the post office takes over a letter."""
+    port = _free_port()
+    with _folder() as folder, ExitStack() as stack:
+        files, board = Files(folder), Board(folder / "board")
+        post = ["tests.chaos.post:main", str(port), str(folder / "board"), str(files.office), str(pace)]
+        environment = os.environ | server.env | {"PYTHONPATH": str(ROOT)}
+        office = running("Post office", post, env=environment, log=files.tracebacks)
+        stack.enter_context(office).wait_until(lambda: board.office != 0, 10)
         (folder / "postgres").mkdir()
         postgres = Postgresql(folder / "postgres", board)
         stack.callback(postgres.close)
-        url = postgres.fresh("ledger", home)
-        server = stack.enter_context(running_server(folder / "prefect"))
-        ours = {
-            "TANDEM_HOME": str(home), "TANDEM_DATABASE_URL": url, "TANDEM_CHANNEL": "smtp",
+        (folder / "home").mkdir()
+        url = postgres.fresh("ledger", folder / "home")
+        environment |= {
+            "TANDEM_HOME": str(folder / "home"), "TANDEM_DATABASE_URL": url, "TANDEM_CHANNEL": "smtp",
             "TANDEM_SMTP__PORT": str(port), "TANDEM_SMTP__SECURITY": "none", "TANDEM_SMTP__TIMEOUT_SECONDS": "5",
-            "TANDEM_SMTP__CONNECTIONS": str(CONNECTIONS), "PYTHONPATH": str(ROOT),
+            "TANDEM_SMTP__CONNECTIONS": str(CONNECTIONS),
         }  # fmt: skip
-        environment = os.environ | server.env | ours | variables
-        worker = stack.enter_context(served([DEPLOYMENT], server.url, folder, environment, entrypoint))
-        yield Household(files, home, board, postgres, url, server, worker)
+        yield Household(files, board, postgres, url, server, environment)
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float) -> None:
@@ -130,12 +121,7 @@ def wait_until(is_so: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.02)
 
 
-def _family(pid: int) -> list[psutil.Process]:
-    parent = psutil.Process(pid)
-    return [parent, *parent.children(recursive=True)]
-
-
-def _revive(one: Kept) -> bool:
+def revive(one: Kept) -> bool:
     """As whoever keeps it running does: it looks, sees that it is dead, and after a while starts it again."""
     if one.child.alive:
         return False
@@ -144,10 +130,17 @@ def _revive(one: Kept) -> bool:
     return True
 
 
-def _close(office: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(office, signal.SIGKILL)
-    wait_for(office, 5)
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Where nobody waits for a disk."""
+    base = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 -- nothing secret
+    with tempfile.TemporaryDirectory(prefix="tandem-killed-", dir=base, ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    parent = psutil.Process(pid)
+    return [parent, *parent.children(recursive=True)]
 
 
 def _free_port() -> int:

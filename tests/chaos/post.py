@@ -8,12 +8,14 @@ import os
 import re
 import signal
 import socket
+import sys
 import threading
 import time
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import BinaryIO
 
 from tests.chaos.board import Board
@@ -66,6 +68,12 @@ class Incident:
 
 class HungUp(Exception):
     """The line is closed, by us or by them."""
+
+
+def main() -> None:
+    """As a program: the port, the files of the board and of the record, seconds a letter."""
+    port, board, record, pace = sys.argv[1:]
+    open_office(int(port), Board(Path(board)), Record(Path(record)), (), float(pace))
 
 
 def open_office(port: int, board: Board, record: Record, incidents: tuple[Incident, ...], pace: float) -> None:
