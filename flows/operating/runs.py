@@ -63,10 +63,12 @@ def dead_runs(api: PrefectApi, now: datetime) -> tuple[Run, ...]:
 
 
 def mark_crashed(api: PrefectApi, runs: Iterable[str], why: str) -> int:
-    """Their deployments get their places back; how many there were."""
-    ids = list(runs)
+    """Their deployments get their places back, and no task of theirs claims to run any more; how many there were."""
+    ids, crashed = list(runs), {"state": {"type": "CRASHED", "message": why}}
     for run in ids:
-        api.post(f"/flow_runs/{run}/set_state", {"state": {"type": "CRASHED", "message": why}})
+        api.post(f"/flow_runs/{run}/set_state", crashed)
+        for task in _open_tasks(api, run):
+            api.post(f"/task_runs/{task}/set_state", crashed)
     return len(ids)
 
 
@@ -90,6 +92,11 @@ def retention(api: PrefectApi) -> tuple[timedelta | None, timedelta]:
 def _filter(api: PrefectApi, flow_runs: dict[str, Any], **more: Any) -> Sequence[dict[str, Any]]:
     found: Sequence[dict[str, Any]] = api.post("/flow_runs/filter", {"flow_runs": flow_runs, "limit": MOST, **more})
     return found
+
+
+def _open_tasks(api: PrefectApi, run: str) -> list[str]:
+    theirs = {"flow_runs": {"id": {"any_": [run]}}, "task_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}}
+    return [str(task["id"]) for task in api.post("/task_runs/filter", {**theirs, "limit": MOST})]
 
 
 def _next(api: PrefectApi, deployment: str) -> datetime | None:

@@ -2,6 +2,7 @@
 
     python -m tests.chaos --histories 1000 --sabotage all     what `make chaos` runs; prints the seed of every history
     python -m tests.chaos --seed 4711                         one again: the same people, faults and moments
+    python -m tests.chaos --histories 0 --kill machine        a run under Prefect, when the power goes
 
 A **history** (history.py) is drawn from its seed: who works when and with which clock, what breaks at which moment, who
 says no. The **world** (world.py) is twenty to sixty people who are due. The **house** they live in (databases.py) is a
@@ -19,6 +20,9 @@ dot; refusals for now and for good; a full disk; clocks that jump both ways.
 When all faults are over, runs go on until nothing is open. Then comes the **judgement** (judgement.py), from what the
 post office wrote down: no letter twice, none lost, nothing sent to who had said no, nothing that was not certified,
 and no more unknown outcomes than connections that were cut.
+
+Runs under Prefect are killed, too (killed_runs.py): who carries one out, the Prefect server, PostgreSQL, or all of them
+at once (household.py). The next run has to bring it to its end, by the post office's record.
 
 Whether the judgement can say guilty is shown by **sabotage** (sabotage.py): one protection of the product is removed
 and the same histories must fail.

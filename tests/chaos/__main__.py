@@ -1,6 +1,7 @@
 """The chaos suite from the command line: `python -m tests.chaos --help`.
 
-First the histories, which have to be clean; then each sabotage, which has to be found out.
+First the histories, which have to be clean; then each sabotage, which has to be found out. The same for runs under
+Prefect that are killed, unless a seed asks for one history again.
 """
 
 import argparse
@@ -16,11 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.history import Database, draw
+from tests.chaos.killed_runs import KILLS, kill_a_run
 from tests.chaos.lane import Judged, lane, warm_up
 from tests.chaos.processes import exit_of, fork
 from tests.chaos.sabotage import SABOTAGES, Sabotage, sabotaged
 
 ALL = "all"
+#: The sabotage that is also tried in a run under Prefect: it shows that a killed run can be found guilty.
+SHOWS = "silent-journal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start = random.SystemRandom().randrange(10**6) * 1000 if asked.seed is None else asked.seed
     number = asked.histories if asked.histories is not None else 1000 if asked.seed is None else 1
     asked.keep.mkdir(parents=True, exist_ok=True)
-    warm_up()
+    kills = _kills(asked)
+    if number:
+        warm_up()
     well = _are_clean(Order(range(start, start + number), asked.lanes, asked.database, asked.keep), asked.quiet)
+    for kill in kills:
+        well &= _run_is_clean(kill, asked.keep)
     for name in sorted(SABOTAGES) if ALL in asked.sabotage else asked.sabotage:
         sabotage, seeds = SABOTAGES[name], range(start, start + asked.within)
         well &= _is_found_out(sabotage, Order(seeds, asked.lanes, asked.database, asked.keep / name, sabotage))
+        if kills and name == SHOWS:
+            well &= _run_is_found_out(sabotage, asked.keep / name)
     return int(not well)
 
 
@@ -56,11 +66,33 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--database", type=Database, choices=list(Database), help="only on this one")
     parser.add_argument("--sabotage", choices=[ALL, *SABOTAGES], action="append", default=[],
                         help="then remove this protection, too: it must be found out")  # fmt: skip
+    parser.add_argument("--kill", choices=[ALL, *KILLS], action="append",
+                        help="a run under Prefect that is killed so (all; with --seed: none)")  # fmt: skip
     parser.add_argument("--within", type=int, default=100, help="within so many histories (100)")
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "tandem-chaos",
                         help="where the records of guilty histories go")  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="no line for clean histories")
     return parser
+
+
+def _kills(asked: argparse.Namespace) -> Sequence[str]:
+    named = asked.kill if asked.kill is not None else [ALL] if asked.seed is None else []
+    return list(KILLS) if ALL in named else named
+
+
+def _run_is_clean(kill: str, keep: Path) -> bool:
+    played = kill_a_run(kill, keep)
+    print(f"run killed with its {played}", flush=True)
+    return not played.guilty
+
+
+def _run_is_found_out(sabotage: Sabotage, keep: Path) -> bool:
+    """Of a run that loses everything at once."""
+    played = kill_a_run("machine", keep, sabotage)
+    found = sabotage.finds(played.guilty)
+    print(f"sabotage {sabotage.name} in a killed run: {'found out' if found else 'NOT found out'}. {found or played}",
+          flush=True)  # fmt: skip
+    return found is not None
 
 
 def _are_clean(order: Order, quiet: bool) -> bool:

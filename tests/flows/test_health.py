@@ -12,7 +12,7 @@ from accounts.ledger.engine import writing
 from accounts.models import Decision
 from flows.operating.prefect_api import PrefectApi
 from flows.operating.prefect_server import PrefectServer
-from flows.operating.runs import dead_runs, read_runs, retention, undigested
+from flows.operating.runs import dead_runs, mark_crashed, read_runs, retention, undigested
 from tests.cast import NOW
 from tests.flows.test_flows import BARE, page
 from tests.flows.test_flows import home as home
@@ -93,6 +93,16 @@ def test_a_server_that_keeps_up_has_no_backlog_and_nothing_late(prefect_api: Pre
     api, now = PrefectApi(prefect_api.url), datetime.now(UTC)
     assert undigested(api, now - MINUTE) == 0
     assert read_runs(api, now).late == ()
+
+
+def test_no_task_of_a_run_that_was_marked_as_crashed_claims_to_run(prefect_api: PrefectServer) -> None:
+    """Else the server would count as behind for ever, and whoever stops it would wait for them."""
+    api, soon = PrefectApi(prefect_api.url), datetime.now(UTC) + MINUTE
+    before, run = undigested(api, soon), _begin(api, "killed")
+    task = {"flow_run_id": run, "task_key": "send", "dynamic_key": "0", "state": {"type": "RUNNING"}}
+    api.post("/task_runs/", task)
+    assert mark_crashed(api, [run], "its process is gone") == 1
+    assert undigested(api, soon) == before
 
 
 def _begin(

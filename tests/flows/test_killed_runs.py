@@ -4,12 +4,14 @@ In short; `make chaos` also kills each of them alone, with runs of the deploymen
 """
 
 import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from flows.nurture import nurture_accounts
 from flows.operating.keeping import kept
 from flows.operating.prefect_server import PrefectServer
+from flows.operating.runs import undigested
 from tests.cast import NOW
 from tests.chaos.household import Victim, household
 from tests.chaos.killed_runs import (
@@ -35,6 +37,7 @@ def test_after_a_power_cut_the_next_run_writes_to_the_rest_and_to_nobody_twice(
             before, cut = strike_in_the_middle(house, run, tuple(Victim))
         house.bring_back()
         assert find_the_dead(house) == 1
+        assert undigested(house.api, datetime.now(UTC) + timedelta(hours=1)) == 0, "no task of it claims to run"
         for name, value in house.environment.items():
             monkeypatch.setenv(name, value)
         nurture_accounts(as_of=NOW + LATER)
