@@ -19,6 +19,10 @@ from accounts.models import Base
 
 #: How long a writer waits for another one before it gives up, in seconds.
 BUSY_SECONDS = 30
+#: Connections that stay open once they were used, one for each thread of the web app: to open one costs as much as a
+#: page. PostgreSQL has a process for each, so there threads take turns.
+KEPT_OPEN = 40
+KEPT_OPEN_POSTGRESQL = 15
 
 
 def open_ledger(url: str) -> Engine:
@@ -31,7 +35,12 @@ def open_ledger(url: str) -> Engine:
     if backend == "sqlite":
         return _open_sqlite(parsed.database, url)
     if backend == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            pool_size=KEPT_OPEN_POSTGRESQL,
+            max_overflow=0,
+        )
     raise SettingsRefused(f"no ledger on {backend}", where="database_url", cure="use sqlite:///… or postgresql://…")
 
 
@@ -72,7 +81,7 @@ def create_tables(engine: Engine) -> None:
 def _open_sqlite(path: str | None, url: str) -> Engine:
     if path and path != ":memory:" and not path.startswith("file:"):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_size=KEPT_OPEN)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     event.listen(engine, "invalidate", _let_go_sqlite)

@@ -32,7 +32,9 @@ class Pages:
 
     def __init__(self, templates: Path, vendor: Vendor) -> None:
         folder = templates / "pages"
-        self._environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
+        self._environment = Environment(
+            loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, auto_reload=False
+        )
         self._vendor = vendor
         self.css = (folder / "pages.css").read_text(encoding="utf-8")
         self.snippet = (folder / "t.js").read_text(encoding="utf-8")
