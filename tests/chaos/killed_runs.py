@@ -74,8 +74,9 @@ class KilledRun:
     records: Path | None = None
 
     def __str__(self) -> str:
+        verdict = "GUILTY" if self.guilty else "clean"
         said = (
-            f"{self.kill.replace('-', ' ')}: {'GUILTY' if self.guilty else 'clean'}; killed at letter {self.before} of {len(PEOPLE)}, "
+            f"{self.kill.replace('-', ' ')}: {verdict}; killed at letter {self.before} of {len(PEOPLE)}, "
             f"{self.letters} arrived, {self.unknown} unknown of {self.cut} cut; the run {self.ends[0].lower()}, "
             f"the next one {self.ends[1].lower()}; {self.seconds:.0f} s"
         )
