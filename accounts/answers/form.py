@@ -68,6 +68,19 @@ def parse(form: Mapping[str, str], *, zone: tzinfo = UTC) -> Said:
     return said
 
 
+def read_day(name: str, value: str, zone: tzinfo) -> datetime:
+    """When a day begins in `zone`. Raises InputRefused."""
+    try:
+        return datetime.combine(date.fromisoformat(value), time(), zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _no_day(name, value) from None
+
+
+def _no_day(name: str, value: str) -> InputRefused:
+    cure = "write it as 2026-12-03 or 2026-12-03T09:30"
+    return InputRefused(f"{value[:40]!r} is no day", where=name, cure=cure)
+
+
 class _Fields:
     def __init__(self, form: Mapping[str, str], zone: tzinfo) -> None:
         self._form, self._zone = form, zone
@@ -125,14 +138,12 @@ class _Fields:
             return None, None
         try:
             if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-                day = date.fromisoformat(value)
-                return datetime.combine(day, time(), self._zone).astimezone(UTC), day
+                return read_day(name, value, self._zone), date.fromisoformat(value)
             named = datetime.fromisoformat(value)
             at = named if named.tzinfo else named.replace(tzinfo=self._zone)
             return at.astimezone(UTC), at.date()
         except (ValueError, OverflowError):
-            cure = "write it as 2026-12-03 or 2026-12-03T09:30"
-            raise InputRefused(f"{value[:40]!r} is no day", where=name, cure=cure) from None
+            raise _no_day(name, value) from None
 
     def limits(self) -> Limits:
         """A field that is there and empty clears its limit; one that is not there leaves it."""

@@ -52,6 +52,22 @@ def wish_channel(connection: Connection, rep_id: int, channel: str | None, *, by
     return _change(connection, rep_id, "brief-channel", {"brief_channel": channel}, by=by, now=now)
 
 
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """From when to when a rep is away, and who stands in."""
+
+    since: datetime
+    until: datetime | None
+    backup_id: int | None
+
+
+def absence_of(connection: Connection, rep_id: int, now: datetime) -> Absence | None:
+    """The one that lasts, or is to come; None: they are there."""
+    query = select(Rep.away_from, Rep.away_until, Rep.backup_id).where(Rep.id == rep_id, Rep.away_from.is_not(None))
+    row = connection.execute(query).one_or_none()
+    return Absence(*row) if row and (row.away_until is None or row.away_until > now) else None
+
+
 def go_away(
     connection: Connection, rep_id: int, since: datetime | None, until: datetime | None, backup_id: int | None, *,
     by: str, now: datetime,

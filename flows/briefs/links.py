@@ -5,7 +5,8 @@ holds nothing else. Opening a link changes nothing: the page asks before it acts
 
 What `subject` is, by kind:
 
-    veto, unveto, delay, wrong_person, correct_person   the stakeholder; which mail is meant stands in the brief, in
+    veto, unveto, delay, wrong_person, correct_person,
+    claim                                               the stakeholder; which mail is meant stands in the brief, in
                                                         its account's `planned`, under the same person
     ripe, not_yet, bad_timing, hold, release            the stakeholder, or 0 for the whole account
     seat, add_person                                    the place of the role in SEATS
@@ -28,7 +29,7 @@ PURPOSE = "rep"
 KINDS = (
     "page", "brief", "hold", "release", "veto", "unveto", "delay", "approve", "ripe", "not_yet", "wrong_person",
     "bad_timing", "seat", "add_person", "correct_person", "objection", "topic", "close_objection", "wrong_line",
-    "take", "limits", "give_back", "off",
+    "take", "limits", "give_back", "off", "claim", "away",
 )  # fmt: skip
 #: The same for the roles of empty seats.
 SEATS = tuple(Role)

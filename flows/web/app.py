@@ -95,12 +95,18 @@ def ledger_is_away(request: Request, error: Exception) -> Response:
     log.error("the ledger did not answer: %s", type(error).__name__)  # no address, no token
     if request.url.path in PROBES:
         return JSONResponse({"status": "the ledger does not answer"}, 503)
-    return desk_of(request).pages.show("sorry", 503)
+    return desk_of(request).pages.show(_for_whom("sorry", request), 503)
 
 
 def nothing_here(request: Request, error: Exception) -> Response:
-    return desk_of(request).pages.show("unknown", error.status_code if isinstance(error, HTTPException) else 404)
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    return desk_of(request).pages.show(_for_whom("unknown", request), status)
 
 
 def our_mistake(request: Request, error: Exception) -> Response:
-    return desk_of(request).pages.show("sorry", 500)
+    return desk_of(request).pages.show(_for_whom("sorry", request), 500)
+
+
+def _for_whom(page: str, request: Request) -> str:
+    """Reps have words of their own: they get no mail that one could stop."""
+    return f"rep_{page}" if request.url.path.startswith("/r/") else page

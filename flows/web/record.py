@@ -2,8 +2,12 @@
 
 Nobody sees a page before the use of its link is on disk. While one transaction is under way, the next visitors wait,
 and whoever's turn comes first writes for all of them.
+
+A page that is opened again from the same network on the same day adds nothing: programs that look at links open one by
+the dozen. Answers are on record each time.
 """
 
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from threading import Lock
 
@@ -11,6 +15,9 @@ from sqlalchemy import Engine
 
 from accounts.ledger.engine import writing
 from accounts.ledger.rep_links import Use, note_uses
+
+#: Openings that are remembered; beyond that some are put on record again.
+REMEMBERED = 50_000
 
 
 @dataclass(eq=False, slots=True)
@@ -28,9 +35,12 @@ class Record:
         self._engine = engine
         self._waiting: list[_Waiting] = []
         self._arriving, self._turn = Lock(), Lock()
+        self._opened: set[Hashable] = set()
 
     def keep(self, use: Use) -> None:
         """Returns when it is on disk. Raises what the ledger raises, to everybody of that transaction."""
+        if _name(use) in self._opened:
+            return
         mine = _Waiting(use)
         with self._arriving:
             self._waiting.append(mine)
@@ -52,3 +62,14 @@ class Record:
         else:
             for one in together:
                 one.is_written = True
+            self._remember([one.use for one in together])
+
+    def _remember(self, uses: Iterable[Use]) -> None:
+        if len(self._opened) > REMEMBERED:
+            self._opened = set()
+        self._opened |= {_name(use) for use in uses if use.after.get("method") == "GET"}
+
+
+def _name(use: Use) -> Hashable:
+    """The same for the same link, opened by the same sort of visitor from one network on one day."""
+    return use.action, use.holder.id, use.holder.subject, use.at.date(), frozenset(use.after.items())

@@ -9,6 +9,7 @@ import pytest
 import requests
 from sqlalchemy import insert, select
 
+from accounts.identity import email_hash
 from accounts.ledger.engine import reading, writing
 from accounts.models import Brief, Decision, Hold, Lease, Objection, Rep, RepAnswer, Stakeholder, Veto
 from accounts.vocabulary import Role
@@ -33,13 +34,13 @@ TYPED: dict[str, tuple[str | int, dict[str, str]]] = {
     "add_person": (0, {"email": "yan@acme.example"}), "correct_person": ("bob", {"title": "Chief Accountant"}),
     "objection": (0, {"words": "Too dear"}), "topic": ("bob", {"words": "Carbon reports"}),
     "wrong_line": (2, {}), "take": (0, {}), "limits": (0, {"per_week": "1"}), "give_back": (0, {}),
-    "close_objection": (1, {}), "unveto": ("charlie", {}),
+    "close_objection": (1, {}), "unveto": ("charlie", {}), "claim": ("frank", {}),
 }  # fmt: skip
 
 
 @pytest.fixture
 def said_before(world: World) -> World:
-    """A hold, a no, an objection, a lease: something to take back."""
+    """A hold, a no, an objection, a lease: something to take back. And Frank stands at Initech as well."""
     acme, ravi = world.accounts["acme"], world.reps["ravi"]
     words, by = "Too slow", "ravi@lumenflow.example"
     with writing(world.engine) as connection:
@@ -47,6 +48,10 @@ def said_before(world: World) -> World:
             insert(Hold).values(scope="account", account_id=acme, cause="rep", by=by, starts_at=NOW - DAY),
             insert(Veto).values(stakeholder_id=world.people["charlie"], by=by, at=NOW - DAY),
             insert(Objection).values(account_id=acme, rep_id=ravi, kind="objection", words=words, at=NOW - DAY),
+            insert(Stakeholder).values(
+                account_id=world.accounts["initech-north"], email="frank@acme.example", role="legal",
+                email_hash=email_hash("frank@acme.example"),
+            ),
             insert(Lease).values(
                 account_id=acme, rep_id=ravi, taken_at=NOW - DAY, renewed_at=NOW - DAY, ends_at=NOW + DAY
             ),
@@ -61,7 +66,7 @@ def said_before(world: World) -> World:
 def test_every_answer_takes_the_link_and_the_button(web: Browser, said_before: World) -> None:
     """Whatever can be filled in beforehand is; the same button again says that nothing is new."""
     world = said_before
-    assert TYPED.keys() == set(KINDS) - {"page", "brief", "off"}
+    assert TYPED.keys() == set(KINDS) - {"page", "brief", "off", "away"}
     for kind, (about, typed) in TYPED.items():
         subject = world.people[about] if isinstance(about, str) else about
         page = web.get(path(world, kind, about=subject))

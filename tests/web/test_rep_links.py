@@ -83,7 +83,7 @@ def test_links_taken_back_open_nothing_and_the_next_brief_has_good_ones(web: Bro
     with writing(world.engine) as connection:
         rep_links.revoke(connection, world.reps["ravi"], by="ops", now=NOW - timedelta(hours=1))
     assert web.get(path(world, "page", brief=before)).status_code == 404
-    assert web.get(path(world, "page", issued=TODAY - DAY)).status_code == 404
+    assert web.get(path(world, "hold", issued=TODAY - DAY)).status_code == 404
     assert web.get(path(world, "page")).status_code == 404, (
         "of the same day, and in no brief: nobody knows which came first"
     )
@@ -151,12 +151,12 @@ def test_looking_changes_nothing_whatever_the_link_is_for(web: Browser, world: W
     for kind in KINDS:
         about = world.people["alice"] if kind in ABOUT_A_PERSON else 0
         for method in ("HEAD", "GET"):
-            status = web.ask(method, path(world, kind, None if kind == "off" else "acme", about)).status_code
+            status = web.ask(method, path(world, kind, None if kind in ("off", "away") else "acme", about)).status_code
             assert status == (404 if kind == "brief" else 200), kind
     assert rows_but_audit(world) == before
 
 
-ABOUT_A_PERSON = ("veto", "unveto", "delay", "wrong_person", "correct_person")
+ABOUT_A_PERSON = ("veto", "unveto", "delay", "wrong_person", "correct_person", "claim")
 
 
 @on_sqlite
@@ -169,7 +169,7 @@ def test_a_brief_counts_as_read_when_a_person_opens_one_of_its_pages(web: Browse
     web.get(page, headers={"x-moz": "prefetch"})
     web.get(hold)
     assert opened_at(world, read) is None
-    assert [row.after["person"] for row in audited(world)] == [False, False, False, True]
+    assert [row.after["person"] for row in audited(world)] == [False, True], "programs share a line"
     web.get(page)
     clock.now = NOW + DAY
     web.get(page)
@@ -199,3 +199,29 @@ def test_a_forwarded_link_says_whose_answer_it_will_be(web: Browser, world: Worl
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_other_methods_are_refused(web: Browser, world: World, method: str) -> None:
     assert web.ask(method, path(world, "hold")).status_code == 405
+
+
+@on_sqlite
+def test_a_link_that_is_opened_again_and_again_is_one_line_a_day_and_an_answer_is_one_each_time(
+    web: Browser, world: World, clock: Clock
+) -> None:
+    page, hold = path(world, "page"), path(world, "hold")
+    for _ in range(3):
+        web.get(page, headers=SCANNER)
+        web.get(page)
+        web.post(hold, data={"until": "2026-12-24"})
+    seen = [(row.after["method"], row.after.get("person")) for row in audited(world)]
+    assert sorted(seen) == [("GET", False), ("GET", True), *[("POST", True)] * 3]
+    clock.now = NOW + DAY
+    web.get(page)
+    assert len(audited(world)) == 6, "another day"
+
+
+@on_sqlite
+def test_reps_read_words_of_their_own_where_a_link_leads_nowhere(web: Browser, world: World) -> None:
+    for address in ("/r/", f"{path(world, 'page')}/more", f"{path(world, 'page')}x"):
+        page = web.get(address)
+        assert page.status_code == 404
+        assert "tandem links page you" in page.text
+        assert "stop our" not in page.text
+    assert "To stop our e" in web.get("/c/nothing").text

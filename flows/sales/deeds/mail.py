@@ -10,7 +10,7 @@ from accounts.ledger.open_touches import take_back
 from accounts.ledger.planning import reprieve
 from accounts.ledger.spokesmen import are_reps
 from accounts.vocabulary import HoldCause, PauseClock, Reason, TouchState
-from flows.sales.deeds.scene import Done, Scene, until_to_come
+from flows.sales.deeds.scene import Done, Scene
 
 #: What a hold does with the steps, where the one who places it says so.
 MEANWHILE = {
@@ -25,7 +25,7 @@ GONE = (TouchState.SENT, TouchState.UNKNOWN, TouchState.SENDING)
 def hold(scene: Scene) -> Done:
     """Nothing for this account, or this person, until then; the latest word of a cause counts."""
     said, until = scene.said, scene.said.until
-    until_to_come(until, scene.now)
+    scene.until_to_come()
     before = {one.id for one in holds.open_holds(scene.connection, scene.now, scene.subject)}
     id = holds.place(
         scene.connection, scene.subject, said.cause, by=scene.speaker.by, starts_at=scene.now, ends_at=until,
@@ -100,7 +100,7 @@ def delay(scene: Scene) -> Done:
     person, until = scene.who, scene.said.until
     if until is None:
         raise InputRefused("say until when", where="until", cure="a day to come: 2026-12-03")
-    until_to_come(until, scene.now)
+    scene.until_to_come()
     planned = read_decision(scene.connection, person.id)
     content = scene.content or (planned.content if planned else None)
     step = scene.play.step(content) if scene.play and content else None

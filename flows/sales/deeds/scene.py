@@ -94,6 +94,15 @@ class Scene:
     def moment(self, at: datetime) -> str:
         return saying.moment(at, self.now, self.zone)
 
+    def until_to_come(self) -> None:
+        """Raises InputRefused for a time that is over, or that nobody alive plans for; told on the rep's clock."""
+        until = self.said.until
+        if until is not None and until <= self.now:
+            raise InputRefused(f"{self.day(until)} is over", where="until", cure="name a time to come")
+        if until is not None and until > self.now + FURTHEST:
+            what = f"{until.astimezone(self.zone):%Y-%m-%d} is too far away"
+            raise InputRefused(what, where="until", cure="name a day in the next years")
+
     def may_lift(self, what: str) -> None:
         """A rep's no is lifted by who speaks for the account; by anybody else only with name and reason."""
         if not self.speaks and not self.said.override:
@@ -119,11 +128,3 @@ def set_scene(
     speaker = who_says(connection, by, rep_id)
     speaks = speaks_for(connection, speaker, account.id, now)
     return Scene(connection, said, account, person, touch, speaker, speaks, via, brief_id, now, play)
-
-
-def until_to_come(until: datetime | None, now: datetime) -> None:
-    """Raises InputRefused for a time that is over, or that nobody alive plans for."""
-    if until is not None and until <= now:
-        raise InputRefused(f"{until:%Y-%m-%d %H:%M} UTC is over", where="until", cure="name a time to come")
-    if until is not None and until > now + FURTHEST:
-        raise InputRefused(f"{until:%Y-%m-%d} is too far away", where="until", cure="name a day in the next years")

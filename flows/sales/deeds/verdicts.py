@@ -10,13 +10,13 @@ from accounts.ledger.feedback import give_feedback, latest_feedback, let_it_weig
 from accounts.ledger.open_touches import take_back
 from accounts.ledger.weighing import weighing_for
 from accounts.vocabulary import HoldCause, Reason, Verdict
-from flows.sales.deeds.scene import Done, Scene, until_to_come
+from flows.sales.deeds.scene import Done, Scene
 
 
 def judge(scene: Scene) -> Done:
     """A verdict on an account or a person, and what follows from it (accounts/feedback.py)."""
     said, verdict = scene.said, Verdict(scene.said.kind)
-    until_to_come(said.until, scene.now)
+    scene.until_to_come()
     before = latest_feedback(scene.connection, scene.account.id)
     id = give_feedback(
         scene.connection, scene.subject, verdict, by=scene.speaker.by, at=scene.now, topic=said.topic, note=said.words,

@@ -2,7 +2,7 @@
 
 door.py      whether a link opens         account.py    the page of an account      own.py    brief, list, rhythm
 forms.py     every answer: what it asks   fields.py     the fields of its form      answering.py   asked and done
-sheet.py     a history for a spreadsheet
+sheet.py     a history for a spreadsheet           away.py    when a rep is away, and who stands in
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from accounts.answers import AnswerKind
 from accounts.ledger.engine import reading
 from flows.web.desk import Desk, desk_of, read_body
-from flows.web.routes.reps import account, answering, own, sheet
+from flows.web.routes.reps import account, answering, away, own, sheet
 from flows.web.routes.reps.door import Visit, enter, note
 
 #: Longer than any form of ours that somebody filled in.
@@ -88,6 +88,8 @@ def _page(connection: Connection, visit: Visit, request: Request) -> Response | 
         return own.show_brief(connection, visit)
     if to.kind == "off":
         return own.ask_rhythm(connection, visit)
+    if to.kind == "away":
+        return away.ask_away(connection, visit)
     if to.kind == "page":
         is_list = not to.account_id
         return (
@@ -100,6 +102,8 @@ def _done(visit: Visit, form: Mapping[str, tuple[str, ...]]) -> Response | None:
     to = visit.to
     if to.kind == "off":
         return own.choose_rhythm(visit, "".join(form.get("every", ())))
+    if to.kind == "away":
+        return away.go(visit, form)
     if to.kind == "page":
         return account.decide_proposal(visit, form) if to.account_id else None
     return answering.act(visit, form) if to.kind in list(AnswerKind) and to.account_id else None

@@ -20,7 +20,7 @@ from accounts.ledger.subjects import account_keys
 from accounts.rep_pages.facts import AccountFacts, AccountPage, Clock, Lease
 from accounts.rep_pages.points import by_person, left_out, parts
 from accounts.rep_pages.timeline import Entry, say
-from accounts.vocabulary import Duty, Heat, Role, Side
+from accounts.vocabulary import Duty, Heat, Reason, Role, Side
 from flows.briefs.links import SEATS
 from flows.sales.proposals import accept, reject
 from flows.web.routes.reps.door import Visit
@@ -69,13 +69,14 @@ def show_account(connection: Connection, visit: Visit, page: int = 1, said: str 
     """The whole page. `said`: what an answer on it just changed, or why it did not."""
     shown = read_account_page(connection, visit.to.account_id, visit.desk.play, visit.now, page)
     facts, play, account = shown.facts, visit.desk.play, shown.facts.material
+    names = facts.names
     return visit.desk.pages.show(
         "rep_account", status, visit=visit, facts=facts, said=said, stage=stage_label(account.stage, play),
         heat=_heat(shown), score=f"{shown.reading.score.value:.1f}", tiles=tuple(_tiles(visit, shown)),
         coming=tuple(_coming(visit, facts)), nothing=_nothing(visit, facts), clocks=tuple(_clocks(visit, shown)),
         standing=tuple(_standing(visit, facts)), heard=tuple(_heard(visit, facts)),
-        parts=parts(shown.reading, facts.names), left_out=left_out(shown.reading, facts.names), pages=shown.history,
-        history=tuple(_line(visit, facts, one) for one in shown.history.entries),
+        parts=parts(shown.reading, names), left_out=left_out(shown.reading, facts.names), pages=shown.history,
+        history=tuple(_line(visit, account.name, names, one) for one in shown.history.entries),
         to=lambda kind, subject=0: visit.links(kind, account.id, subject), everything=visit.links("page"),
         roles=tuple((role.value, role.label.capitalize()) for role in Role if role is not Role.UNKNOWN),
     )  # fmt: skip
@@ -99,10 +100,18 @@ def _tiles(visit: Visit, shown: AccountPage) -> Iterator[Tile]:
 def _about(visit: Visit, facts: AccountFacts, seat: Seat) -> Iterator[tuple[str, str]]:
     """What a rep may want to say of a person, the likely first."""
     kinds = [("Correct", "correct_person")]
+    if _stands_in_several(facts, seat):
+        kinds = [("Belongs here", "claim"), *kinds]
     if seat.state is not SeatState.OUT:
         kinds = [("Ready", "ripe"), ("Not yet", "not_yet"), ("Wrong person", "wrong_person"), *kinds]
     for label, kind in kinds:
         yield label, visit.links(kind, facts.material.id, seat.person or 0)
+
+
+def _stands_in_several(facts: AccountFacts, seat: Seat) -> bool:
+    """Whether nobody writes to them before a rep has said where they belong."""
+    person = facts.material.person(seat.person)
+    return bool(person and person.outlook and person.outlook.reason is Reason.OWNER_CONFLICT)
 
 
 def _coming(visit: Visit, facts: AccountFacts) -> Iterator[Line]:
@@ -196,11 +205,11 @@ def _heard(visit: Visit, facts: AccountFacts) -> Iterator[Line]:
         yield Line(said, (("Settled", settled),), "Topic" if one.kind == "topic" else "Objection")
 
 
-def _line(visit: Visit, facts: AccountFacts, entry: Entry) -> tuple[str, str, str]:
+def _line(visit: Visit, account: str, names: Mapping[int, str], entry: Entry) -> tuple[str, str, str]:
     """Day and time, where it comes from, what it says."""
     return (
         visit.local.moment(entry.at), entry.source.label,
-        say(entry, facts.names, visit.desk.play, facts.material.name),
+        say(entry, names, visit.desk.play, account),
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from accounts.rep_pages.facts import AccountFacts
 from flows.sales.answers import answer
 from flows.web.routes.reps.door import Visit
 from flows.web.routes.reps.fields import Field
-from flows.web.routes.reps.forms import FORMS, Scene, asks, does
+from flows.web.routes.reps.forms import FORMS, Scene, asks, button, does
 
 K = AnswerKind
 #: Answers about one mail.
@@ -80,7 +80,7 @@ def _form(
     if filled is not None:
         fields = tuple(_refilled(field, filled) for field in fields)
     return visit.desk.pages.show(
-        "rep_ask", status, visit=visit, asks=asks(scene, kind), does=does(scene, kind), button=FORMS[kind].button,
+        "rep_ask", status, visit=visit, asks=asks(scene, kind), does=does(scene, kind), button=button(scene, kind),
         fields=fields, refusal=refusal, back=visit.links("page", visit.to.account_id), account=scene.account,
     )  # fmt: skip
 

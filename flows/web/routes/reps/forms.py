@@ -213,6 +213,12 @@ FORMS: Mapping[AnswerKind, Form] = {
         "What should we know about {whom}?",
         "It counts at once, and no list overwrites it.", "Correct it", _correct_person,
     ),
+    K.CLAIM: Form(
+        "Does {whom} belong to {account}?",
+        "{whom} stands in more than one account, so nobody writes to them now. From here on {account} does, and the "
+        "others do not.",
+        "Yes, to {account}",
+    ),
     K.OBJECTION: Form(
         "What does somebody at {account} hold against us?",
         "It stands in your briefs until you close it, and marketing sees what is asked most.", "Write it down", _heard,
@@ -264,6 +270,11 @@ def asks(scene: Scene, kind: AnswerKind) -> str:
     if kind is K.VETO and not scene.content:
         return question(scene, "Stop all our mails to {whom}?")
     return question(scene, FORMS[kind].asks)
+
+
+def button(scene: Scene, kind: AnswerKind) -> str:
+    """What the button says."""
+    return question(scene, FORMS[kind].button)
 
 
 def does(scene: Scene, kind: AnswerKind) -> str:
