@@ -38,6 +38,8 @@ class Form:
     join: str
     #: The condition that a column is one of a list: bound as one value, since binding thousands costs milliseconds.
     among: str
+    #: A list of texts as a table `asked` of one column, `value`: quicker where most of them are not there.
+    each: str
     #: A list of ids as that value.
     ids: Callable[[Sequence[int]], Any]
 
@@ -49,8 +51,8 @@ class Form:
 def rows(connection: Connection, sql: str, **values: Any) -> Iterator[Row]:
     """The rows of a query. `values`: aware datetimes, texts, and lists of ids.
 
-    In the query `{time:x}` selects a time, `{among:ids}` says "is one of the ids", `{join}` is the aggregate that joins
-    texts.
+    In the query `{time:x}` selects a time, `{among:ids}` says "is one of the ids", `{each:texts}` is a table `asked`
+    of them in its column `value`, `{join}` is the aggregate that joins texts.
     """
     result = _perform(connection, sql, values)
     yield from cast(Iterator[Row], result.cursor)
@@ -134,6 +136,7 @@ def _insertion(table: str, columns: tuple[str, ...], mark: str, rows: int) -> st
 def _query(sql: str, form: Form, kinds: tuple[tuple[str, bool], ...]) -> TextClause:
     """The query for a driver, with the times among its parameters named; kept, so that it is compiled once."""
     own = re.sub(r"\{among:(\w+)\}", lambda found: form.among.replace("?", f":{found[1]}"), sql)
+    own = re.sub(r"\{each:(\w+)\}", lambda found: form.each.replace("?", f":{found[1]}"), own)
     own = re.sub(r"\{time:([^}]+)\}", lambda found: form.time.replace("?", found[1]), own)
     times = [bindparam(name, type_=Utc()) for name, is_time in kinds if is_time]
     return text(own.replace("{join}", form.join)).bindparams(*times)
@@ -141,8 +144,12 @@ def _query(sql: str, form: Form, kinds: tuple[tuple[str, bool], ...]) -> TextCla
 
 @lru_cache(4096)
 def _write_text(moment: datetime | None) -> str | None:
-    """Remembered, since many wait for the same opening."""
-    return None if moment is None else moment.isoformat(" ", "microseconds")[:26]
+    """Remembered, since many wait for the same opening; put together in half the time that `isoformat` takes."""
+    if moment is None:
+        return None
+    return "%04d-%02d-%02d %02d:%02d:%02d.%06d" % (  # noqa: UP031
+        moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second, moment.microsecond,
+    )  # fmt: skip
 
 
 def _read_text(value: str) -> datetime:
@@ -164,6 +171,15 @@ SQLITE = Form(
     time="? || '+00:00'",
     join="group_concat",
     among="IN (SELECT value FROM json_each(?))",
+    each="json_each(?) AS asked",
     ids=json.dumps,
 )
-POSTGRESQL = Form(read=_read_datetime, write=_same, time="?", join="string_agg", among="= ANY(?)", ids=list)
+POSTGRESQL = Form(
+    read=_read_datetime,
+    write=_same,
+    time="?",
+    join="string_agg",
+    among="= ANY(?)",
+    each="unnest(CAST(? AS text[])) AS asked (value)",
+    ids=list,
+)

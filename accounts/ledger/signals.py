@@ -4,7 +4,7 @@ Recording is an insert and survives a kill by itself; what a signal does comes l
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -84,9 +84,12 @@ def record(
         if whose.is_forgotten:
             forgotten += 1
             continue
-        name = signal.source, stored_name(signal.source_id)
+        source, source_id, kind, at, *_, content, data = signal
+        name = source, stored_name(source_id)
         if name not in told:
-            told[name] = (*name, *_values(signal, whose, at_most, received, form.write))
+            at = at if at.tzinfo is UTC else _utc(at)
+            occurred = form.write(at) if at < at_most else received
+            told[name] = _row(name, kind, whose, occurred, received, {**data, "content": content} if content else data)
     new = insert_new(connection, "signal", _COLUMNS, sorted(told.values(), key=_in_the_indexes))
     return Recorded(new, len(incoming) - forgotten - new, forgotten)
 
@@ -143,20 +146,19 @@ def read_signals(
     return list(connection.execute(query.where(Signal.kind.in_(list(kinds))) if kinds else query))
 
 
-def _values(
-    signal: Incoming, whose: Whose, at_most: datetime, received: Any, write: Callable[[datetime | None], Any]
-) -> Row:
-    """From `kind` on."""
-    kind, data = read_kind(signal.kind), signal.data
-    if kind is SignalKind.UNKNOWN and signal.kind != SignalKind.UNKNOWN:
-        data = {**data, "kind": signal.kind}
-    if signal.content:
-        data = {**data, "content": signal.content}
-    verdict = own_verdict(kind, data)
+def _row(
+    name: tuple[str, str], said: str, whose: Whose, occurred: Any, received: Any, data: Mapping[str, Any]
+) -> Row:  # fmt: skip
+    """In the order of the columns."""
+    kind = read_kind(said)
+    if kind is SignalKind.UNKNOWN and said != SignalKind.UNKNOWN:
+        data = {**data, "kind": said}
+    verdict = own_verdict(kind, data) if data else None
     judged = (verdict.is_machine, verdict.reason, verdict.confidence) if verdict else _NOT_JUDGED
+    account_id, person_id, touch_id, hashed, *_ = whose
     return (
-        _NAMES[kind], whose.account_id, whose.stakeholder_id, whose.touch_id, whose.email_hash,
-        write(min(_utc(signal.occurred_at), at_most)), received, *judged, _as_json(data) if data else None,
+        *name, _NAMES[kind], account_id, person_id, touch_id, hashed, occurred, received, *judged,
+        _as_json(data) if data else None,
     )  # fmt: skip
 
 

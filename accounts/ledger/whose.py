@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection
 
@@ -55,26 +55,29 @@ class Whose(NamedTuple):
 
 _FORGOTTEN = Whose(is_forgotten=True)
 
-_TOUCHES = "SELECT id, account_id, stakeholder_id, address, message_id FROM touch WHERE clue {among:values}"
 _PEOPLE = "SELECT id, account_id, email FROM stakeholder WHERE email {among:values} ORDER BY is_home DESC, id"
 
 
 def find_owners(connection: Connection, incoming: Sequence[Incoming]) -> list[Whose]:
-    """One Whose for each signal, in order."""
+    """One Whose for each signal, in order. Nine of ten speak of the reader of a touch: nothing more is asked then."""
     touches = _touches(connection, incoming)
-    clues = _Clues(connection, incoming, touches)
-    return [clues.lead(signal, touch) for signal, touch in zip(incoming, touches, strict=True)]
+    pairs = list(zip(incoming, touches, strict=True))
+    owners = [
+        touch.reader if touch and (not (email := signal.email) or email == touch.address) else None
+        for signal, touch in pairs
+    ]
+    others = [pair for pair, whose in zip(pairs, owners, strict=True) if whose is None]
+    if not others:
+        return cast(list[Whose], owners)
+    clues = _Clues(connection, others)
+    return [whose or clues.lead(*pair) for pair, whose in zip(pairs, owners, strict=True)]
 
 
 class _Clues:
-    """What a batch of signals can lead to, read once."""
+    """What a batch of signals that name somebody else than a touch's reader can lead to, read once."""
 
-    def __init__(
-        self, connection: Connection, incoming: Sequence[Incoming], touches: Sequence["_Touch | None"]
-    ) -> None:
-        pairs = zip(incoming, touches, strict=True)
-        others = [signal for signal, touch in pairs if not (touch and _is_reader(signal, touch))]
-        known = {touch.id: touch for touch in touches if touch}
+    def __init__(self, connection: Connection, pairs: Sequence[tuple[Incoming, "_Touch | None"]]) -> None:
+        others = [signal for signal, _ in pairs]
         addresses = {normalise_email(signal.email) for signal in others if signal.email}
         domains = {signal.domain.strip().lower() for signal in others if signal.domain}
         self.people = _people(connection, addresses)
@@ -83,42 +86,29 @@ class _Clues:
         self.domains = _domains(connection, domains | {domain_of(address) for address in strangers})
         self.mailed = _mailed(connection, others, self.people)
         self.named = _named_by_provider(connection, others, self.people)
-        hashes = {email_hash(address) for address in addresses} | {touch.hash for touch in known.values()}
-        self.forgotten = forgotten_among(connection, hashes)
-        self.readers = {id: self._of_reader(touch) for id, touch in known.items()}
+        self.forgotten = forgotten_among(connection, {email_hash(address) for address in addresses})
 
     def lead(self, signal: Incoming, touch: "_Touch | None") -> Whose:
-        """Nine of ten speak of the reader of a touch, and then there is nothing to find out."""
-        if touch and _is_reader(signal, touch):
-            return self.readers[touch.id]
-        return self._find(signal, touch)
-
-    def _of_reader(self, touch: "_Touch") -> Whose:
-        gone = touch.stakeholder_id is None or touch.hash in self.forgotten
-        return _FORGOTTEN if gone else Whose(touch.account_id, touch.stakeholder_id, touch.id, touch.hash)
-
-    def _find(self, signal: Incoming, touch: "_Touch | None") -> Whose:
         address = normalise_email(signal.email) if signal.email else None
         if touch is None and signal.provider_id:
             touch = self.named.get((address or "", signal.provider_id))
         hashed = email_hash(address) if address else None
-        if hashed in self.forgotten or (touch and (touch.stakeholder_id is None or touch.hash in self.forgotten)):
+        if hashed in self.forgotten or (touch and touch.reader.is_forgotten):
             return _FORGOTTEN
-        person = self._person(signal, address, touch)
+        reader = touch.reader if touch else None
+        person = self._person(signal, address, reader)
         if person:
-            touch_id = touch.id if touch else self.mailed.get((person.id, signal.content))
+            touch_id = reader.touch_id if reader else self.mailed.get((person.id, signal.content))
             return Whose(person.account_id, person.id, touch_id, hashed)
         if touch and signal.kind == SignalKind.REPLIED and address and address != touch.address:
-            return Whose(touch.account_id, None, touch.id, hashed)  # it was passed on, and a colleague answers
-        if touch:
-            return Whose(touch.account_id, touch.stakeholder_id, touch.id, touch.hash)
-        return self._account(signal, address, hashed)
+            return touch.reader._replace(stakeholder_id=None, email_hash=hashed)  # passed on: a colleague answers
+        return reader or self._account(signal, address, hashed)
 
-    def _person(self, signal: Incoming, address: str | None, touch: "_Touch | None") -> "_Person | None":
+    def _person(self, signal: Incoming, address: str | None, reader: Whose | None) -> "_Person | None":
         """The row of the person in the account that is meant; of several the touch's, the named one, the home."""
         rows = self.people.get(address or "", ())
-        if touch:
-            return next((row for row in rows if row.account_id == touch.account_id), None)
+        if reader:
+            return next((row for row in rows if row.account_id == reader.account_id), None)
         if signal.account:
             return next((row for row in rows if row.account_id == self.accounts.get(signal.account.strip())), None)
         return rows[0] if rows else None
@@ -147,36 +137,39 @@ class _Person:
 
 
 class _Touch(NamedTuple):
-    id: int
-    account_id: int
-    stakeholder_id: int | None
     address: str
-    hash: str
-
-
-def _is_reader(signal: Incoming, touch: _Touch) -> bool:
-    """Whether the signal names no other address than the touch went to."""
-    return not signal.email or signal.email == touch.address
+    #: Who got it.
+    reader: Whose
 
 
 def _touches(connection: Connection, incoming: Sequence[Incoming]) -> "list[_Touch | None]":
     """The touch of each signal, by our number, else by its Message-ID."""
-    by_id = dict(_read_touches(connection, "id", sorted({signal.touch_id for signal in incoming if signal.touch_id})))
-    keys = [None if signal.touch_id in by_id else _message_key(signal.message_id) for signal in incoming]
-    by_message = dict(_read_touches(connection, "message_id", sorted({key for key in keys if key})))
-    pairs = zip(incoming, keys, strict=True)
-    return [by_message.get(key) if key else by_id.get(signal.touch_id) for signal, key in pairs]
+    numbers = {signal.touch_id for signal in incoming} - {None}
+    by_id = dict(_read_touches(connection, "id", numbers))
+    found = [by_id.get(signal.touch_id) for signal in incoming]
+    keys = [None if touch else _message_key(signal.message_id) for signal, touch in zip(incoming, found, strict=True)]
+    by_message = dict(_read_touches(connection, "message_id", {*keys} - {None}))
+    return [touch or by_message.get(key) for touch, key in zip(found, keys, strict=True)] if by_message else found
 
 
 def _message_key(message_id: str | None) -> str | None:
     return f"<{message_id.strip().strip('<>')}>" if message_id else None
 
 
-def _read_touches(connection: Connection, clue: str, values: list[Any]) -> Iterator[tuple[int | str | None, "_Touch"]]:
+def _read_touches(connection: Connection, clue: str, values: Collection[Any]) -> Iterator[tuple[Any, "_Touch"]]:
     """By the clue they were asked by."""
-    by_id = clue == "id"
-    for id, account, person, address, message in _rows(connection, _TOUCHES.replace("clue", clue), values):
-        yield id if by_id else message, _Touch(id, account, person, normalise_email(address), email_hash(address))
+    query = f"SELECT {clue}, id, account_id, stakeholder_id, address FROM touch WHERE {clue} {{among:values}}"
+    return _as_touches(connection, list(_rows(connection, query, sorted(values))))
+
+
+def _as_touches(connection: Connection, found: Sequence[Row]) -> Iterator[tuple[Any, "_Touch"]]:
+    """From rows of a clue, the touch's id, its account, its reader and the address it went to."""
+    addresses = [normalise_email(address) for *_, address in found]
+    hashes = [email_hash(address) for address in addresses]
+    forgotten = forgotten_among(connection, hashes)
+    for (clue, id, account, person, _), address, hashed in zip(found, addresses, hashes, strict=True):
+        gone = person is None or hashed in forgotten
+        yield clue, _Touch(address, _FORGOTTEN if gone else Whose(account, person, id, hashed))
 
 
 def _people(connection: Connection, addresses: Collection[str]) -> dict[str, list[_Person]]:
@@ -219,12 +212,8 @@ def _named_by_provider(
     emails = {normalise_email(signal.email or "") for signal in named}
     ids = sorted({person.id for email in emails for person in people.get(email, ())})
     query = "SELECT provider_id, id, account_id, stakeholder_id, address FROM touch WHERE stakeholder_id {among:values}"
-    found = ((name, row) for name, *row in _rows(connection, query, ids) if name in asked)
-    touches = (
-        (name, _Touch(id, account, person, normalise_email(address), email_hash(address)))
-        for name, (id, account, person, address) in found
-    )
-    return {(touch.address, name): touch for name, touch in touches}
+    found = [row for row in _rows(connection, query, ids) if row[0] in asked]
+    return {(touch.address, name): touch for name, touch in _as_touches(connection, found)}
 
 
 def _rows(connection: Connection, query: str, values: list[Any]) -> Iterable[Row]:
