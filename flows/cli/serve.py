@@ -26,7 +26,7 @@ def serve(host: str, port: int, play: str, as_of: datetime | None) -> None:
     from flows.house import open_house
     from flows.web.app import create_app
     from flows.web.desk import utc_now
-    from flows.web.serving import Punctual, config_of, make_room
+    from flows.web.serving import Punctual, config_of, make_room, settle
 
     with open_house(play) as here:
         time = running(clock(as_of)) if as_of else utc_now
@@ -34,4 +34,5 @@ def serve(host: str, port: int, play: str, as_of: datetime | None) -> None:
         Punctual.room = make_room()
         click.echo(f"listening on http://{host}:{port}, known to recipients as {here.settings.base_url}")
         proxies = here.settings.web.proxies
+        settle()
         uvicorn.Server(config_of(app, host=host, port=port, forwarded_allow_ips=proxies)).run()
