@@ -307,7 +307,8 @@ class Signal(Base):
 
     __tablename__ = "signal"
     __table_args__ = (
-        UniqueConstraint("source", "source_id", name="one_signal_per_source_and_id"),
+        # What differs first comes first: most signals have the same few sources.
+        UniqueConstraint("source_id", "source", name="one_signal_per_source_and_id"),
         # One narrow way in from the account, since each further index costs a page a signal once history is long. Ids
         # grow with the time of receipt, so "of this account, since then" is a range of it: see signals.first_since.
         Index("ix_signal_account_id", "account_id"),
@@ -320,9 +321,11 @@ class Signal(Base):
     source: Mapped[word]
     source_id: Mapped[slug]
     kind: Mapped[word]
-    account_id: Mapped[int | None] = refers("account.id", index=False)
+    #: No foreign keys to accounts and touches, since none is ever deleted and a check is a third of storing a signal:
+    #: docs/decisions/a-signal-is-not-checked-twice.md. People are erased, so a signal must not be in time to name one.
+    account_id: Mapped[int | None] = mapped_column(Key)
     stakeholder_id: Mapped[int | None] = refers("stakeholder.id", index=False)
-    touch_id: Mapped[int | None] = refers("touch.id", index=False)
+    touch_id: Mapped[int | None] = mapped_column(Key)
     #: The address it speaks of, also when nobody we know has it: a no counts for whoever gets that address later.
     email_hash: Mapped[sha256 | None]
     occurred_at: Mapped[utc]

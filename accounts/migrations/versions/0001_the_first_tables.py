@@ -780,6 +780,54 @@ def upgrade() -> None:
         batch_op.create_index("ix_role_change_stakeholder_id_at", ["stakeholder_id", "at"], unique=False)
 
     op.create_table(
+        "signal",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("source", sa.String(length=40), nullable=False),
+        sa.Column("source_id", sa.String(length=120), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("stakeholder_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("touch_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("email_hash", sa.String(length=64), nullable=True),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("is_machine", sa.Boolean(), server_default="0", nullable=False),
+        sa.Column("machine_reason", sa.String(length=300), nullable=True),
+        sa.Column("machine_confidence", sa.Float(), nullable=True),
+        sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("data", sa.JSON(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["stakeholder_id"], ["stakeholder.id"], name=op.f("fk_signal_stakeholder_id_stakeholder")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_signal")),
+        sa.UniqueConstraint("source_id", "source", name="one_signal_per_source_and_id"),
+    )
+    with op.batch_alter_table("signal", schema=None) as batch_op:
+        batch_op.create_index("ix_signal_account_id", ["account_id"], unique=False)
+        batch_op.create_index(
+            "ix_signal_harm",
+            ["occurred_at"],
+            unique=False,
+            sqlite_where=sa.text("kind IN ('bounced', 'complained')"),
+            postgresql_where=sa.text("kind IN ('bounced', 'complained')"),
+        )
+        batch_op.create_index("ix_signal_received_at", ["received_at"], unique=False)
+        batch_op.create_index(
+            "ix_signal_strangers",
+            ["email_hash"],
+            unique=False,
+            sqlite_where=sa.text("stakeholder_id IS NULL AND email_hash IS NOT NULL"),
+            postgresql_where=sa.text("stakeholder_id IS NULL AND email_hash IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_signal_waiting",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("applied_at IS NULL"),
+            postgresql_where=sa.text("applied_at IS NULL"),
+        )
+
+    op.create_table(
         "touch",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -850,61 +898,26 @@ def upgrade() -> None:
     with op.batch_alter_table("veto", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_veto_stakeholder_id"), ["stakeholder_id"], unique=False)
 
-    op.create_table(
-        "signal",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("source", sa.String(length=40), nullable=False),
-        sa.Column("source_id", sa.String(length=120), nullable=False),
-        sa.Column("kind", sa.String(length=40), nullable=False),
-        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("stakeholder_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("touch_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("email_hash", sa.String(length=64), nullable=True),
-        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("is_machine", sa.Boolean(), server_default="0", nullable=False),
-        sa.Column("machine_reason", sa.String(length=300), nullable=True),
-        sa.Column("machine_confidence", sa.Float(), nullable=True),
-        sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("data", sa.JSON(), nullable=True),
-        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_signal_account_id_account")),
-        sa.ForeignKeyConstraint(
-            ["stakeholder_id"], ["stakeholder.id"], name=op.f("fk_signal_stakeholder_id_stakeholder")
-        ),
-        sa.ForeignKeyConstraint(["touch_id"], ["touch.id"], name=op.f("fk_signal_touch_id_touch")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_signal")),
-        sa.UniqueConstraint("source", "source_id", name="one_signal_per_source_and_id"),
-    )
-    with op.batch_alter_table("signal", schema=None) as batch_op:
-        batch_op.create_index("ix_signal_account_id", ["account_id"], unique=False)
-        batch_op.create_index(
-            "ix_signal_harm",
-            ["occurred_at"],
-            unique=False,
-            sqlite_where=sa.text("kind IN ('bounced', 'complained')"),
-            postgresql_where=sa.text("kind IN ('bounced', 'complained')"),
-        )
-        batch_op.create_index("ix_signal_received_at", ["received_at"], unique=False)
-        batch_op.create_index(
-            "ix_signal_strangers",
-            ["email_hash"],
-            unique=False,
-            sqlite_where=sa.text("stakeholder_id IS NULL AND email_hash IS NOT NULL"),
-            postgresql_where=sa.text("stakeholder_id IS NULL AND email_hash IS NOT NULL"),
-        )
-        batch_op.create_index(
-            "ix_signal_waiting",
-            ["id"],
-            unique=False,
-            sqlite_where=sa.text("applied_at IS NULL"),
-            postgresql_where=sa.text("applied_at IS NULL"),
-        )
-
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    with op.batch_alter_table("veto", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_veto_stakeholder_id"))
+
+    op.drop_table("veto")
+    with op.batch_alter_table("touch", schema=None) as batch_op:
+        batch_op.drop_index("ix_touch_state_due_at")
+        batch_op.drop_index(
+            "ix_touch_sent_words", sqlite_where=sa.text("state = 'sent'"), postgresql_where=sa.text("state = 'sent'")
+        )
+        batch_op.drop_index(batch_op.f("ix_touch_rep_id"))
+        batch_op.drop_index("ix_touch_plan_id_state")
+        batch_op.drop_index("ix_touch_history")
+        batch_op.drop_index("ix_touch_account_id_sent_at")
+
+    op.drop_table("touch")
     with op.batch_alter_table("signal", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_signal_waiting",
@@ -925,21 +938,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_signal_account_id")
 
     op.drop_table("signal")
-    with op.batch_alter_table("veto", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_veto_stakeholder_id"))
-
-    op.drop_table("veto")
-    with op.batch_alter_table("touch", schema=None) as batch_op:
-        batch_op.drop_index("ix_touch_state_due_at")
-        batch_op.drop_index(
-            "ix_touch_sent_words", sqlite_where=sa.text("state = 'sent'"), postgresql_where=sa.text("state = 'sent'")
-        )
-        batch_op.drop_index(batch_op.f("ix_touch_rep_id"))
-        batch_op.drop_index("ix_touch_plan_id_state")
-        batch_op.drop_index("ix_touch_history")
-        batch_op.drop_index("ix_touch_account_id_sent_at")
-
-    op.drop_table("touch")
     with op.batch_alter_table("role_change", schema=None) as batch_op:
         batch_op.drop_index("ix_role_change_stakeholder_id_at")
         batch_op.drop_index(batch_op.f("ix_role_change_account_id"))
