@@ -4,7 +4,8 @@
 
 Each rep opens accounts of theirs, one page in four the list of them all, one in four a form. Twice: one page after the
 other without a breath, which tells how many pages a second there are; and with `--pause` seconds of reading between
-two, which tells what a rep waits for. Beside it a bare uvicorn that sends the same page from memory.
+two, which tells what a rep waits for. Beside it a bare uvicorn that sends the same page from memory. CPU time is the
+server's, for one page.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
+import psutil
 import requests
 import uvicorn
 from sqlalchemy import Engine, func, insert, select, text, update
@@ -77,8 +79,8 @@ def _signals(groups: Any, now: datetime) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def tandem_serve(home: Path, url: str) -> Iterator[int]:
-    """`tandem serve` in a process of its own, with no limit for one network: all reps come from here."""
+def tandem_serve(home: Path, url: str) -> Iterator[tuple[int, int]]:
+    """Port and process id of a `tandem serve` with no limit for one network: all reps come from here."""
     port = _free_port()
     around = {
         "TANDEM_HOME": str(home), "TANDEM_DATABASE_URL": url, "TANDEM_SECRET_KEY": SECRET,
@@ -88,21 +90,21 @@ def tandem_serve(home: Path, url: str) -> Iterator[int]:
     process = subprocess.Popen(command, env={**os.environ, **around}, stdout=subprocess.DEVNULL)
     try:
         _wait_for(port)
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait()
 
 
 @contextmanager
-def bare(page: bytes) -> Iterator[int]:
-    """uvicorn and the same page from memory."""
+def bare(page: bytes) -> Iterator[tuple[int, int]]:
+    """Port and process id of uvicorn and the same page from memory."""
     port = _free_port()
     process = get_context("fork").Process(target=_serve_bare, args=(page, port))
     process.start()
     try:
         _wait_for(port)
-        yield port
+        yield port, int(process.pid or 0)
     finally:
         process.terminate()
         process.join()
@@ -175,10 +177,15 @@ def paths_of(engine: Engine, reps: int) -> list[list[str]]:
     return found
 
 
-def report(name: str, speed: float, taken: list[float]) -> None:
-    cuts = quantiles(taken, n=100)
+def report(name: str, served: tuple[int, int], paths: list[list[str]], seconds: float, pause: float) -> None:
+    """Lets the reps visit, and prints what they waited for and what it took."""
+    port, server = served[0], psutil.Process(served[1])
+    before = server.cpu_times()
+    speed, taken = asyncio.run(visit(port, paths, seconds, pause))
+    after, cuts = server.cpu_times(), quantiles(taken, n=100)
+    each = (after.user + after.system - before.user - before.system) / len(taken)
     p50, p95, p99 = (f"{1000 * cuts[place]:8.1f} ms" for place in (49, 94, 98))
-    print(f"{name:<34}{speed:9.0f} pages/s   p50 {p50}   p95 {p95}   p99 {p99}", flush=True)
+    print(f"{name:<34}{speed:7.0f} pages/s   p50 {p50}   p95 {p95}   p99 {p99}   CPU {1000 * each:5.2f} ms", flush=True)
 
 
 def main() -> None:
@@ -194,13 +201,13 @@ def main() -> None:
         engine = open_ledger(url)
         build(engine, asked.accounts, asked.reps)
         paths = paths_of(engine, asked.reps)
-        with tandem_serve(Path(folder), url) as port:
-            page = requests.get(f"http://127.0.0.1:{port}{paths[0][0]}", timeout=30).content
+        with tandem_serve(Path(folder), url) as served:
+            page = requests.get(f"http://127.0.0.1:{served[0]}{paths[0][0]}", timeout=30).content
             print(f"an account's page has {len(page):,} bytes")
             for name, pause in (("one after the other", 0.0), (f"{asked.pause:g} s between two", asked.pause)):
-                report(f"tandem serve, {name}", *asyncio.run(visit(port, paths, asked.seconds, pause)))
-        with bare(page) as port:
-            report("the same page from memory", *asyncio.run(visit(port, paths, asked.seconds, 0.0)))
+                report(f"tandem serve, {name}", served, paths, asked.seconds, pause)
+        with bare(page) as served:
+            report("the same page from memory", served, paths, asked.seconds, 0.0)
         with reading(engine) as connection:
             uses = connection.scalar(select(func.count()).where(Audit.action == "rep-link"))
         print(f"{uses:,} uses of links are on record")
