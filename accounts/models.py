@@ -589,7 +589,10 @@ class RepAnswer(Base):
     """What a rep answered, wherever they did: the next brief says what changed because of it."""
 
     __tablename__ = "rep_answer"
-    __table_args__ = (Index("ix_rep_answer_account_id_at", "account_id", "at"),)
+    __table_args__ = (
+        Index("ix_rep_answer_account_id_at", "account_id", "at"),
+        Index("ix_rep_answer_brief_id", "brief_id"),
+    )
     id: Mapped[pk]
     account_id: Mapped[int] = refers("account.id", index=False)
     stakeholder_id: Mapped[int | None] = refers("stakeholder.id")

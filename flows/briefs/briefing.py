@@ -88,7 +88,8 @@ def current_brief(connection: Connection, play: Play, now: datetime, rep_id: int
     if stored is not None:
         return from_payload(stored)
     looks = ledger.read_looks(connection, now, rep_id)
-    return next((brief for _, brief in briefs_of(connection, looks, play, now)), None)
+    found = [brief for _, brief in briefs_of(connection, looks, play, now)]
+    return found[0] if found else None
 
 
 def write_briefs(

@@ -8,6 +8,7 @@ from sqlalchemy import insert, select, update
 
 from accounts.answers import Limits
 from accounts.errors import InputRefused, Refused
+from accounts.ledger import leases
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.leases import read_lease
 from accounts.models import Activity, Lease, Letter, Stakeholder
@@ -72,6 +73,33 @@ def test_what_was_given_back_is_not_taken_by_contact_of_before(world: World) -> 
     assert lease(world, now=NOW + DAY) is None
     met(world, NOW + 2 * DAY)
     assert lease(world, now=NOW + 2 * DAY) is not None
+
+
+def test_contact_after_the_end_takes_it_anew_without_the_old_limits(world: World) -> None:
+    """A lease that nobody renewed is over at its own end, also when nobody looked since."""
+    say(world, "limits", limits=Limits(people=(world.people["erin"],), per_week=1))
+    over = NOW + RULE.lasts
+    met(world, over + DAY)
+    anew = lease(world, now=over + DAY)
+    assert (anew.rep_id, anew.taken_at, anew.ends_at) == (world.reps["ravi"], over + DAY, over + DAY + RULE.lasts)
+    assert (anew.limits.people, anew.limits.per_week) == ((), 0)
+    with reading(world.engine) as connection:
+        ended = connection.execute(select(Lease.ended_at, Lease.ended_by).where(Lease.id != anew.id)).one()
+    assert ended == (over, "nobody renewed it")
+
+
+@on_sqlite
+def test_contact_of_before_the_end_that_comes_to_light_later_takes_no_ended_lease_up_again(world: World) -> None:
+    say(world, "take")
+    over = NOW + RULE.lasts
+    keep_territory(world.engine, RULE, over + DAY)
+    with writing(world.engine) as connection:
+        values = {"account_id": world.accounts["acme"], "rep_id": world.reps["ravi"], "kind": "call"}
+        connection.execute(
+            insert(Activity).values(**values, outcome="held", is_contact=True, occurred_at=over - DAY, source_id="late")
+        )
+        leases.renew_by_activity(connection, [world.accounts["acme"]], RULE, over + 2 * DAY)
+    assert lease(world, now=over + 2 * DAY) is None
 
 
 @pytest.mark.parametrize(

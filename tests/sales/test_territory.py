@@ -96,3 +96,26 @@ def test_an_account_that_loses_its_owner_loses_its_lease(world: World, tmp_path:
 def test_a_changed_row_with_the_same_owner_is_no_handover(world: World, tmp_path: Path) -> None:
     new_owner(world, tmp_path, "ravi")
     assert keep_territory(world.engine, RULE, NOW + 2 * HOUR).handed_over == 0
+
+
+def test_an_account_follows_the_rep_of_its_latest_opportunity_where_no_list_names_owners(
+    world: World, tmp_path: Path
+) -> None:
+    """Acme was Ravi's; the CRM's newest opportunity is Sofía's. Both are told, once."""
+    (tmp_path / "opportunities.csv").write_text(
+        "opportunity,account,stage,created_at,owner_email\n"
+        "o-old,acme,Discovery,2026-11-20,ravi@lumenflow.example\n"
+        "o-new,acme,Discovery,2026-11-21,sofia@lumenflow.example\n",
+        encoding="utf-8",
+    )
+    for hours in (1, 2):
+        import_paths(world.engine, [tmp_path / "opportunities.csv"], now=NOW + hours * HOUR, play=PLAY_IN_USE)
+    kept = keep_territory(world.engine, RULE, NOW + 3 * HOUR)
+    assert kept.handed_over == 1
+    with reading(world.engine) as connection:
+        owner = connection.scalar(select(Account.owner_id).where(Account.key == "acme"))
+        assert connection.execute(select(Handover.from_rep_id, Handover.to_rep_id)).all() == [
+            (world.reps["ravi"], world.reps["sofia"])
+        ]
+    assert owner == world.reps["sofia"]
+    assert {address for address, _, _ in letters(world)} == {"ravi@lumenflow.example", "sofia@lumenflow.example"}

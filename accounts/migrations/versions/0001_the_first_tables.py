@@ -756,6 +756,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("rep_answer", schema=None) as batch_op:
         batch_op.create_index("ix_rep_answer_account_id_at", ["account_id", "at"], unique=False)
+        batch_op.create_index("ix_rep_answer_brief_id", ["brief_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_rep_answer_rep_id"), ["rep_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_rep_answer_stakeholder_id"), ["stakeholder_id"], unique=False)
 
@@ -946,6 +947,7 @@ def downgrade() -> None:
     with op.batch_alter_table("rep_answer", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_rep_answer_stakeholder_id"))
         batch_op.drop_index(batch_op.f("ix_rep_answer_rep_id"))
+        batch_op.drop_index("ix_rep_answer_brief_id")
         batch_op.drop_index("ix_rep_answer_account_id_at")
 
     op.drop_table("rep_answer")
