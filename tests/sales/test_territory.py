@@ -14,6 +14,7 @@ from accounts.ledger.leases import read_lease
 from accounts.models import Account, Handover, Letter
 from accounts.playbook import LeaseRule
 from flows.importing import import_paths
+from flows.importing.mapping import MappingFile
 from flows.sales.territory import keep_territory
 from tests.cast import NOW, World
 from tests.sales.desk import PLAY_IN_USE, audited, decided, say, touches
@@ -108,8 +109,12 @@ def test_an_account_follows_the_rep_of_its_latest_opportunity_where_no_list_name
         "o-new,acme,Discovery,2026-11-21,sofia@lumenflow.example\n",
         encoding="utf-8",
     )
+    columns = {name: name for name in ("opportunity", "account", "stage", "created_at", "owner_email")}
+    reading_ = {"file": "opportunities.csv", "dataset": "opportunities", "columns": columns}
+    mapping = MappingFile.model_validate({"owners": "latest opportunity", "read": [reading_]})
     for hours in (1, 2):
-        import_paths(world.engine, [tmp_path / "opportunities.csv"], now=NOW + hours * HOUR, play=PLAY_IN_USE)
+        now = NOW + hours * HOUR
+        import_paths(world.engine, [tmp_path / "opportunities.csv"], mapping=mapping, now=now, play=PLAY_IN_USE)
     kept = keep_territory(world.engine, RULE, NOW + 3 * HOUR)
     assert kept.handed_over == 1
     with reading(world.engine) as connection:
