@@ -29,6 +29,11 @@ if "PREFECT_HOME" not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
     atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than cores: while one waits for a server, a browser or a clock, another works."""
+    return (os.cpu_count() or 1) + 1
+
+
 #: Files that take longest, first: whoever gets one of them last keeps everybody waiting.
 LONGEST = ("chaos/test_chaos", "flows/", "web/test_looks", "sending/", "operations/", "web/")
 
