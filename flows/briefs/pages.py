@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import css_inline
 from jinja2 import StrictUndefined
+from jinja2.runtime import LoopContext
 from jinja2.sandbox import SandboxedEnvironment
 
 from accounts.briefs import LABELS, AccountBrief, Asset, Brief, Planned, Seat, Statement
@@ -38,12 +39,18 @@ class _Proved(Protocol):
 class _Sandbox(SandboxedEnvironment):
     """Jinja2's sandbox, told that the values of a brief are nothing but words: to look closer doubles the cost."""
 
-    _WORDS = frozenset({Brief, AccountBrief, Statement, Seat, Planned, Asset, Button, Open, Question})
+    _WORDS = frozenset({Brief, AccountBrief, Statement, Seat, Planned, Asset, Button, Open, Question, LoopContext})
 
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        if type(obj) in self._WORDS:
-            return not attr.startswith("_")
-        return super().is_safe_attribute(obj, attr, value)
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) in self._WORDS and attribute[0] != "_":
+            try:
+                return getattr(obj, attribute)
+            except AttributeError:
+                return self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
+
+    def is_safe_callable(self, obj: Any) -> bool:
+        return type(obj) is Links or super().is_safe_callable(obj)
 
 
 class BriefPages:
