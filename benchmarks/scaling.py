@@ -20,10 +20,9 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 
@@ -35,11 +34,9 @@ from accounts.models import Touch
 from accounts.playbook import load_play
 from benchmarks.crowd import NOW, fill
 from benchmarks.postroom import SINK, waited_for
-from flows.operating.child import running
-from flows.operating.deployments import are_polled, deployments_file, read_deployments
-from flows.operating.prefect_api import PrefectApi
 from flows.operating.prefect_server import PrefectServer, free_port, running_server
 from flows.settings import TEMPLATES
+from tests.served import SHARES, served
 
 WAYS = ("plain", "flow", "dask 1", "dask 2", "workers 1", "workers 2")
 
@@ -133,7 +130,7 @@ def once(way: str, url: str, server: PrefectServer, folder: Path) -> Took:
             "TANDEM_SCALE__OVER": over if shares else "here", "TANDEM_SCALE__SHARES": shares or "1",
         }  # fmt: skip
         os.environ.update(settings)
-        with served(server, home, os.environ) if over == "workers" else nullcontext():
+        with served(SHARES, server.url, home, os.environ) if over == "workers" else nullcontext():
             began = perf_counter()
             (plain if over == "plain" else flow)()
             seconds = perf_counter() - began
@@ -158,20 +155,6 @@ def flow() -> None:
     from flows.nurture import nurture_accounts
 
     nurture_accounts(as_of=NOW)
-
-
-@contextmanager
-def served(server: PrefectServer, folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
-    entries = deployments_file().read_text().split("  - name: ")
-    file = folder / "prefect.yaml"
-    file.write_text(
-        "  - name: ".join([entries[0], *(e for e in entries if e.startswith(("decide-span", "send-plans")))])
-    )
-    api, began = PrefectApi(server.url), datetime.now(UTC)
-    program = ["flows.operating.deployments:serve_all", str(file)]
-    with running("Shares", program, env=dict(environment), log=folder / "shares.log") as child:
-        child.wait_until(lambda: are_polled(api, [one.name for one in read_deployments(file)], began), 60)
-        yield
 
 
 @contextmanager

@@ -139,21 +139,26 @@ def _over_workers(deployment: str, shares: Sequence[dict[str, Any]], kind: Any) 
     the other shares end all the same."""
     with get_client(sync_client=True) as client:
         try:
-            runs = [_start(f"{deployment}/{deployment}", share) for share in shares]
+            runs = [
+                _start(deployment, share, f"{deployment}, share {number} of {len(shares)}")
+                for number, share in enumerate(shares, 1)
+            ]
         except ObjectNotFound:
             raise Refused(f"there is no deployment {deployment}", cure="tandem deploy") from None
         while not all(run.state and run.state.is_final() for run in runs):
             sleep(POLL_SECONDS)
             runs = [client.read_flow_run(run.id) for run in runs]
-    failed = [f"{run.name} ended {run.state_name}" for run in runs if not (run.state and run.state.is_completed())]
+    failed = [f"{run.name} ({run.state_name})" for run in runs if not (run.state and run.state.is_completed())]
     if failed:
-        raise TandemError(", ".join(failed), cure="their logs say why; the next run takes up what they left")
+        what = f"{len(failed)} of {len(runs)} shares did not come to their end: {', '.join(failed)}"
+        raise TandemError(what, cure="their logs say why; the next run takes up what they left")
     told = [run.labels[CAME_TO] for run in runs if CAME_TO in run.labels]  # a killed one costs figures only
     return [TypeAdapter(kind).validate_json(str(words)) for words in told]
 
 
-def _start(deployment: str, share: dict[str, Any]) -> FlowRun:
-    started = run_deployment(deployment, parameters=share, timeout=0)
+def _start(deployment: str, share: dict[str, Any], name: str) -> FlowRun:
+    """name: until it begins, and takes the one of its flow."""
+    started = run_deployment(f"{deployment}/{deployment}", parameters=share, timeout=0, flow_run_name=name)
     assert isinstance(started, FlowRun)  # noqa: S101  for the type checker: a flow that is not async gets no coroutine
     return started
 

@@ -1,29 +1,30 @@
 """A run that is spread: shares meet in the database only, and together they do what one process would have done."""
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime
+from contextlib import nullcontext
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, func, select
 
+from accounts.errors import Refused, TandemError
 from accounts.ledger.engine import open_ledger, reading
 from accounts.ledger.planning import Span
 from accounts.models import Decision, Touch
 from accounts.tick import Decided, decide, divide, together
 from accounts.vocabulary import TouchState
 from flows import spreading
-from flows.operating.child import running
-from flows.operating.deployments import are_polled, deployments_file, read_deployments
 from flows.operating.prefect_api import PrefectApi
 from flows.operating.prefect_server import PrefectServer
 from flows.sending.leaving import Despatch
 from tests.cast import NOW, World
+from tests.flows.house import deployed, only_sqlite
 from tests.plays import small_play
+from tests.served import SHARES, served
+
+SCHEDULED = {"state": {"type": {"any_": ["SCHEDULED"]}}}
 
 
 def answers(engine: Engine) -> list[tuple[object, ...]]:
@@ -71,23 +72,6 @@ def home(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engin
     return world.engine
 
 
-@contextmanager
-def shares_served(server: PrefectServer, folder: Path) -> Iterator[None]:
-    """Somebody takes runs of the two deployments for shares, as a worker of the pool would."""
-    entries = deployments_file().read_text().split("  - name: ")
-    file = folder / "prefect.yaml"
-    shares = [entry for entry in entries if entry.startswith(("decide-span", "send-plans"))]
-    file.write_text("  - name: ".join([entries[0], *shares]))
-    api, began, program = (
-        PrefectApi(server.url),
-        datetime.now(UTC),
-        ["flows.operating.deployments:serve_all", str(file)],
-    )
-    with running("Shares", program, env=os.environ | server.env, log=folder / "shares.log") as child:
-        child.wait_until(lambda: are_polled(api, [entry.name for entry in read_deployments(file)], began), 60)
-        yield
-
-
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
 @pytest.mark.parametrize("over", ["dask", "workers"])
 def test_a_run_that_is_spread_sends_to_everybody_who_is_due_and_to_nobody_twice(
@@ -96,13 +80,62 @@ def test_a_run_that_is_spread_sends_to_everybody_who_is_due_and_to_nobody_twice(
     from flows.nurture import nurture_accounts
 
     monkeypatch.setenv("TANDEM_SCALE__OVER", over)
-    with shares_served(prefect_api, tmp_path) if over == "workers" else nullcontext():
+    environment = os.environ | prefect_api.env
+    serving = served(SHARES, prefect_api.url, tmp_path, environment) if over == "workers" else nullcontext()
+    with serving:
         counts = nurture_accounts(as_of=NOW)
     sent = len(list((tmp_path / "outbox").rglob("*.eml")))
     assert counts["sent"] == sent > 1
     with reading(home) as connection:
         assert connection.scalar(select(func.count()).where(Touch.state == "sent", Touch.claimed_at == NOW)) == sent
     assert nurture_here(monkeypatch)["sent"] == 0
+
+
+@only_sqlite
+def test_without_the_deployments_of_shares_a_run_says_what_to_do(
+    home: Engine, prefect_api: PrefectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.nurture import nurture_accounts
+
+    monkeypatch.setenv("TANDEM_SCALE__OVER", "workers")
+    with deployed("decide-span"):
+        pass  # gone, whoever had deployed it before
+    with pytest.raises(Refused) as refused:
+        nurture_accounts(as_of=NOW)
+    assert str(refused.value) == "there is no deployment decide-span (tandem deploy)"
+    (last,) = PrefectApi(prefect_api.url).post("/flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 1})
+    assert last["state_name"] == "Failed"
+    assert "there is no deployment decide-span (tandem deploy)" in last["state"]["message"], "so it says in the pages"
+    with reading(home) as connection:
+        assert connection.scalar(select(func.count()).select_from(Touch)) == 0
+    assert nurture_here(monkeypatch)["sent"] > 0
+
+
+@only_sqlite
+def test_a_share_that_fails_is_named_once_all_have_ended_and_the_next_run_does_its_part(
+    home: Engine, prefect_api: PrefectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody has taken both shares. One process dies, and later the other one comes to its end."""
+    from flows.nurture import nurture_accounts
+
+    monkeypatch.setenv("TANDEM_SCALE__OVER", "workers")
+    api, ends = PrefectApi(prefect_api.url), ["CRASHED", "COMPLETED"]
+
+    def one_ends(_seconds: float) -> None:
+        """While the run waits, at each look at its shares."""
+        open_shares = {"deployments": {"name": {"any_": ["decide-span"]}}, "flow_runs": SCHEDULED, "sort": "NAME_DESC"}
+        share = api.post("/flow_runs/filter", open_shares)[0]["id"]
+        api.post(f"/flow_runs/{share}/set_state", {"state": {"type": ends.pop(0)}, "force": True})
+
+    monkeypatch.setattr(spreading, "sleep", one_ends)
+    with deployed("decide-span"), pytest.raises(TandemError) as failed:
+        nurture_accounts(as_of=NOW)
+    assert ends == []
+    assert str(failed.value) == (
+        "1 of 2 shares did not come to their end: decide-span, share 2 of 2 (Crashed) "
+        "(their logs say why; the next run takes up what they left)"
+    )
+    assert nurture_here(monkeypatch)["sent"] > 0
 
 
 def nurture_here(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
