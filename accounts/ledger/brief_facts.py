@@ -72,15 +72,20 @@ def signals_of_people(*columns: Any) -> Select[Any]:
     )  # fmt: skip
 
 
+def first_sign(connection: Connection, since: datetime, as_of: datetime) -> int:
+    """From this id on there may be a signal that a brief of then, or the heat of an account, has to know of."""
+    return first_since(connection, min(as_of - _LOOK_BACK, since - LATE))
+
+
 def read_signs(
-    connection: Connection, looks: dict[int, Look], play: Play, since: datetime, as_of: datetime
+    connection: Connection, looks: dict[int, Look], play: Play, since: datetime, as_of: datetime, least: int
 ) -> dict[int, list[Sign]]:  # fmt: skip
-    """What people did in the last weeks, and all that came in since the last brief."""
+    """What people did in the last weeks, and all that came in since the last brief. least: see `first_sign`."""
     kinds = {kind.value: kind for kind in {*DID, *(kind for kind, weight in play.engagement.weights.items() if weight)}}
     earliest, received = as_of - _LOOK_BACK, since - LATE
     told = rows(
         connection, _SIGNS, accounts=list(looks), kinds=sorted(kinds), earliest=earliest, received=received,
-        as_of=as_of, least=first_since(connection, min(earliest, received)),
+        as_of=as_of, least=least,
     )  # fmt: skip
     read, found = Form.of(connection).read, defaultdict[int, list[Sign]](list)
     for account, id, kind, person, happened, came_in, content in told:
