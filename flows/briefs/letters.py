@@ -1,11 +1,11 @@
-"""Letters are delivered: warnings, escalations, handovers, leases that end, plans that wait. By mail, each once.
+"""Letters are delivered: warnings, escalations, handovers, leases that end, plans that wait. Each once, by the road
+that the rep has chosen (notes.py).
 
 Claimed before it leaves (accounts/ledger/letters.py); what cannot be sent now is tried again by the next run of any
 flow, for three days. A rep's letters go to their backup while they are away.
 """
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -15,7 +15,7 @@ from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
 from jinja2.sandbox import SandboxedEnvironment
 from sqlalchemy import Connection, Engine
 
-from accounts.errors import ChannelError, Refused, Unreachable
+from accounts.errors import Unreachable
 from accounts.ledger import letters as ledger
 from accounts.ledger import plans
 from accounts.ledger.engine import writing
@@ -28,10 +28,11 @@ from accounts.sla.hours import Desk, on_duty
 from accounts.vocabulary import BriefState, PlanState
 from expectations import gate
 from flows.briefs.links import Links
-from flows.briefs.mailing import Page, hand_over, mail_of
+from flows.briefs.mailing import Page
+from flows.briefs.notes import tell
 from flows.channels.email import EmailChannel
-from flows.channels.email.compose import Mailbox
-from flows.channels.email.registry import open_channel
+from flows.channels.reps import Note
+from flows.channels.reps.registry import LAST, Roads, open_roads
 from flows.masking import mask
 from flows.settings import Settings
 
@@ -50,7 +51,7 @@ class Lettered:
 class _Addressee:
     """Who reads it. rep_id: if they are a rep; instead_of: the rep they stand in for."""
 
-    box: Mailbox
+    reader: Reader
     rep_id: int | None = None
     instead_of: str | None = None
 
@@ -67,15 +68,16 @@ def deliver_letters(
         waiting = ledger.waiting_letters(connection, now)
         desks, reps = (read_desks(connection), read_readers(connection)) if waiting else ({}, {})
     done: list[Lettered] = []
-    with nullcontext(channel) if channel or not waiting else open_channel(settings) as way:
+    if not waiting:
+        return done
+    with open_roads(settings, play.vendor, channel) as roads:
         for letter in waiting:
-            assert way is not None  # noqa: S101  for the type checker
-            reader = _addressee(letter, desks, reps, now)
+            to = _addressee(letter, desks, reps, now)
             try:
-                if one := _deliver(engine, settings, play, now, way, letter, reader):
+                if one := _deliver(engine, settings, now, roads, letter, to):
                     done.append(one)
             except Unreachable as error:
-                return [*done, Lettered(letter.subject, mask(reader.box.address), BriefState.PLANNED, str(error))]
+                return [*done, Lettered(letter.subject, mask(to.reader.email), BriefState.PLANNED, str(error))]
     return done
 
 
@@ -96,40 +98,43 @@ def _addressee(
     letter: Waiting, desks: Mapping[int, Desk], reps: Mapping[int, Reader], now: datetime
 ) -> _Addressee:  # fmt: skip
     if letter.rep_id is None or letter.rep_id not in desks:
-        return _Addressee(Mailbox("", letter.address))
+        return _Addressee(Reader(0, "", letter.address, channel=LAST))
     rep = reps[on_duty(letter.rep_id, desks, now).id]
     away = reps[letter.rep_id].name if rep.id != letter.rep_id else None
-    return _Addressee(Mailbox(rep.name, rep.email), rep.id, away)
+    return _Addressee(rep, rep.id, away)
 
 
 def _deliver(
-    engine: Engine, settings: Settings, play: Play, now: datetime, channel: EmailChannel, letter: Waiting,
-    reader: _Addressee,
+    engine: Engine, settings: Settings, now: datetime, roads: Roads, letter: Waiting, to: _Addressee
 ) -> Lettered | None:  # fmt: skip
     """Writes, claims, sends and settles one; None when another run has it."""
-    error: ChannelError | Refused | None = None
-    page = write_page(letter.words, reader.instead_of, _link(settings, letter, reader, now), settings.templates)
-    try:
-        mail = mail_of(settings, play.vendor, page, reader.box, "letter", letter.id, now, as_letter=channel.letters)
-    except Refused as refusal:
-        state, error = BriefState.FAILED, refusal
+    note = _note(settings, letter, to, now)
     with writing(engine) as connection:
         if not ledger.claim_letter(connection, letter.id, now):
             return None
-    if error is None:
-        state, error = hand_over(channel, mail)
+    state, error = tell(note, roads, settings)
     said = str(error)[:300] if error else None
     with writing(engine) as connection:
         ledger.settle_letter(connection, letter.id, state, now, said)
     if isinstance(error, Unreachable):
         raise error
-    return Lettered(letter.subject, mask(reader.box.address), state, said)
+    return Lettered(letter.subject, mask(to.reader.email), state, said)
 
 
-def _link(settings: Settings, letter: Waiting, reader: _Addressee, now: datetime) -> str | None:
-    if reader.rep_id is None or letter.words.account is None:
+def _note(settings: Settings, letter: Waiting, to: _Addressee, now: datetime) -> Note:
+    words, link = letter.words, _link(settings, letter, to, now)
+    page = write_page(words, to.instead_of, link, settings.templates)
+    away = (f"For {to.instead_of}, who is away; you stand in.",) if to.instead_of else ()
+    more = (f"More of it: {words.command}",) if words.command and not link else ()
+    links = (("See it, and answer", link),) if link else ()
+    lines = (*away, *words.lines, *more)
+    return Note("letter", letter.id, to.reader, words.headline, lines, links, page, now)
+
+
+def _link(settings: Settings, letter: Waiting, to: _Addressee, now: datetime) -> str | None:
+    if to.rep_id is None or letter.words.account is None:
         return None
-    links = Links(settings.base_url, settings.secret_key.get_secret_value(), reader.rep_id, 0, now.date())
+    links = Links(settings.base_url, settings.secret_key.get_secret_value(), to.rep_id, 0, now.date())
     return links(letter.words.opens, letter.words.account)
 
 

@@ -1,15 +1,11 @@
-"""Mail from Tandem itself, to people of our own: briefs, notices, letters. One envelope for all of them, and one way to
-hand it over and know how that ended.
-"""
+"""Mail from Tandem itself, to people of our own: briefs, notices, letters. One envelope for all of them."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from accounts.errors import ChannelError, NotSent, OutcomeUnknown
 from accounts.playbook import Vendor
-from accounts.vocabulary import BriefState
 from flows import tokens
-from flows.channels.email import EmailChannel, Outgoing
+from flows.channels.email import Outgoing
 from flows.channels.email.compose import Envelope, Mailbox
 from flows.channels.email.letters import write_letter
 from flows.content.mailing import composer_of
@@ -55,14 +51,3 @@ def message_id_of(settings: Settings, about: str, id: int) -> str:
     """``<tandem-brief.…@mail.lumenflow.example>``, the same for ever."""
     token = tokens.sign(about, id, settings.secret_key.get_secret_value())
     return f"<tandem-{about}.{token}@{settings.sending_domain}>"
-
-
-def hand_over(channel: EmailChannel, outgoing: Outgoing) -> tuple[BriefState, ChannelError | None]:
-    """How it ended, and why it did not end well; `planned`: worth another try."""
-    try:
-        channel.send(outgoing)
-    except NotSent as refusal:
-        return (BriefState.FAILED if refusal.permanent else BriefState.PLANNED), refusal
-    except OutcomeUnknown as doubt:
-        return BriefState.UNKNOWN, doubt
-    return BriefState.DELIVERED, None

@@ -1,10 +1,9 @@
 """Reps hear at once: who replied, booked a meeting or complained, in the buyer's own words, and what is held.
 
-One mail each, through the channel that is set, claimed before it leaves (accounts/ledger/notices.py). What cannot be
-sent now is tried again by the next run, for three days; after that it is in the rep's brief in any case.
+Once each, by the road the rep has chosen (notes.py), claimed before it leaves (accounts/ledger/notices.py). What cannot
+be sent now is tried again by the next run, for three days; after that it is in the rep's brief in any case.
 """
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,18 +12,20 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Engine
 
-from accounts.errors import Refused, TandemError, Unreachable
+from accounts.errors import Unreachable
 from accounts.ledger import notices
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.notices import News
+from accounts.ledger.reps import Reader, read_readers
 from accounts.playbook import Play
 from accounts.vocabulary import BriefState, HoldCause
 from flows.briefs.letters import pages
 from flows.briefs.links import Links
-from flows.briefs.mailing import Page, hand_over, mail_of
-from flows.channels.email import EmailChannel, Outgoing
-from flows.channels.email.compose import Mailbox
-from flows.channels.email.registry import open_channel
+from flows.briefs.mailing import Page
+from flows.briefs.notes import tell
+from flows.channels.email import EmailChannel
+from flows.channels.reps import Note
+from flows.channels.reps.registry import Roads, open_roads
 from flows.masking import mask
 from flows.settings import Settings
 
@@ -55,12 +56,14 @@ def tell_reps(
     """
     with reading(engine) as connection:
         waiting = notices.untold(connection, now)
+        readers = read_readers(connection) if waiting else {}
     told: list[Told] = []
+    if not waiting:
+        return told
     try:
-        with nullcontext(channel) if channel or not waiting else open_channel(settings) as way:
+        with open_roads(settings, play.vendor, channel) as roads:
             for news in waiting:
-                assert way is not None  # noqa: S101  for the type checker
-                if one := _tell(engine, settings, play, now, way, news):
+                if one := _tell(engine, settings, now, roads, readers[news.rep_id], news):
                     told.append(one)
     except Unreachable as error:
         left = waiting[len(told) :]
@@ -69,17 +72,13 @@ def tell_reps(
 
 
 def _tell(
-    engine: Engine, settings: Settings, play: Play, now: datetime, channel: EmailChannel, news: News
+    engine: Engine, settings: Settings, now: datetime, roads: Roads, reader: Reader, news: News
 ) -> Told | None:  # fmt: skip
     """Claims, sends and settles one; None when another run has it."""
     with writing(engine) as connection:
         if not notices.claim(connection, news, now):
             return None
-    error: TandemError | None
-    try:
-        state, error = hand_over(channel, _compose(settings, play, news, now, as_letter=channel.letters))
-    except Refused as refusal:
-        state, error = BriefState.FAILED, refusal
+    state, error = tell(_note(settings, news, reader, now), roads, settings)
     said = str(error)[:300] if error else None
     with writing(engine) as connection:
         notices.settle(connection, news.hold_id, state, now, said)
@@ -88,13 +87,19 @@ def _tell(
     return Told(mask(news.rep_email), news.account_key, news.cause, state, said)
 
 
-def _compose(
-    settings: Settings, play: Play, news: News, now: datetime, *, as_letter: bool
-) -> Outgoing:  # fmt: skip
-    """Raises InputRefused for an odd address."""
+def _note(settings: Settings, news: News, reader: Reader, now: datetime) -> Note:
     links = Links(settings.base_url, settings.secret_key.get_secret_value(), news.rep_id, 0, now.date())
-    page, reader = write_notice(news, links, settings.templates), Mailbox(news.rep_name, news.rep_email)
-    return mail_of(settings, play.vendor, page, reader, "notice", news.hold_id, now, as_letter=as_letter)
+    page, zone, said = write_notice(news, links, settings.templates), _zone(news.rep_timezone), _said(news)
+    lines = (
+        *((f"“{said}”",) if said else ()),
+        _hold(news, zone),
+        *((f"Write to: {news.email}",) if news.email else ()),
+    )
+    answers = (
+        ("End that earlier", links("release", news.account_id)),
+        (f"Everything about {news.account_name}", links("page", news.account_id)),
+    )
+    return Note("notice", news.hold_id, reader, page.subject, lines, answers, page, now)
 
 
 def write_notice(news: News, links: Links, templates: Path) -> Page:

@@ -1,4 +1,5 @@
-"""Ways to a rep: e-mail, Slack, Microsoft Teams, a task in the CRM. The same brief, the same links, one state.
+"""Ways to a rep: e-mail, Slack, Microsoft Teams, a task in the CRM. The same brief, the same links, one state; letters
+and notices take them too.
 
     cards.py      a brief as cards, for channels that lay it out themselves
     email.py  slack.py  teams.py  crm_task.py      one provider, one file, with its error table
@@ -36,6 +37,24 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """A letter or a notice for one reader: a few sentences and where they lead."""
+
+    #: What it is, and its number: ``letter`` 17.
+    about: str
+    id: int
+    reader: Reader
+    headline: str
+    lines: tuple[str, ...]
+    #: Words on it, and the address.
+    links: tuple[tuple[str, str], ...]
+    #: The same as HTML and text.
+    page: Page
+    #: The present.
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Delivered:
     """A channel took it. by: who exactly; ref: what they call it, where it can be changed."""
 
@@ -60,6 +79,10 @@ class RepChannel(Protocol):
 
     def write(self, message: Message) -> Send:
         """Everything that can go wrong before anything leaves. Raises Refused, SettingsRefused."""
+        ...
+
+    def write_note(self, note: Note) -> Send:
+        """The same for a letter or a notice."""
         ...
 
     def update(self, message: Message, ref: str) -> None:

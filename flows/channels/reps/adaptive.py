@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flows.channels.email.http import as_json
-from flows.channels.reps import Message
+from flows.channels.reps import Message, Note
 from flows.channels.reps.cards import DONE, Button, Card, Part, cards_of
 
 #: Teams takes about 28 KB with everything around the card; the envelope of the workflow is its own.
@@ -24,16 +24,25 @@ def message_of(message: Message) -> bytes:
     """What a workflow that posts a card is told, as JSON."""
     cards = [_card(card) for card in cards_of(message)]
     for told in range(len(cards), -1, -1):
-        content = as_json(_envelope(_body(message, cards[:told], len(cards) - told), message))
+        content = as_json(_envelope(_body(message, cards[:told], len(cards) - told), f"Brief: {message.brief.subject}"))
         if len(content) <= MOST_OCTETS or told == 0:
             break
     return content
 
 
-def _envelope(body: Sequence[Element], message: Message) -> dict[str, Any]:
+def message_of_note(note: Note) -> bytes:
+    """The same for a letter or a notice."""
+    body = [_words([(note.headline, {"size": "Medium", "weight": "Bolder"})])]
+    body += [_words([(line, {})], spacing="Small") for line in note.lines]
+    if note.links:
+        body.append(_actions([Button("page", label, url) for label, url in note.links]))
+    return as_json(_envelope(body, note.headline))
+
+
+def _envelope(body: Sequence[Element], subject: str) -> dict[str, Any]:
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4",
-        "fallbackText": f"Brief: {message.brief.subject}"[:500], "msteams": {"width": "Full"}, "body": list(body),
+        "fallbackText": subject[:500], "msteams": {"width": "Full"}, "body": list(body),
     }  # fmt: skip
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return {"type": "message", "attachments": [attachment]}

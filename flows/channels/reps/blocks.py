@@ -9,7 +9,7 @@ with a link to the rest.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from flows.channels.reps import Message
+from flows.channels.reps import Message, Note
 from flows.channels.reps.cards import DONE, Button, Card, Part, cards_of
 from flows.webhooks.slack import AT_ONCE
 
@@ -33,6 +33,17 @@ def blocks_of(message: Message, *, can_click: bool) -> list[Block]:
     cards = [_card(card, number, can_click) for number, card in enumerate(cards_of(message))]
     also = [_section("\n".join(_plain(one.text) for one in brief.also))] if brief.also else []
     return _fitting(head, cards, also, message.links("brief"))
+
+
+def note_blocks(note: Note) -> list[Block]:
+    """A letter or a notice: its sentences, and its links as buttons."""
+    said = "\n".join(_plain(line) for line in note.lines)
+    faces = [
+        {"type": "button", "action_id": f"link-{number}", "text": _words(label, LABEL), "url": url[:ADDRESS]}
+        for number, (label, url) in enumerate(note.links)
+    ]
+    buttons = [{"type": "actions", "block_id": "links", "elements": faces}] if faces else []
+    return [_section(f"*{_plain(note.headline)}*\n{said}"), *buttons]
 
 
 def text_of(message: Message) -> str:

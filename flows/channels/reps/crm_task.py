@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from accounts.errors import Refused, Unreachable
 from accounts.ledger.reps import Reader
-from flows.channels.reps import Delivered, Message, Send
+from flows.channels.reps import Delivered, Message, Note, Send
 from flows.channels.reps.cards import DONE
 
 
@@ -85,6 +85,13 @@ class CrmTask:
 
     def write(self, message: Message) -> Send:
         task = _task(message)
+        return lambda: Delivered(self._desk.name, self._desk.put(task))
+
+    def write_note(self, note: Note) -> Send:
+        task = Task(
+            key=f"tandem-{note.about}-{note.id}", owner=note.reader.email, subject=note.headline, text=note.page.text,
+            due_on=f"{note.now:%Y-%m-%d}", accounts=(),
+        )  # fmt: skip
         return lambda: Delivered(self._desk.name, self._desk.put(task))
 
     def update(self, message: Message, ref: str) -> None:

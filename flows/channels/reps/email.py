@@ -10,7 +10,7 @@ from flows.briefs.mailing import mail_of
 from flows.channels.email import EmailChannel, Outgoing
 from flows.channels.email.compose import Mailbox
 from flows.channels.email.registry import open_channel
-from flows.channels.reps import Delivered, Message, Send
+from flows.channels.reps import Delivered, Message, Note, Send
 from flows.settings import Settings
 
 
@@ -36,6 +36,14 @@ class Email:
             self._settings, self._vendor, message.page, Mailbox(message.reader.name, message.reader.email), "brief",
             message.brief_id, message.now, as_letter=self._way.letters,
             return_path=tokens.return_path("brief", message.brief_id, secret, self._settings.return_domain),
+        )  # fmt: skip
+        return lambda: self._send(mail)
+
+    def write_note(self, note: Note) -> Send:
+        """The same."""
+        mail = mail_of(
+            self._settings, self._vendor, note.page, Mailbox(note.reader.name, note.reader.email), note.about, note.id,
+            note.now, as_letter=self._way.letters,
         )  # fmt: skip
         return lambda: self._send(mail)
 

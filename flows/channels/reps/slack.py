@@ -15,8 +15,8 @@ from accounts.ledger.reps import Reader
 from accounts.touch_states import Refusal
 from flows.channels.email.http import as_json, secret
 from flows.channels.email.http_line import Line, Reply, patience_of
-from flows.channels.reps import Delivered, Message, Send
-from flows.channels.reps.blocks import blocks_of, text_of
+from flows.channels.reps import Delivered, Message, Note, Send
+from flows.channels.reps.blocks import blocks_of, note_blocks, text_of
 from flows.providers import Slack as SlackSettings
 
 STOP = {
@@ -41,6 +41,8 @@ LATER = {
     "service_unavailable": Refusal.SERVER_BUSY,
     "team_added_to_org": Refusal.SERVER_BUSY,
 }
+#: Slack does not look behind our links.
+QUIET = {"unfurl_links": False, "unfurl_media": False}
 UNKNOWN = ("fatal_error", "internal_error")
 
 
@@ -65,6 +67,12 @@ class Slack:
         content = as_json({"channel": message.reader.slack_id, **self._body(message)})
         return lambda: self._post(content)
 
+    def write_note(self, note: Note) -> Send:
+        content = as_json(
+            {"channel": note.reader.slack_id, "text": note.headline, "blocks": note_blocks(note), **QUIET}
+        )  # fmt: skip
+        return lambda: self._post(content)
+
     def update(self, message: Message, ref: str) -> None:
         channel, _, ts = ref.partition(" ")
         self._call("chat.update", as_json({"channel": channel, "ts": ts, **self._body(message)}))
@@ -79,7 +87,7 @@ class Slack:
 
     def _body(self, message: Message) -> dict[str, Any]:
         blocks = blocks_of(message, can_click=self._can_click)
-        return {"text": text_of(message), "blocks": blocks, "unfurl_links": False, "unfurl_media": False}
+        return {"text": text_of(message), "blocks": blocks, **QUIET}
 
     def _post(self, content: bytes) -> Delivered:
         said = self._call("chat.postMessage", content)

@@ -18,8 +18,8 @@ from accounts.errors import NotSent, OutcomeUnknown, SettingsRefused
 from accounts.ledger.reps import Reader
 from accounts.touch_states import Refusal
 from flows.channels.email.http_line import Line, Reply
-from flows.channels.reps import Delivered, Message, Send
-from flows.channels.reps.adaptive import message_of
+from flows.channels.reps import Delivered, Message, Note, Send
+from flows.channels.reps.adaptive import message_of, message_of_note
 from flows.operating.prefect_api import is_loopback
 from flows.providers import Teams as TeamsSettings
 
@@ -65,6 +65,13 @@ class Teams:
 
     def write(self, message: Message) -> Send:
         content, url = message_of(message), self._url(message.reader)
+        if url is None:
+            raise SettingsRefused("no workflow for this rep", where="reps.teams.urls", cure="set reps.teams.url")
+        return lambda: self._post(url, content)
+
+    def write_note(self, note: Note) -> Send:
+        """The same."""
+        content, url = message_of_note(note), self._url(note.reader)
         if url is None:
             raise SettingsRefused("no workflow for this rep", where="reps.teams.urls", cure="set reps.teams.url")
         return lambda: self._post(url, content)
