@@ -1,7 +1,7 @@
-"""Webhooks: taken in, expanded into signals, and how soon they act; SQLite, or PostgreSQL by its address.
+"""Webhooks: taken in, expanded into signals, and how soon they act; on SQLite and on PostgreSQL.
 
-    python -m benchmarks.webhooks [door|expand|effect|clicks …] [--url postgresql://…] [--seconds 5] [--rounds 5]
-                                  [--batches 300]
+    python -m benchmarks.webhooks [door|expand|effect|clicks …] [--databases sqlite postgresql] [--seconds 5]
+                                  [--rounds 5] [--batches 300]
 
 door    batches of 100 SendGrid events over loopback, signature checked and stored before the answer; beside it the
         same uvicorn with a bare handler that does the same check and one insert.
@@ -38,7 +38,7 @@ from accounts.ledger.engine import open_ledger, reading, writing
 from accounts.ledger.links import Link, remember_links
 from accounts.ledger.webhooks import Post, keep
 from accounts.models import Score, Signal, Stakeholder
-from benchmarks.signals import PEOPLE, build
+from benchmarks.signals import DATABASES, PEOPLE, build
 from flows.settings import Settings
 from flows.signals.intake import Tally, drain, take_webhooks
 from flows.web.app import create_app
@@ -436,27 +436,29 @@ PARTS = ("door", "expand", "effect", "clicks")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", default=list(PARTS), metavar="PART", help=", ".join(PARTS))
-    parser.add_argument(
-        "--url", default=None, help="an empty PostgreSQL database; default: SQLite in a folder of its own"
-    )
+    parser.add_argument("--databases", nargs="+", choices=tuple(DATABASES), default=list(DATABASES))
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batches", type=int, default=300, help="stored batches of 100 events to expand")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        url = chosen.url or f"sqlite:///{Path(folder) / 'bench.db'}"
-        engine = open_ledger(url)
-        build(engine, 0)
-        print(f"{os.cpu_count()} cores, {PEOPLE:,} people, a touch each")
-        if "door" in chosen.parts:
-            measure_door(engine, url, chosen.seconds, chosen.rounds)
-        if "expand" in chosen.parts:
-            measure_expand(engine, chosen.batches, chosen.rounds)
-        if "effect" in chosen.parts:
-            measure_effect(engine, url, chosen.rounds)
-        if "clicks" in chosen.parts:
-            measure_clicks(engine, url, chosen.seconds)
-        engine.dispose()
+    print(f"{os.cpu_count()} cores, {PEOPLE:,} people, a touch each")
+    for database in chosen.databases:
+        with DATABASES[database]() as engine:
+            build(engine, 0)
+            run(engine, chosen)
+
+
+def run(engine: Engine, chosen: argparse.Namespace) -> None:
+    """The parts that were asked for."""
+    url = engine.url.render_as_string(hide_password=False)
+    if "door" in chosen.parts:
+        measure_door(engine, url, chosen.seconds, chosen.rounds)
+    if "expand" in chosen.parts:
+        measure_expand(engine, chosen.batches, chosen.rounds)
+    if "effect" in chosen.parts:
+        measure_effect(engine, url, chosen.rounds)
+    if "clicks" in chosen.parts:
+        measure_clicks(engine, url, chosen.seconds)
 
 
 if __name__ == "__main__":
