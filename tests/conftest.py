@@ -7,6 +7,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -34,8 +35,8 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
-#: Files that take longest, first: whoever gets one of them last keeps everybody waiting.
-LONGEST = ("chaos/test_chaos", "flows/", "web/test_looks", "sending/", "operations/", "web/")
+#: What takes longest, first: whoever gets one of them last keeps everybody waiting.
+LONGEST = ("flows/", "chaos/", "web/test_looks", "sending/", "importing/", "operations/", "web/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -46,6 +47,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((place for place, beginning in enumerate(LONGEST) if name.startswith(beginning)), len(LONGEST))
 
     items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from tests.dealing import Dealer
+
+    return Dealer(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -70,10 +78,14 @@ def _postgres_stage(postgres_url: str) -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="session")
-def _sqlite_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    stage = SqliteStage(tmp_path_factory.mktemp("sqlite"))
-    yield stage
-    stage.engine.dispose()
+def _sqlite_stage() -> Iterator[Stage]:
+    """In memory if there is room: every commit waits for the disk."""
+    memory = Path("/dev/shm")  # noqa: S108  not a secret in it
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 32_000_000
+    with tempfile.TemporaryDirectory(prefix="tandem-tests-", dir=memory if roomy else None) as folder:
+        stage = SqliteStage(Path(folder))
+        yield stage
+        stage.engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
