@@ -115,6 +115,8 @@ def test_every_page_for_reps_can_be_read_and_used_by_everybody(
 ) -> None:
     """A full account, the list, the forms with every kind of field, an answer, a link that is over."""
     tell(world.engine, signal("clicked", "alice@acme.example", touch_id=touch))
+    for kind, name in (("ripe", "alice"), ("wrong_person", "charlie")):
+        web.post(reps.path(world, kind, about=world.people[name]))
     planned(world, "bob", "evaluation/three-numbers")
     seen = {"person_key": "f" * 64, "first_name": "Zoe", "source": "fair", "why": "seen", "proposed_at": NOW}
     with writing(world.engine) as connection:
@@ -128,15 +130,18 @@ def test_every_page_for_reps_can_be_read_and_used_by_everybody(
         ("account", reps.path(world, "page")), ("accounts", reps.path(world, "page", None)),
         ("limits", reps.path(world, "limits")),
         ("correct", reps.path(world, "correct_person", about=world.people["bob"])), ("hold", reps.path(world, "hold")),
+        ("away", reps.path(world, "away", None)),
     ):  # fmt: skip
         page.goto(web.root + address)
         found += faults(page, f"rep-{name}")
+    page.goto(web.root + reps.path(world, "hold"))
     page.click("button")
     assert "No mail and no ads to Acme Works" in page.inner_text("main")
     found += faults(page, "rep-held")
     assert messages == []
-    page.goto(f"{web.root}/r/unknown")
-    found += faults(page, "rep-over")
+    for name, address in (("over", "/r/unknown"), ("nowhere", "/r/")):
+        page.goto(web.root + address)
+        found += faults(page, f"rep-{name}")
     context.close()
     assert found == []
 
