@@ -6,15 +6,18 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from accounts.vocabulary import BriefState
-from flows.briefs import briefing
+from flows.briefs import briefing, showing
 from flows.briefs.briefing import Briefed
 from flows.briefs.letters import deliver_letters
 from flows.clock import clock
 from flows.house import open_house, play_folder
-from flows.masking import mask_within
+from flows.masking import mask, mask_within
 from flows.publishing import announce, publish, rename_run
-from flows.reports import briefed_report, counts_of
+from flows.reports import brief_report, briefed_report, counts_of
 from flows.sales import calibrating
+
+#: Briefs of a run that get a page of their own; `tandem brief` shows every one.
+MOST_SHOWN = 20
 
 
 @flow(name="brief-reps", flow_run_name="brief reps on {play}", timeout_seconds=4 * 3600)
@@ -32,6 +35,7 @@ def brief_reps(
     now = clock(as_of)
     briefed = write_and_deliver(play, now, rep, only_due)
     publish(f"briefs-{play}", briefed_report(briefed, now), "Which reps got a brief, and about what")
+    show_what_was_sent(play, now)
     for told in briefed.briefs:
         if told.state is BriefState.FAILED:
             announce("tandem.brief.failed", f"tandem.rep.{told.rep}", told.rep, why=mask_within(told.error or ""))
@@ -47,6 +51,14 @@ def write_and_deliver(play: str, now: datetime, rep: str | None, only_due: bool)
         briefed = briefing.brief_reps(house.engine, house.settings, house.play, now, rep=rep, only_due=only_due)
         deliver_letters(house.engine, house.settings, house.play, now)
         return briefed
+
+
+def show_what_was_sent(play: str, now: datetime) -> None:
+    """A page for each of the first briefs, under a key that stays the same for its rep."""
+    with open_house(play) as house:
+        for shown in showing.delivered(house.engine, now, most=MOST_SHOWN):
+            whose = f"What {mask(shown.brief.rep_email)} was told, as sent"
+            publish(f"brief-of-rep-{shown.rep_id}", brief_report(shown), whose)
 
 
 @task(name="compare scores with reps' verdicts, once a month", cache_policy=NO_CACHE)

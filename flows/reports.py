@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from accounts.briefs import LABELS
 from accounts.coverage import Coverage
 from accounts.ledger.delivery import Delivery
 from accounts.ledger.touches import Listed
@@ -20,6 +21,7 @@ from accounts.touch_states import explain
 from accounts.vocabulary import Answer, Reason
 from flows.audience_sync import AudiencesSynced
 from flows.briefs.briefing import Briefed
+from flows.briefs.showing import Shown
 from flows.masking import mask, mask_within
 from flows.nurturing import Nurtured
 from flows.operating.health import Looked
@@ -57,6 +59,11 @@ def health_report(looked: Looked, now: datetime) -> str:
 def briefed_report(briefed: Briefed, now: datetime) -> str:
     """Each rep's brief with its length and its first reason."""
     return _write("briefs.md", briefed=briefed, now=now)
+
+
+def brief_report(shown: Shown) -> str:
+    """What a rep was told, for everybody else: without links, people with their initials."""
+    return _write("brief.md", brief=shown.brief, labels=LABELS, hide=shown.hide)
 
 
 def nurtured_report(nurtured: Nurtured, standing: Mapping[tuple[Answer, Reason | None], int]) -> str:

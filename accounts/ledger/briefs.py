@@ -14,8 +14,8 @@ from sqlalchemy import Connection, func, or_, select, update
 
 from accounts.briefs.rhythm import SHORTEST, USUAL, Manner, Sent, manner_of
 from accounts.errors import NotFound, Refused
-from accounts.ledger.bulk import chunks, insert_into
-from accounts.models import Brief, Rep, RepAnswer
+from accounts.ledger.bulk import among, chunks, insert_into
+from accounts.models import Brief, Rep, RepAnswer, Stakeholder
 from accounts.vocabulary import BriefState
 
 #: The first brief tells of the last seven days.
@@ -262,6 +262,19 @@ def stored_payload(connection: Connection, rep_id: int, as_of: datetime) -> dict
     )
     payload: dict[str, Any] | None = connection.scalar(query.order_by(Brief.as_of).limit(1))
     return payload
+
+
+def delivered_at(connection: Connection, at: datetime, most: int) -> list[tuple[int, dict[str, Any]]]:
+    """(rep, payload) of the first briefs that were delivered at exactly this time: by one run."""
+    query = select(Brief.rep_id, Brief.payload).where(Brief.delivered_at == at, Brief.state == BriefState.DELIVERED)
+    return list(connection.execute(query.order_by(Brief.id).limit(most)).tuples())
+
+
+def names_in(connection: Connection, accounts: Sequence[int]) -> frozenset[str]:
+    """First and last names of everybody at these accounts."""
+    theirs = among(connection, Stakeholder.account_id, accounts)
+    rows = connection.execute(select(Stakeholder.first_name, Stakeholder.last_name).where(theirs))
+    return frozenset(name for row in rows for name in row if name)
 
 
 def list_briefs(connection: Connection, rep_id: int | None = None, limit: int = 50) -> list[Listed]:

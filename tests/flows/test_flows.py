@@ -85,9 +85,12 @@ def test_a_day_in_flows_reaches_outbox_and_reps_and_shows_no_address(home: Engin
     }
     pages["touches"] = page("touches-new-business")
     pages["plan"] = page("plan-1")
+    pages["brief"] = page("brief-of-rep-1")
     assert f"| sent | **{nurtured['sent']}** |" in pages["plan"]
     assert "may leave" in pages["verdict"]
     assert {kind for kind, text in pages.items() if BARE.search(text)} == set()
+    assert "# Acme" in pages["brief"]
+    assert not re.search("Alice|Bob|https?:", pages["brief"]), "people by their initials, and no link"
 
 
 def test_a_second_run_at_the_same_time_sends_nothing(home: Engine) -> None:
