@@ -156,7 +156,8 @@ def _compare(counts: Counter[str], told: Mapping[str, object], bounce: Bounce | 
 
 def _shares(counts: Counter[str]) -> dict[str, object]:
     def share(part: str, whole: str) -> float | None:
-        return round(100 * counts[part] / counts[whole], 1) if counts[whole] else None
+        asked = part in counts and counts[whole]  # who is not installed has found nothing, and missed nothing
+        return round(100 * counts[part] / counts[whole], 1) if asked else None
 
     shares: dict[str, object] = {f"% found by {who}": share(f"{who} found", "bounces")
                                  for who in ("Tandem", "flufl.bounce", "Sisimai")}  # fmt: skip
