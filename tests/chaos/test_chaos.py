@@ -27,8 +27,8 @@ def chaos(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
-    """Histories on both databases, then one sabotage."""
-    orders = ("--seed", "9000", "--histories", str(HISTORIES), "--sabotage", "silent-journal")
+    """Histories on both databases, then one sabotage; in one lane, each of which starts a server of its own."""
+    orders = ("--seed", "9000", "--histories", str(HISTORIES), "--sabotage", "silent-journal", "--lanes", "1")
     return chaos(tmp_path_factory.mktemp("chaos"), *orders)
 
 
