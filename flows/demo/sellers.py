@@ -1,4 +1,4 @@
-"""The demo's reps: they open their briefs or do not, call whom a brief asks them to call, and answer now and then.
+"""The demo's reps: they call whom they owe an answer or a call, open their briefs or do not, and answer now and then.
 
 Always the same way for the same seed, and only through the front doors: a call is written into the CRM, which the next
 export shows; an answer goes the way of a rep's page.
@@ -8,8 +8,10 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy.orm import aliased
 
 from accounts.answers import AnswerKind, Said, Via
 from accounts.briefs import AccountBrief, Brief, SeatState
@@ -17,9 +19,9 @@ from accounts.briefs.stored import from_payload
 from accounts.errors import Refused
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.rep_links import note_opened
+from accounts.models import Account, Rep, SlaClock, Stakeholder
 from accounts.models import Brief as BriefRow
-from accounts.models import Rep, Stakeholder
-from accounts.vocabulary import BriefState
+from accounts.vocabulary import BriefState, Side
 from flows.demo.world import World, sales_call
 from flows.house import House
 from flows.sales.answers import answer
@@ -27,7 +29,7 @@ from flows.sales.answers import answer
 
 @dataclass(frozen=True, slots=True)
 class Temper:
-    """How a rep works: how often a brief is opened, whom it asks to call is called, something in it is answered."""
+    """How a rep works: how often whom they owe a call is called that morning, a brief is opened, something answered."""
 
     opens: float
     calls: float
@@ -43,6 +45,9 @@ TEMPERS = {
     "mei": Temper(1.0, 0.9, 0.5),
     "arun": Temper(0.6, 0.7, 0.3),
 }
+#: Hours on the rep's own clock in which they plan their calls.
+MORNING = range(6, 9)
+SATURDAY = 5
 #: Who goes on holiday, from and until which day of the story, and who stands in.
 HOLIDAY = ("johanna", 7, 16, "ravi")
 
@@ -54,11 +59,12 @@ OBJECTIONS = (
 
 
 class Sellers:
-    """The reps' side: each brief is read once, in the hours after it came."""
+    """The reps' side: calls in the morning; each brief is read once, in the hours after it came."""
 
     def __init__(self, house: House, world: World, seed: int) -> None:
         self.house, self.world, self.seed = house, world, seed
         self._read: set[int] = set()
+        self._called: set[int] = set()
 
     def leave(self, start: datetime) -> None:
         """The holiday is written into the reps' table, as the CRM's calendar would have it."""
@@ -72,7 +78,6 @@ class Sellers:
         """What came since they last looked."""
         with reading(self.house.engine) as connection:
             news = [one for one in _delivered(connection, now) if one.id not in self._read]
-            emails = dict(connection.execute(select(Stakeholder.id, Stakeholder.email)).tuples().all())
         for one in news:
             self._read.add(one.id)
             temper = TEMPERS[one.brief.rep_email.partition("@")[0]]
@@ -81,15 +86,17 @@ class Sellers:
                 with writing(self.house.engine) as connection:
                     note_opened(connection, one.id, now)
                 self._answer(one, temper, dice, now)
-            self._call(one.brief, temper, dice, emails, now)
 
-    def _call(self, brief: Brief, temper: Temper, dice: random.Random, emails: dict[int, str], now: datetime) -> None:
-        """Whoever is to be answered or called, within the hours of the same day."""
-        for account in brief.accounts:
-            person = _whom(account)
-            if account.clock and person and dice.random() < temper.calls:
+    def call(self, now: datetime) -> None:
+        """Whoever they owe an answer or a call, within the hours of this morning; who is not called is a day later."""
+        with reading(self.house.engine) as connection:
+            owed = [one for one in _owed(connection) if one.id not in self._called and _is_morning(one.zone, now)]
+        for one in owed:
+            dice = random.Random(f"{self.seed}/{one.rep}/{one.account}/{now:%Y%m%d}")  # noqa: S311
+            if dice.random() < TEMPERS[one.rep.partition("@")[0]].calls:
+                self._called.add(one.id)
                 at = now + timedelta(minutes=dice.randint(40, 300))
-                sales_call(self.world, account.key, brief.rep_email, emails[person], at)
+                sales_call(self.world, one.account, one.rep, one.person, at)
 
     def _answer(self, one: "_Delivered", temper: Temper, dice: random.Random, now: datetime) -> None:
         account = one.brief.accounts[0]
@@ -110,6 +117,38 @@ class _Delivered:
     id: int
     rep: int
     brief: Brief
+
+
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """A promise of sales that is open; person: who asked, or the first we know there."""
+
+    id: int
+    rep: str
+    zone: str
+    account: str
+    person: str
+
+
+def _owed(connection: Connection) -> list[_Owed]:
+    group = aliased(Stakeholder)
+    first = select(func.min(group.id)).where(group.account_id == SlaClock.account_id).scalar_subquery()
+    query = (
+        select(SlaClock.id, Rep.email, Rep.timezone, Account.key, Stakeholder.email)
+        .join(Rep, Rep.id == SlaClock.rep_id)
+        .join(Account, Account.id == SlaClock.account_id)
+        .join(Stakeholder, Stakeholder.id == func.coalesce(SlaClock.stakeholder_id, first))
+        .where(SlaClock.side == Side.SALES, SlaClock.closed_at.is_(None))
+        .order_by(SlaClock.id)
+    )
+    return [
+        _Owed(id, rep, zone or "UTC", account, person) for id, rep, zone, account, person in connection.execute(query)
+    ]
+
+
+def _is_morning(zone: str, now: datetime) -> bool:
+    there = now.astimezone(ZoneInfo(zone))
+    return there.hour in MORNING and there.weekday() < SATURDAY
 
 
 def _delivered(connection: Connection, now: datetime) -> list[_Delivered]:

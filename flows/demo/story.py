@@ -74,17 +74,18 @@ class Teller:
                 yield Chore(day, f"{morning}: {flow}", partial(self.flow, flow))
             if day in self.words:
                 yield Chore(day + timedelta(minutes=10), f"{morning}: a rep says something", self.words[day])
-            has_briefs = day.weekday() in (0, 3)
-            if has_briefs:
-                yield Chore(day + timedelta(minutes=30), f"{morning}: briefs in Hamburg", self.briefs)
+            yield self.desk(day + timedelta(minutes=30), f"{morning}: Hamburg")
             yield Chore(day + timedelta(hours=2, minutes=30), f"{morning}: nurture", partial(self.flow, "nurture"))
-            if has_briefs:
-                yield Chore(day + timedelta(hours=6, minutes=15), f"{morning}: briefs in New York", self.briefs)
+            yield self.desk(day + timedelta(hours=6, minutes=15), f"{morning}: New York")
             yield Chore(day + timedelta(hours=9), f"{morning}: nurture, afternoon", partial(self.flow, "nurture"))
             if day.weekday() == 4:
                 yield Chore(day + timedelta(hours=10), f"{morning}: ad audiences", partial(self.flow, "audiences"))
-            if has_briefs:
-                yield Chore(day + timedelta(hours=17, minutes=15), f"{morning}: briefs in Singapore", self.briefs)
+            yield self.desk(day + timedelta(hours=17, minutes=15), f"{morning}: Singapore")
+
+    def desk(self, at: datetime, where: str) -> Chore:
+        """A morning of the reps there: calls, and on Mondays and Thursdays briefs."""
+        has_briefs = at.weekday() in (0, 3)
+        return Chore(at, f"{where}, {'calls and briefs' if has_briefs else 'calls'}", partial(self.morning, has_briefs))
 
     @property
     def words(self) -> dict[datetime, Callable[[datetime], object]]:
@@ -109,10 +110,12 @@ class Teller:
         export = self.world.export(self.house.settings.home / "crm-export", now)
         return import_paths(self.house.engine, export, now=now, play=self.house.play)
 
-    def briefs(self, now: datetime) -> None:
-        """For those whose morning it is; then they read, call and answer."""
-        self.flow("briefs", now, only_due=True)
-        self.sellers.read_briefs(now)
+    def morning(self, has_briefs: bool, now: datetime) -> None:
+        """For those whose morning it is: they call; then they read and answer."""
+        self.sellers.call(now)
+        if has_briefs:
+            self.flow("briefs", now, only_due=True)
+            self.sellers.read_briefs(now)
 
     def flow(self, name: str, now: datetime, **more: bool) -> None:
         self.runs += 1

@@ -16,7 +16,7 @@ from flows.demo.world import build_world
 from flows.house import House, open_house
 from flows.settings import load_settings
 
-TWO_DAYS = 13  # chores
+TWO_DAYS = 16  # chores
 
 
 @pytest.fixture(scope="module")
