@@ -57,9 +57,9 @@ class Choice:
     rest: tuple[Glance, ...]
 
     @property
-    def in_full(self) -> list[int]:
-        """Accounts that are told in full, by id."""
-        return [case.account.id for case, _ in self.told]
+    def in_full(self) -> list[AccountMaterial]:
+        """Accounts that are told in full."""
+        return [case.account for case, _ in self.told]
 
 
 def write_brief(rep: RepMaterial, play: Play, as_of: datetime) -> Brief | None:

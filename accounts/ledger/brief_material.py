@@ -65,7 +65,7 @@ def read_material(
             for reader, seen in look_around(connection, watching, play, as_of).items()
         }
         for reps in _in_hundreds(_material(connection, watching, everything, play, as_of)):
-            people = _everybody(connection, [account.id for rep in reps for account in rep.accounts], as_of)
+            people = _everybody(connection, [account for rep in reps for account in rep.accounts], as_of)
             for rep in reps:
                 accounts = (replace(account, people=people.get(account.id, ())) for account in rep.accounts)
                 yield replace(rep, accounts=tuple(accounts))
@@ -77,10 +77,14 @@ def _in_hundreds(values: Iterator[T]) -> Iterator[list[T]]:
         yield some
 
 
-def _everybody(connection: Connection, accounts: Sequence[int], as_of: datetime) -> dict[int, tuple[Person, ...]]:
+def _everybody(
+    connection: Connection, accounts: Sequence[AccountMaterial], as_of: datetime
+) -> dict[int, tuple[Person, ...]]:  # fmt: skip
     """Everything about the people of these accounts."""
-    pieces = (read_people(connection, list(some), as_of) for some in chunks(sorted(accounts), ACCOUNTS_AT_ONCE))
-    return {account: tuple(people) for piece in pieces for account, people in piece.items()}
+    found: dict[int, tuple[Person, ...]] = {}
+    for some in chunks(accounts, ACCOUNTS_AT_ONCE):
+        found |= read_people(connection, {account.id: account.people for account in some}, as_of)
+    return found
 
 
 def _parties(connection: Connection, looks: Sequence[Look], as_of: datetime) -> Iterator[dict[int, Watch]]:

@@ -1,7 +1,7 @@
 """The people in briefs: what they did last, what marketing sent them and what planning answers for each."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -48,12 +48,14 @@ def read_names(connection: Connection, ids: list[int]) -> dict[int, list[Person]
     return found
 
 
-def read_people(connection: Connection, ids: list[int], as_of: datetime) -> dict[int, list[Person]]:
-    """The same with what they did and got, and what planning answers for each; four queries."""
+def read_people(
+    connection: Connection, groups: Mapping[int, Sequence[Person]], as_of: datetime
+) -> dict[int, tuple[Person, ...]]:  # fmt: skip
+    """The same people, by account, with what they did and got, and what planning answers for each; three queries."""
+    ids = list(groups)
     acts, had, outlooks = _last_acts(connection, ids, as_of), _had(connection, ids, as_of), _outlooks(connection, ids)
     return {
-        account: [_whole(person, acts, had, outlooks) for person in people]
-        for account, people in read_names(connection, ids).items()
+        account: tuple(_whole(person, acts, had, outlooks) for person in people) for account, people in groups.items()
     }
 
 
