@@ -3,7 +3,8 @@
 The limit fills the product's own HTML and text templates with plain Jinja2, holding templates and finished briefs. The
 product reads the ledger, decides what is news, writes the briefs and renders both parts; further lines add storing and
 delivering (memory channel), and a night when nothing is new: an hour later, after what fell due meanwhile was told. A
-rep has a hundred accounts. CPU time of one core, medians.
+rep has a hundred accounts. CPU time of one core, medians; a night, which plans all accounts anew, is measured half as
+often.
 
     python benchmarks/briefs.py [--reps 1000] [--rounds 5] [--database URL] [--json]
 """
@@ -83,7 +84,7 @@ def build(engine: Engine, reps: int, play: Play) -> None:
         if more:
             connection.execute(insert(Rep), more)
         connection.execute(update(Account).values(owner_id=1 + (Account.id - 1) % reps))
-    for table, rows in ((Signal, list(signals(engine))), (Decision, list(decisions(engine, play)))):
+    for table, rows in ((Signal, signals(engine)), (Decision, decisions(engine, play))):
         with writing(engine) as connection:
             write(connection, table, rows)
     with writing(engine) as connection:
@@ -166,15 +167,16 @@ def measure(engine: Engine, play: Play, rounds: int, home: Path) -> dict[str, fl
     pages, briefs = BriefPages(TEMPLATES), written(engine, play)
     count = len(briefs)
     deliver = partial(brief_reps, engine, settings, play, channel=Memory())
+    nights = max(1, rounds // 2)
     later = count_from(NOW + timedelta(hours=1), timedelta(minutes=1))
     found = {
         "bare Jinja2: HTML and text": timed(bare_jinja(briefs), rounds) / count,
         "Tandem: ledger to HTML and text": timed(lambda: rendered(pages, written(engine, play)), rounds) / count,
         "  of that: ledger to brief": timed(lambda: written(engine, play), rounds) / count,
         "  of that: brief to HTML and text": timed(lambda: rendered(pages, briefs), rounds) / count,
-        "a busy night: with storing and delivering": timed(lambda: deliver(NOW), rounds, lambda: forget_today(engine))
+        "a busy night: with storing and delivering": timed(lambda: deliver(NOW), nights, lambda: forget_today(engine))
         / count,
-        "a quiet night: later, nothing new": timed(lambda: deliver(next(later)), rounds, warm=1) / count,
+        "a quiet night: later, nothing new": timed(lambda: deliver(next(later)), nights, warm=1) / count,
     }
     return {**{name: seconds * 1e3 for name, seconds in found.items()}, "briefs": count}
 
