@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from accounts.errors import Refused
 from accounts.ledger import claims, settling, touches
@@ -72,6 +72,23 @@ def test_a_proof_that_comes_before_the_lease_is_over_settles_it_when_it_is(world
     with writing(world.engine) as connection:
         assert len(settling.settle_by_evidence(connection)) == 1
     assert states(world) == {"alice": T.SENT}
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_late_proof_is_looked_for_in_the_accounts_of_unknown_touches_only(world: World) -> None:
+    """Asked after every intake: neither all touches nor all signals are looked at."""
+    asked: list[str] = []
+    with writing(world.engine) as connection:
+        event.listen(connection, "before_cursor_execute", lambda _c, _k, said, *_: asked.append(said))
+        settling.settle_by_evidence(connection)
+        plans = [
+            connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", ("",) * query.count("?")).all()
+            for query in tuple(asked)
+        ]
+    steps = [step.detail for plan in plans for step in plan]
+    assert any("ix_touch_state_due_at" in step for step in steps)
+    assert any("ix_signal_account_id" in step for step in steps)
+    assert not [step for step in steps if step.startswith("SCAN")]
 
 
 def test_what_the_provider_dropped_has_failed(world: World) -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from psycopg.errors import ForeignKeyViolation
 from sqlalchemy import func, insert, select, update
 
 from accounts.engagement import read
@@ -11,8 +12,10 @@ from accounts.identity import email_hash
 from accounts.ledger import scores
 from accounts.ledger.applying import apply_waiting
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.privacy import forget
 from accounts.ledger.signals import count_waiting, read_signals, record
 from accounts.ledger.suppressions import FORGOTTEN, read_suppressions, suppress
+from accounts.ledger.whose import find_owners
 from accounts.models import Account, Hold, Signal, Stakeholder, Suppression, Touch
 from accounts.vocabulary import SignalKind
 from tests.cast import NOW, World
@@ -37,6 +40,25 @@ def state_of(world: World, touch: int) -> Any:
 
 
 # Whose is it?
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_somebody_who_is_erased_while_their_click_comes_in_is_not_named_by_it(world: World) -> None:
+    """On SQLite one of the two waits for the other; here the intake fails, and finds nobody when it tries again."""
+    click = [signal("clicked", ALICE)]
+
+    def overtaken() -> None:
+        with writing(world.engine) as intake:
+            owners = find_owners(intake, click)
+            with writing(world.engine) as erasure:
+                forget(erasure, ALICE, NOW)
+            record(intake, click, NOW, owners)
+
+    with pytest.raises(ForeignKeyViolation):
+        overtaken()
+    with writing(world.engine) as connection:
+        assert record(connection, click, NOW).forgotten == 1
+    assert not stored(world, Signal.id)
 
 
 def test_an_address_leads_to_the_person_and_the_account_however_it_is_written(world: World) -> None:
