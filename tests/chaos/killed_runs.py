@@ -127,8 +127,9 @@ def populate_ledger(house: Household) -> None:
 def strike_in_the_middle(house: Household, worker: Kept, victims: tuple[Victim, ...]) -> tuple[int, int]:
     """When the post office has kept some letters; how many then, and how many connections were open."""
     wait_until(lambda: len(_letters(house)) >= LETTERS, BEGIN_SECONDS)
+    cut = house.board.lines  # beforehand: whoever is killed hangs up
     house.kill(victims, worker)
-    return len(_letters(house)), house.board.lines
+    return len(_letters(house)), cut
 
 
 def find_the_dead(house: Household) -> int:
