@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from botocore import loaders, session
 
 from tests.channels.roads import ROADS, Road
 from tests.channels.servers.ses import moto_server
@@ -26,6 +27,15 @@ class Moto:
 def moto() -> Iterator[Moto]:
     with ExitStack() as house:
         yield Moto(house)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _what_amazon_offers_is_read_once() -> Iterator[None]:
+    """Every session of boto3 reads the same large files anew, which is most of what a test of SES takes."""
+    known = loaders.create_loader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "create_loader", lambda search_path_string=None: known)
+        yield
 
 
 @pytest.fixture
