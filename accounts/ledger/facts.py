@@ -224,6 +224,22 @@ def link_parents(connection: Connection, files: Sequence[int]) -> None:
     connection.execute(update(Account).where(none_named, Account.parent_id.is_not(None)).values(parent_id=None))
 
 
+def link_backups(connection: Connection, files: Sequence[int]) -> None:
+    """Who stands in for the reps whose rows are new or changed: an unchanged row never outranks what a rep has said
+    since. One who comes in the same file counts, one nobody knows does not."""
+    backup = aliased(Rep)
+    given = and_(REPS.c.file.in_(files), ~REPS.c.is_rejected)
+    named = (
+        select(backup.id)
+        .join(REPS, REPS.c.backup_email == backup.email)
+        .where(REPS.c.email == Rep.email, given)
+        .scalar_subquery()
+    )
+    changed = and_(CHANGE.c.entry == REPS.c.entry, CHANGE.c.dataset == "reps")
+    spoken_of = Rep.email.in_(select(REPS.c.email).join(CHANGE, changed).where(given))
+    connection.execute(update(Rep).where(spoken_of, Rep.backup_id.is_distinct_from(named)).values(backup_id=named))
+
+
 def adopt_owners(connection: Connection, now: datetime) -> None:
     """For exports that do not name owners: an account belongs to the rep of its most recently created opportunity;
     of several on one day, to that of the one with the last id."""

@@ -38,7 +38,12 @@ def _staged(name: str, model: Any, columns: Sequence[str], extra: Sequence[str] 
     )
 
 
-REPS = _staged("reps", Rep, ("email", "name", "manager_email", "timezone", "slack_id"))
+REPS = _staged(
+    "reps",
+    Rep,
+    ("email", "name", "manager_email", "timezone", "slack_id", "away_from", "away_until"),
+    ("backup_email",),
+)
 
 ACCOUNTS = _staged(
     "accounts",

@@ -38,12 +38,12 @@ class Temper:
 
 #: By the rep's mailbox. One reads nothing: their briefs get rarer and shorter.
 TEMPERS = {
-    "ravi": Temper(1.0, 0.95, 0.7),
-    "johanna": Temper(0.9, 0.85, 0.5),
-    "sofia": Temper(0.9, 0.9, 0.6),
-    "marcus": Temper(0.0, 0.5, 0.0),
-    "mei": Temper(1.0, 0.9, 0.5),
-    "arun": Temper(0.6, 0.7, 0.3),
+    "ravi": Temper(1.0, 1.0, 0.7),
+    "johanna": Temper(0.9, 0.95, 0.5),
+    "sofia": Temper(0.9, 0.95, 0.6),
+    "marcus": Temper(0.0, 0.75, 0.0),
+    "mei": Temper(1.0, 0.95, 0.5),
+    "arun": Temper(0.6, 0.9, 0.3),
 }
 #: Hours on the rep's own clock in which they plan their calls.
 MORNING = range(6, 9)

@@ -19,7 +19,7 @@ MEMORY = 200_000
 
 #: Field of the CSV contract -> column of the ledger, where they are not called the same; None: not stored as it is.
 COLUMNS: dict[str, dict[str, str | None]] = {
-    "reps": {},
+    "reps": {"backup_email": None},
     "accounts": {"account": "key", "owner_email": "owner_id", "parent": None},
     "stakeholders": {"account": "account_id", "role": "crm_role"},
     "opportunities": {
@@ -157,7 +157,7 @@ def hashed_columns(dataset: str, given: Sequence[str]) -> tuple[str, ...]:
     """What makes a row another one. A closing day that nobody told follows from the day of the import: it does not."""
     derived = {"email_hash", "closed_at"} - set(given)
     columns = (column for column in written_columns(dataset, given) if column not in derived)
-    return (*columns, *(("parent",) if "parent" in given else ()))
+    return (*columns, *(name for name in ("parent", "backup_email") if name in given))
 
 
 def hashes(columns: dict[str, Column], names: Sequence[str]) -> Iterator[str]:

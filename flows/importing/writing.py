@@ -17,6 +17,8 @@ def write_facts(connection: Connection, job: Job, dataset: Dataset, staged: Stag
         facts.write(connection, name, written_columns(name, given), files, source=job.source, now=job.now)
         if "parent" in given:
             facts.link_parents(connection, files)
+        if "backup_email" in given:
+            facts.link_backups(connection, files)
     facts.mark_changed(connection, name, job.now)
     facts.mark_seen(connection, name, job.now)
     if name == "stakeholders":

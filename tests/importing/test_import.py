@@ -11,6 +11,7 @@ from accounts.errors import InputRefused, NotFound, Refused
 from accounts.identity import email_hash
 from accounts.ledger import facts, waiting_room
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.reps import go_away
 from accounts.ledger.suppressions import FORGOTTEN, suppress
 from accounts.models import Account, Quarantine, Stakeholder
 from flows.importing import load_mapping
@@ -442,3 +443,31 @@ def test_accounts_without_owners_take_the_rep_of_their_latest_opportunity(databa
     take(database, crm(export, reps=[RAVI, sofia], opportunities=deals), mapping=mapping, now=NOW + timedelta(hours=1))
     assert stored(database, "accounts")[0].owner_id == stored(database, "reps")[0].id
     assert broken_rules(database) == []
+
+
+def test_absences_come_with_the_list_of_reps_and_never_outrank_what_a_rep_said_since(
+    database: Engine, export: Path
+) -> None:
+    """Sofía stands in for Ravi and comes in the same file; the same list again leaves alone what Ravi then says."""
+    sofia = {"email": "sofia@lumenflow.example", "name": "Sofía Ortega"}
+    away = {**RAVI, "away_from": "2026-11-26", "away_until": "2026-12-01T08:00+01:00", "backup_email": sofia["email"]}
+    folder = crm(export, reps=[away, sofia], accounts=[])
+    take(database, folder)
+    ravi, other = stored(database, "reps")
+    assert (ravi.away_from, ravi.backup_id) == (datetime(2026, 11, 26, tzinfo=UTC), other.id)
+    assert ravi.away_until == datetime(2026, 12, 1, 7, tzinfo=UTC)
+    with writing(database) as connection:
+        go_away(connection, ravi.id, NOW, LATER, None, by=ravi.email, now=NOW)
+    take(database, folder, now=LATER)
+    assert stored(database, "reps")[0].backup_id is None
+    write(export / "reps.csv", [{**away, "away_from": "", "away_until": "", "backup_email": ""}, sofia])
+    take(database, folder, now=LATER)
+    back = stored(database, "reps")[0]
+    assert (back.away_from, back.away_until, back.backup_id) == (None, None, None)
+
+
+def test_who_would_stand_in_and_is_not_known_is_told_and_keeps_nothing_out(database: Engine, export: Path) -> None:
+    away = {**RAVI, "away_from": "2026-11-26", "backup_email": "kim@lumenflow.example"}
+    (taken,) = take(database, crm(export, reps=[away], accounts=[])).datasets
+    assert [warned.rule for warned in taken.warnings] == ["backup_is_known"]
+    assert only(database, "reps").away_from is not None

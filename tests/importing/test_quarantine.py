@@ -89,11 +89,19 @@ def test_a_row_is_told_everything_that_is_wrong_with_it(database: Engine, tmp_pa
     ]  # fmt: skip
 
 
+def rep(name: str, **changes: str) -> dict[str, str]:
+    return {"email": f"{name}@lumenflow.example", "name": name.capitalize(), **changes}
+
+
 BAD_ROWS: list[tuple[str, dict[str, str], str]] = [
     ("reps", {"email": "", "name": "Nobody"}, "email_is_given"),
     ("reps", {"email": "sofia@", "name": "Sofía"}, "email_has_a_domain"),
     ("reps", {"email": "sofia@lumenflow.example", "name": ""}, "name_is_given"),
     ("reps", {**RAVI, "name": "Ravi again"}, "email_stands_once"),
+    ("reps", rep("tim", away_until="2026-12-01"), "back_after_leaving"),
+    ("reps", rep("uma", away_from="2026-12-01", away_until="2026-11-30"), "back_after_leaving"),
+    ("reps", rep("vera", away_from="soon"), "values_can_be_read"),
+    ("reps", rep("walt", backup_email="walt@lumenflow.example"), "somebody_else_stands_in"),
     ("accounts", {"account": "", "name": "Hooli"}, "account_is_given"),
     ("accounts", {"account": "hooli", "name": ""}, "name_is_given"),
     ("accounts", {"account": "hooli", "name": "Hooli", "owner_email": "kim@lumenflow.example"}, "owner_is_known"),
