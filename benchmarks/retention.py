@@ -172,7 +172,7 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="How large Prefect's database gets in a month.")
     parser.add_argument("--runs-a-day", type=int, default=110, help="`tandem up` makes some 440 (110)")
-    parser.add_argument("--sample", type=int, default=22, help="real runs that are copied (22)")
+    parser.add_argument("--sample", type=int, default=11, help="real runs that are copied (11)")
     parser.add_argument("--days", type=int, default=30)
     return parser
 
