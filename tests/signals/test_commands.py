@@ -62,7 +62,7 @@ def test_a_hold_as_json_says_whom_it_is_about(say: Say) -> None:
 
 def test_a_name_nobody_has_is_one_line_with_a_cure(say: Say) -> None:
     assert refusal(say("hold", "acmee")) == "nobody and nothing is called 'acmee' (did you mean acme?)"
-    assert refusal(say("hold", "acme", "--until", "2020-01-01")).startswith("until: 2020-01-01 00:00 UTC is over")
+    assert refusal(say("hold", "acme", "--until", "2020-01-01")).startswith("until: 1 January 2020 is over")
 
 
 def test_stop_lists_what_is_stopped_and_why_and_stops_nothing_by_that(say: Say) -> None:
