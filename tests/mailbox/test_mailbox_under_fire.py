@@ -85,6 +85,7 @@ def test_what_waits_in_quarantine_can_be_seen_and_is_not_tried_in_vain(
         patch.setattr(source, "understand", stumble)
         collect(world.engine, settings, play(), NOW)
     monkeypatch.setenv("TANDEM_HOME", str(settings.home))
+    monkeypatch.setenv("TANDEM_DATABASE_URL", world.engine.url.render_as_string(hide_password=False))
     shown = CliRunner().invoke(tandem, ["quarantine", "show", "--most", "1"])
     assert "it could not be read: ValueError" in shown.output
     assert "INBOX" in shown.output
