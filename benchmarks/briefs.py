@@ -6,7 +6,7 @@ delivering (memory channel), and a night when nothing is new: an hour later, aft
 rep has a hundred accounts. CPU time of one core, medians; a night, which plans all accounts anew, is measured half as
 often.
 
-    python benchmarks/briefs.py [--reps 1000] [--rounds 5] [--database URL] [--json]
+    python benchmarks/briefs.py [--reps 1000] [--rounds 3] [--database URL] [--json]
 """
 
 import argparse
@@ -184,7 +184,7 @@ def measure(engine: Engine, play: Play, rounds: int, home: Path) -> dict[str, fl
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reps", type=int, default=1_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--database", default=None, help="An empty database; default: SQLite in a temporary folder.")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
