@@ -245,7 +245,8 @@ class Touch(Base):
     __table_args__ = (
         UniqueConstraint("stakeholder_id", "channel", "content", name="one_touch_per_person_and_content"),
         Index("ix_touch_state_due_at", "state", "due_at"),
-        Index("ix_touch_plan_id_state", "plan_id", "state", "id"),
+        # In the order in which a sender goes through its plan.
+        Index("ix_touch_plan_id_id", "plan_id", "id", "state"),
         # "Were these words ever sent?" Only what was sent stands in it: a claim does not have to write it.
         Index("ix_touch_sent_words", "content", "content_digest", sqlite_where=WAS_SENT, postgresql_where=WAS_SENT),
         Index("ix_touch_account_id_sent_at", "account_id", "sent_at"),

@@ -872,7 +872,7 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_touch_history", ["account_id", "stakeholder_id", "content", "state", "sent_at", "due_at"], unique=False
         )
-        batch_op.create_index("ix_touch_plan_id_state", ["plan_id", "state", "id"], unique=False)
+        batch_op.create_index("ix_touch_plan_id_id", ["plan_id", "id", "state"], unique=False)
         batch_op.create_index(batch_op.f("ix_touch_rep_id"), ["rep_id"], unique=False)
         batch_op.create_index(
             "ix_touch_sent_words",
@@ -914,7 +914,7 @@ def downgrade() -> None:
             "ix_touch_sent_words", sqlite_where=sa.text("state = 'sent'"), postgresql_where=sa.text("state = 'sent'")
         )
         batch_op.drop_index(batch_op.f("ix_touch_rep_id"))
-        batch_op.drop_index("ix_touch_plan_id_state")
+        batch_op.drop_index("ix_touch_plan_id_id")
         batch_op.drop_index("ix_touch_history")
         batch_op.drop_index("ix_touch_account_id_sent_at")
 
