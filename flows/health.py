@@ -22,7 +22,7 @@ from flows.settings import load_settings
 REMEMBERED = "tandem_health"
 
 
-@flow(name="watch-health", flow_run_name="watch health")
+@flow(name="watch-health", flow_run_name="watch health", timeout_seconds=600)
 def watch_health() -> dict[str, int]:
     """Mark dead runs as crashed, take up what killed senders left, and tell of each change for the worse or better."""
     now = clock(None)

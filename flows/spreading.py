@@ -101,7 +101,7 @@ def send_certified(play: str, as_of: datetime | None, only: int | None = None) -
             return tuple(nurturing.send(house.engine, house.settings, house.play, certified, now, live=live))
 
 
-@flow(name="decide-span", flow_run_name="decide {play} · accounts {first} to {last}")
+@flow(name="decide-span", flow_run_name="decide {play} · accounts {first} to {last}", timeout_seconds=4 * 3600)
 def decide_span_run(play: str, first: int, last: int, as_of: datetime | None = None) -> None:
     """One share of planning, started by `nurture-accounts`.
 
@@ -114,7 +114,7 @@ def decide_span_run(play: str, first: int, last: int, as_of: datetime | None = N
     _tell(decide_span(play, first, last, as_of), Decided)
 
 
-@flow(name="send-plans", flow_run_name="send {play}")
+@flow(name="send-plans", flow_run_name="send {play}", timeout_seconds=12 * 3600)
 def send_plans_run(play: str, as_of: datetime | None = None) -> None:
     """One sender of several, started by `nurture-accounts`: claims of what is certified as much as it can carry.
 
