@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from accounts.feedback import REPS_WORDS  # noqa: E402
+from accounts.feedback import REPS_WORDS, UNDATED_PAUSE  # noqa: E402
 from accounts.machines import ENOUGH, own_signs, pace, programs  # noqa: E402
 from accounts.machines.networks import FILE as NETWORKS  # noqa: E402
 from accounts.outcomes import (  # noqa: E402
@@ -94,6 +94,14 @@ def _kinds(play: Play) -> Iterator[Sequence[str]]:
         yield f"`{kind}`", what, source, f"{weights.get(kind, 0):g}", _effects(kind, play)
 
 
+#: What the verdict does that such a signal stands for, see accounts/feedback.py.
+REPLACES = "replaces the rep's word before it; heat leaves it out"
+LEFT_ALONE = (
+    "the person or the account is left alone, mail and ads, until the day the rep named, "
+    f"{UNDATED_PAUSE.days} days where there is none"
+)
+
+
 def _effects(kind: SignalKind, play: Play) -> str:
     if kind is K.BOUNCED:
         return "see below"
@@ -102,12 +110,12 @@ def _effects(kind: SignalKind, play: Play) -> str:
     if kind is K.BRIEF_BOUNCED:
         return "the brief has failed; `tandem doctor` names the rep; the next brief tells its news again"
     if kind in REPS_WORDS:
-        return "replaces the rep's word before it; heat leaves it out"
+        return f"{REPLACES}; {LEFT_ALONE}" if kind is K.SAID_BAD_TIMING else REPLACES
     if kind is K.PREFERRED:
         return "what was chosen: a pause, fewer mails, one topic only"
     data = {"replacement": {"name": "Zoe Lin"}} if kind is K.LEFT_COMPANY else {}
     said = _said(effects_of(Happening.read(kind, NOON, data), play.pauses), kind)
-    return said or "–"
+    return said or ("raises the score" if play.engagement.weights.get(kind, 0) > 0 else "–")
 
 
 def _bounces(play: Play) -> Iterator[Sequence[str]]:

@@ -30,3 +30,14 @@ def test_every_kind_is_explained_with_its_source(maker: ModuleType) -> None:
     assert set(maker.MEANING) == set(SignalKind)
     kinds = maker.tables()["kinds"]
     assert all(f"| `{kind}` |" in kinds for kind in SignalKind)
+
+
+def test_no_kind_that_counts_is_said_to_do_nothing(maker: ModuleType) -> None:
+    rows = [line.split(" | ") for line in maker.tables()["kinds"].splitlines()[2:]]
+    idle = {cells[0].strip("| `") for cells in rows if cells[-1].strip(" |") == "–"}
+    assert idle == {SignalKind.AD_SHOWN, SignalKind.UNKNOWN}
+
+
+def test_what_bad_timing_does_to_the_person_is_told(maker: ModuleType) -> None:
+    (row,) = (line for line in maker.tables()["kinds"].splitlines() if "`said_bad_timing`" in line)
+    assert "left alone, mail and ads, until the day the rep named" in row
