@@ -48,7 +48,7 @@ class Door(Protocol):
     content_types: tuple[str, ...]
     #: Octets a post may have; more is answered with 413.
     most: int
-    #: Whether proving may ask the network, and so must not hold up other requests.
+    #: Whether proving takes long, or asks the network, and so must not hold up other requests.
     may_wait: bool
 
     def prove(self, call: Call, now: datetime) -> str | None:

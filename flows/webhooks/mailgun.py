@@ -6,9 +6,10 @@ Event names: the user manual, "Events" and "Webhooks"; forms: the older webhooks
 import hmac
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from email import message_from_bytes, policy
 from typing import Any
 from urllib.parse import parse_qsl
+
+from multipart import MultipartSegment, PushMultipartParser, parse_options_header
 
 from accounts.ledger.webhooks import Post
 from accounts.ledger.whose import Incoming
@@ -21,6 +22,8 @@ FORM, PARTS = "application/x-www-form-urlencoded", "multipart/form-data"
 PROOF = ("timestamp", "token", "signature")
 #: Mailgun tries again for eight hours; a token is remembered for longer than that.
 WINDOW = timedelta(hours=9)
+#: Fields that a form may have; Mailgun's have some thirty, and those of the sender.
+MOST_FIELDS = 1_000
 #: Clocks differ by minutes.
 SKEW = timedelta(minutes=5)
 
@@ -50,6 +53,7 @@ SUPPRESSED: Mapping[str, K | None] = {
 class Door(Plain):
     content_types: tuple[str, ...] = (JSON, FORM, PARTS)
     most = 30_000_000  # events may carry the message
+    may_wait = True  # where the proof stands is found out by reading all of it
 
     def __init__(self, key: str) -> None:
         self._key = key.encode()
@@ -100,22 +104,27 @@ def fields_of(content_type: str, body: bytes) -> dict[str, str]:
 
 
 def _pairs(content_type: str, body: bytes) -> list[tuple[str, str]]:
-    if media_type(content_type) == FORM:
-        try:
-            return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=1_000)
-        except ValueError:
-            raise Unreadable("the post is no form") from None
-    head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1", "replace")
-    form = message_from_bytes(head + body, policy=policy.HTTP)
-    if not form.is_multipart():
-        raise Unreadable("the post is no form")
-    pairs = []
-    for part in form.iter_parts():
-        name, is_file = part.get_param("name", header="content-disposition"), part.get_filename() is not None
-        if isinstance(name, str) and not is_file:
-            content = part.get_payload(decode=True)
-            pairs.append((name, content.decode("utf-8", "replace") if isinstance(content, bytes) else ""))
-    return pairs
+    try:
+        if media_type(content_type) == FORM:
+            return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        return list(_texts(content_type, body))
+    except ValueError:
+        raise Unreadable("the post is no form") from None
+
+
+def _texts(content_type: str, body: bytes) -> Iterator[tuple[str, str]]:
+    """Of the parts that are no file. A part within a part is text like any other. Raises ValueError."""
+    _, options = parse_options_header(content_type)
+    boundary = options.get("boundary", "").encode("latin-1", "replace")
+    with PushMultipartParser(boundary, max_segment_count=MOST_FIELDS) as parser:
+        name, content = None, bytearray()
+        for event in parser.parse(body):
+            if isinstance(event, MultipartSegment):
+                name, content = event.name if event.filename is None else None, bytearray()
+            elif event is not None:
+                content += event if name is not None else b""
+            elif name is not None:
+                yield name, content.decode("utf-8", "replace")
 
 
 def split(post: Post) -> list[Event]:

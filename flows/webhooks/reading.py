@@ -31,7 +31,7 @@ POSTS, OCTETS = 200, 4_000_000
 REMEMBERED = timedelta(days=7)
 
 #: What a value that is none makes Python say; anything else is our own mistake.
-NO_SENSE = (Unreadable, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+NO_SENSE = (Unreadable, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(slots=True)

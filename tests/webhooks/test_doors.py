@@ -11,6 +11,7 @@ from accounts.ledger.engine import reading
 from accounts.models import Webhook
 from flows.settings import Settings
 from flows.webhooks import Later, sns
+from flows.webhooks.mailgun import fields_of
 from flows.webhooks.secrets import Webhooks
 from tests.cast import World
 from tests.web.visitor import Browser, Clock, Serve
@@ -99,6 +100,51 @@ def test_a_token_of_mailgun_is_good_for_one_body(web: Browser, world: World) -> 
     assert [deliver(web, one) for one in (first, other, first)] == [200, 403, 200]
     (row,) = stored(world.engine)
     assert row.body == first.body
+
+
+def part(header: bytes, content: bytes = b"") -> bytes:
+    return b"--x\r\nContent-Disposition: form-data" + header + b"\r\n\r\n" + content + b"\r\n"
+
+
+def form(*parts: bytes) -> bytes:
+    """A form in parts, with a proof that is good."""
+    proof = [part(f"; name={name}".encode(), said.encode()) for name, said in senders.mailgun_proof().items()]
+    return b"".join((*parts, *proof, b"--x--\r\n"))
+
+
+NESTED = b"".join(b"--y%d\r\nContent-Type: multipart/mixed; boundary=y%d\r\n\r\n" % (n, n + 1) for n in range(3000))
+HOSTILE = {
+    "parts in parts": NESTED.replace(b"--y0\r\n", b"--x\r\n"),
+    "more parts than a form has": form(part(b"; name=a") * 20_000),
+    "more headers than a part has": form(part(b"; name=a" + b"\r\na: b" * 1_000)),
+    "a header without an end": form(part(b'; name="' + b"a" * 1_000_000)),
+    "parts without a name for what they are": form(b"--x\r\n\r\n\r\n"),
+    "no end": form()[:-9],
+    "no part": b"--x--\r\n",
+    "a name that is none, and no proof": part(b"; name=timestamp; )filename;form-data*") + b"--x--\r\n",
+}
+
+
+@once
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+def test_a_form_that_is_made_to_hurt_is_refused(web: Browser, world: World, body: bytes) -> None:
+    """Before anything is proved, strangers decide what is read."""
+    assert deliver(web, Request("mailgun", {"content-type": "multipart/form-data; boundary=x"}, body)) == 403
+    assert stored(world.engine) == []
+
+
+@once
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data;;=;"])
+def test_a_form_in_parts_that_names_no_boundary_is_refused(web: Browser, kind: str) -> None:
+    assert deliver(web, Request("mailgun", {"content-type": kind}, form())) == 403
+
+
+@once
+def test_what_stands_within_a_part_is_text_like_any_other(web: Browser, world: World) -> None:
+    inner = part(b"; name=message\r\nContent-Type: multipart/mixed; boundary=y0", NESTED)
+    assert deliver(web, Request("mailgun", {"content-type": "multipart/form-data; boundary=x"}, form(inner))) == 200
+    (row,) = stored(world.engine)
+    assert fields_of(row.content_type, row.body)["message"] == NESTED.decode()
 
 
 @once
