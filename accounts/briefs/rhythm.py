@@ -8,6 +8,7 @@
 A weekly brief stays weekly and gets shorter in the same steps. One that was opened or answered brings all of it back.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -49,6 +50,7 @@ AT_ONCE = Manner(accounts=1, words=100, days=1)
 CHANCE = timedelta(hours=12)
 #: So long after its hour a digest still goes out, when nothing could run at the hour itself.
 GRACE = timedelta(hours=3)
+_FULL_HOUR = re.compile(r"([0-9]{1,2})(?::00)?").fullmatch
 
 
 class Sent(NamedTuple):
@@ -56,6 +58,12 @@ class Sent(NamedTuple):
 
     as_of: datetime
     was_read: bool
+
+
+def full_hour(text: str) -> int | None:
+    """``16``, ``7`` or ``07:00`` as an hour of the day; None for anything else, also for minutes."""
+    found = _FULL_HOUR(text.strip())
+    return int(found[1]) if found and int(found[1]) < 24 else None
 
 
 def unread(history: Sequence[Sent], now: datetime) -> int:

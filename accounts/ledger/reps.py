@@ -37,14 +37,24 @@ def slack_id_of(connection: Connection, rep_id: int) -> str | None:
     return connection.scalar(select(Rep.slack_id).where(Rep.id == rep_id))
 
 
-def every_of(connection: Connection, rep_id: int) -> str | None:
-    """How often they want to be briefed, by their own word; None: as the settings say."""
-    return connection.scalar(select(Rep.brief_every).where(Rep.id == rep_id))
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often a rep wants to be briefed, and at which full hour of their own day; None: as the play says."""
+
+    every: str | None
+    hour: int | None
 
 
-def wish_every(connection: Connection, rep_id: int, every: str, *, by: str, now: datetime) -> bool:
-    """How often, from the next brief on. False: as before."""
-    return _change(connection, rep_id, "brief-every", {"brief_every": every}, by=by, now=now)
+def rhythm_of(connection: Connection, rep_id: int) -> Rhythm:
+    """By their own word."""
+    row = connection.execute(select(Rep.brief_every, Rep.brief_hour).where(Rep.id == rep_id)).one()
+    return Rhythm(row.brief_every, row.brief_hour)
+
+
+def wish_rhythm(connection: Connection, rep_id: int, wanted: Rhythm, *, by: str, now: datetime) -> bool:
+    """How often and when, from the next brief on. False: as before."""
+    values = {"brief_every": wanted.every, "brief_hour": wanted.hour}
+    return _change(connection, rep_id, "brief-rhythm", values, by=by, now=now)
 
 
 def wish_channel(connection: Connection, rep_id: int, channel: str | None, *, by: str, now: datetime) -> bool:

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "preview": ("content", "preview", "Open an e-mail as a stakeholder would get it."),
     "content": ("content", "content", "The stage x role matrix: gaps, expiry, people waiting."),
     "roads": ("roads", "roads", "By which channels a rep gets briefs, and how the last ones went."),
+    "rhythm": ("rhythm", "rhythm", "How often a rep wants a brief, and at which hour of their day."),
     "brief": ("brief", "brief", "A rep's brief, as it would be sent."),
     "hold": ("reps", "hold", "Stop nurturing an account or a person until a day."),
     "release": ("reps", "release", "End a hold."),

@@ -11,7 +11,8 @@ from sqlalchemy import insert, select
 
 from accounts.identity import email_hash
 from accounts.ledger.engine import reading, writing
-from accounts.models import Brief, Decision, Hold, Lease, Objection, Rep, RepAnswer, Stakeholder, Veto
+from accounts.ledger.reps import Rhythm, rhythm_of
+from accounts.models import Brief, Decision, Hold, Lease, Objection, RepAnswer, Stakeholder, Veto
 from accounts.vocabulary import Role
 from flows.briefs.briefing import brief_reps
 from flows.briefs.links import KINDS, SEATS, read
@@ -252,14 +253,20 @@ def test_a_correction_says_only_what_was_changed(web: Browser, world: World) -> 
 
 
 @on_sqlite
-def test_a_rep_chooses_how_often_briefs_come(web: Browser, world: World, clock: Clock) -> None:
+def test_a_rep_chooses_how_often_and_at_which_hour_briefs_come(web: Browser, world: World, clock: Clock) -> None:
     page = web.get(path(world, "off", None))
-    assert "Your brief comes once a week." in press(web, page, every="weekly").text
-    assert press(web, page, every="hourly").status_code == 400
+    assert "07:00, as usual" in page.text
+    assert "By the clock of Europe/Berlin." in page.text
+    assert "Your brief comes once a week, at 16:00." in press(web, page, every="weekly", hour="16").text
+    for wrong in ({"every": "hourly"}, {"hour": "24"}, {"hour": "noon"}):
+        assert press(web, page, **wrong).status_code == 400
     with reading(world.engine) as connection:
-        assert connection.scalar(select(Rep.brief_every).where(Rep.id == world.reps["ravi"])) == "weekly"
+        assert rhythm_of(connection, world.reps["ravi"]) == Rhythm("weekly", 16)
     clock.now = NOW + timedelta(minutes=1)
-    assert "Nothing new" in press(web, web.get(path(world, "off", None))).text
+    assert "Nothing new" in press(web, web.get(path(world, "off", None))).text, "filled in as it was said"
+    press(web, page, hour="")
+    with reading(world.engine) as connection:
+        assert rhythm_of(connection, world.reps["ravi"]).hour is None, "as usual again"
 
 
 # From the delivered mail

@@ -101,7 +101,7 @@ def _page(connection: Connection, visit: Visit, request: Request) -> Response | 
 def _done(visit: Visit, form: Mapping[str, tuple[str, ...]]) -> Response | None:
     to = visit.to
     if to.kind == "off":
-        return own.choose_rhythm(visit, "".join(form.get("every", ())))
+        return own.choose_rhythm(visit, form)
     if to.kind == "away":
         return away.go(visit, form)
     if to.kind == "page":

@@ -1,4 +1,6 @@
-"""Pages about no single account: a brief as it was sent, all accounts of a rep, how often they want to be told."""
+"""Pages about no single account: a brief as it was sent, all accounts of a rep, when they want to be told."""
+
+from collections.abc import Mapping
 
 from fastapi import Response
 from sqlalchemy import Connection
@@ -7,14 +9,14 @@ from accounts.briefs import LABELS
 from accounts.briefs.news import stage_label
 from accounts.briefs.rhythm import Every
 from accounts.briefs.stored import from_payload
-from accounts.ledger.engine import writing
+from accounts.ledger.engine import reading, writing
 from accounts.ledger.rep_accounts import read_rep_accounts
 from accounts.ledger.rep_links import read_payload
-from accounts.ledger.reps import every_of, wish_every
+from accounts.ledger.reps import Rhythm, rhythm_of, wish_rhythm
 from accounts.rep_pages.accounts import AccountLine
 from accounts.vocabulary import Duty
 from flows.web.routes.reps.door import Visit
-from flows.web.routes.reps.fields import Field
+from flows.web.routes.reps.fields import Field, Option
 
 _OWED = {Duty.ANSWER: "your answer", Duty.CALL: "a call"}
 _EVERY = (
@@ -23,8 +25,8 @@ _EVERY = (
     (Every.OFF, "No briefs; replies and meetings still reach you at once"),
 )
 _CHOSEN = {
-    Every.DAILY: "Your brief comes each working day on which something changed.",
-    Every.WEEKLY: "Your brief comes once a week.",
+    Every.DAILY: "Your brief comes each working day on which something changed, at {hour}.",
+    Every.WEEKLY: "Your brief comes once a week, at {hour}.",
     Every.OFF: "No more briefs come. Replies and meetings still reach you at once.",
 }
 
@@ -67,24 +69,38 @@ def show_brief(connection: Connection, visit: Visit) -> Response | None:
 
 
 def ask_rhythm(connection: Connection, visit: Visit) -> Response:
-    """How often briefs come."""
-    return _rhythm(visit, every_of(connection, visit.to.rep_id) or Every.DAILY)
+    """How often briefs come, and at which hour."""
+    return _ask(visit, rhythm_of(connection, visit.to.rep_id))
 
 
-def choose_rhythm(visit: Visit, chosen: str) -> Response:
-    """Done at once; anything else than the three is asked again."""
-    if chosen not in list(Every):
-        return _rhythm(visit, Every.DAILY, status=400)
+def choose_rhythm(visit: Visit, form: Mapping[str, tuple[str, ...]]) -> Response:
+    """Done at once; what the form does not offer is asked again."""
+    every, hour = ("".join(form.get(name, ())) for name in ("every", "hour"))
+    if every not in list(Every) or hour not in dict(_hours(visit)):
+        with reading(visit.desk.engine) as connection:
+            return _ask(visit, rhythm_of(connection, visit.to.rep_id), 400)
+    wanted = Rhythm(every, int(hour) if hour else None)
     with writing(visit.desk.engine) as connection:
-        is_new = wish_every(connection, visit.to.rep_id, chosen, by=visit.holder.email, now=visit.now)
-    said, back = _CHOSEN[Every(chosen)], visit.links("page")
-    return visit.desk.pages.show("rep_wished", visit=visit, said=said, is_new=is_new, back=back)
+        is_new = wish_rhythm(connection, visit.to.rep_id, wanted, by=visit.holder.email, now=visit.now)
+    said = _CHOSEN[Every(every)].format(hour=dict(_hours(visit))[hour])
+    return visit.desk.pages.show("rep_wished", visit=visit, said=said, is_new=is_new, back=visit.links("page"))
 
 
-def _rhythm(visit: Visit, every: str, status: int = 200) -> Response:
-    field = Field("every", "From now on", "radio", (every,), tuple((one.value, label) for one, label in _EVERY))
+def _hours(visit: Visit) -> tuple[Option, ...]:
+    """Every full hour of a day; first, the one that counts for whoever chose none."""
+    usual = f"{visit.desk.play.briefs.hour:%H:%M}"
+    return (("", f"{usual}, as usual"), *((str(hour), f"{hour:02}:00") for hour in range(24)))
+
+
+def _ask(visit: Visit, known: Rhythm, status: int = 200) -> Response:
+    every, hour = known.every or visit.desk.play.briefs.every, "" if known.hour is None else str(known.hour)
+    often = tuple((one.value, label) for one, label in _EVERY)
+    fields = (
+        Field("every", "From now on", "radio", (every,), often),
+        Field("hour", "At", "choice", (hour,), _hours(visit), hint=f"By the clock of {visit.local.zone.key}."),
+    )
     return visit.desk.pages.show(
-        "rep_ask", status, visit=visit, asks="How often do you want a brief?",
-        does="It counts from the next brief on. Nothing else changes.", button="Do it this way", fields=(field,),
+        "rep_ask", status, visit=visit, asks="When do you want a brief?",
+        does="It counts from the next brief on. Nothing else changes.", button="Do it this way", fields=fields,
         refusal=None, back=visit.links("page"), account="Your accounts",
     )  # fmt: skip
