@@ -38,6 +38,13 @@ class Clicked(NamedTuple):
     link: int
 
 
+class Dated(NamedTuple):
+    """Ids, and the last day (UTC) on which their token is good."""
+
+    last_day: date
+    ids: tuple[int, ...]
+
+
 class Returned(NamedTuple):
     """Which mail a bounce is about."""
 
@@ -74,11 +81,17 @@ def sign_until(purpose: str, last_day: date, secret: str, *ids: int) -> str:
 
 def verify_until(purpose: str, token: str, today: date, secret: str) -> tuple[int, ...] | None:
     """The ids that were signed for this purpose; None for anything else, and after the last day."""
+    dated = verify_dated(purpose, token, secret)
+    return dated.ids if dated and today <= dated.last_day else None
+
+
+def verify_dated(purpose: str, token: str, secret: str) -> Dated | None:
+    """What was signed for this purpose, over or not; None for anything else."""
     payload = _open(purpose, token, secret)
     if payload is None:
         return None
     last_day, *ids = map(int, payload.split("."))
-    return tuple(ids) if today.toordinal() <= last_day else None
+    return Dated(date.fromordinal(last_day), tuple(ids))
 
 
 @lru_cache(maxsize=4096)

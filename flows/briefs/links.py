@@ -51,19 +51,27 @@ class RepLink(NamedTuple):
     issued_day: date
 
 
+class Genuine(NamedTuple):
+    """A link that this house made."""
+
+    to: RepLink
+    #: The last day (UTC) on which it opens anything.
+    last_day: date
+
+
 def link(base_url: str, secret: str, to: RepLink, last_day: date) -> str:
     """``{base_url}/r/{token}``, good until the end of `last_day` (UTC)."""
     numbers = (to.rep_id, to.brief_id, to.account_id, KINDS.index(to.kind), to.subject, to.issued_day.toordinal())
     return f"{base_url.rstrip('/')}/r/{tokens.sign_until(PURPOSE, last_day, secret, *numbers)}"
 
 
-def read(token: str, today: date, secret: str) -> RepLink | None:
-    """What a token opens; None for one that is not ours, or is over."""
-    numbers = tokens.verify_until(PURPOSE, token, today, secret)
-    if numbers is None:
+def read(token: str, secret: str) -> Genuine | None:
+    """What a token of ours opens, or opened until it was over; None for one that is not ours."""
+    dated = tokens.verify_dated(PURPOSE, token, secret)
+    if dated is None:
         return None
-    rep, brief, account, kind, subject, issued = numbers
-    return RepLink(rep, brief, account, KINDS[kind], subject, date.fromordinal(issued))
+    rep, brief, account, kind, subject, issued = dated.ids
+    return Genuine(RepLink(rep, brief, account, KINDS[kind], subject, date.fromordinal(issued)), dated.last_day)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Nobody sees a page before the use of its link is on disk. While one transaction 
 and whoever's turn comes first writes for all of them.
 
 A page that is opened again from the same network on the same day adds nothing: programs that look at links open one by
-the dozen. Answers are on record each time.
+the dozen. Nor does a link that is refused again. Answers are on record each time.
 """
 
 from collections.abc import Hashable, Iterable
@@ -14,9 +14,9 @@ from threading import Lock
 from sqlalchemy import Engine
 
 from accounts.ledger.engine import writing
-from accounts.ledger.rep_links import Use, note_uses
+from accounts.ledger.rep_links import REFUSED, Use, note_uses
 
-#: Openings that are remembered; beyond that some are put on record again.
+#: Openings and refusals that are remembered; beyond that some are put on record again.
 REMEMBERED = 50_000
 
 
@@ -67,7 +67,7 @@ class Record:
     def _remember(self, uses: Iterable[Use]) -> None:
         if len(self._opened) > REMEMBERED:
             self._opened = set()
-        self._opened |= {_name(use) for use in uses if use.after.get("method") == "GET"}
+        self._opened |= {_name(use) for use in uses if use.action == REFUSED or use.after.get("method") == "GET"}
 
 
 def _name(use: Use) -> Hashable:

@@ -17,7 +17,7 @@ from tests.web.visitor import SECRET, Browser, Clock, on_sqlite
 SCANNER = {"user-agent": "Mimecast/1.0"}
 
 
-def forged(world: World) -> dict[str, str]:
+def shut(world: World) -> dict[str, str]:
     good = path(world, "hold")
     numbers = (world.reps["ravi"], 0, world.accounts["acme"], KINDS.index("hold"), 0, TODAY.toordinal())
     return {
@@ -37,13 +37,16 @@ def test_whatever_is_not_a_good_link_gets_one_and_the_same_page_and_does_nothing
     before = rows_but_audit(world)
     answers = {
         (answer.status_code, answer.text)
-        for address in forged(world).values()
+        for address in shut(world).values()
         for answer in (web.get(address), web.post(address, data={"until": "2026-12-24"}))
     }
     ((status, page),) = answers
     assert (status, "This link is over" in page, "Ravi" in page, "Acme" in page) == (404, True, False, False)
     assert rows_but_audit(world) == before
-    assert count_of_audit(world) == 0, "who has no genuine link writes nothing into the audit"
+    assert count_of_audit(world) == len(audited(world, rep_links.REFUSED)) == 2, (
+        "of these only the one that was good once is on record, for GET and POST: whoever has no genuine link writes "
+        "nothing into the audit"
+    )
 
 
 def count_of_audit(world: World) -> int:
@@ -58,6 +61,26 @@ def test_a_link_opens_for_a_fortnight(web: Browser, world: World, clock: Clock) 
     assert web.get(link).status_code == 200
     clock.now = NOW + 15 * DAY
     assert web.get(link).status_code == 404
+
+
+def test_the_use_of_a_link_that_is_over_is_one_line_a_day_from_each_network(
+    web: Browser, world: World, clock: Clock
+) -> None:
+    """It was genuine: somebody has an old mail. A token that was never ours is noise, and says nothing of anybody."""
+    link = path(world, "hold")
+    clock.now = NOW + 15 * DAY
+    for _ in range(3):
+        assert web.get(link).status_code == 404
+        assert web.post(link, data={"until": "2026-12-24"}).status_code == 404
+        assert web.get(f"{link}x").status_code == 404
+    clock.now += DAY
+    web.get(link)
+    refused = audited(world, rep_links.REFUSED)
+    assert [(row.at, row.after["method"], row.after["why"]) for row in refused] == [
+        (NOW + 15 * DAY, "GET", "over"), (NOW + 15 * DAY, "POST", "over"), (NOW + 16 * DAY, "GET", "over"),
+    ]  # fmt: skip
+    assert {(row.actor, row.subject) for row in refused} == {("ravi@lumenflow.example", "account:acme")}
+    assert count_of_audit(world) == len(refused)
 
 
 @on_sqlite

@@ -64,10 +64,15 @@ class Shut:
 
 def enter(connection: Connection, desk: Desk, token: str, now: datetime) -> Visit | Shut:
     """Opens a link, or says why not: for the audit only, since the visitor learns nothing."""
-    to = read(token, now.date(), desk.secret)
-    holder = to and rep_links.read_holder(connection, to.rep_id, to.brief_id, to.account_id)
-    if to is None or holder is None:
+    genuine = read(token, desk.secret)
+    if genuine is None:
         return Shut()
+    to = genuine.to
+    holder = rep_links.read_holder(connection, to.rep_id, to.brief_id, to.account_id)
+    if holder is None:
+        return Shut()
+    if now.date() > genuine.last_day:
+        return Shut("over", to, holder)
     if to.issued_day > (now + SKEW).date():
         return Shut("made for a later day", to, holder)
     if holder.took_back(to.issued_day):
