@@ -444,13 +444,13 @@ class Veto(Base):
 
 
 class Delay(Base):
-    """A rep's "not yet" to one content for one person: planning waits until then; the latest word counts."""
+    """A "not yet" to one content for one person: planning waits until the latest day; a rep's stands beside others'."""
 
     __tablename__ = "delay"
     stakeholder_id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)
     content: Mapped[slug] = mapped_column(primary_key=True)
+    by: Mapped[line] = mapped_column(primary_key=True)
     until: Mapped[utc]
-    by: Mapped[line]
     at: Mapped[utc]
 
 

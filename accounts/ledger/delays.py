@@ -1,27 +1,35 @@
-"""A rep's "not yet" to one content for one person; the latest word counts."""
+"""A rep's "not yet" to one content for one person; the latest word counts, and of words that stand beside each other
+the latest day."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select
 
-from accounts.ledger.bulk import insert_into
 from accounts.models import Delay
 
 
-def delay(connection: Connection, stakeholder_id: int, content: str, until: datetime, *, by: str, at: datetime) -> bool:
-    """Planning waits until then; False: it did so already."""
-    before = connection.scalar(select(Delay.until).where(_is(stakeholder_id, content)))
-    if before == until:
+def delay(
+    connection: Connection, stakeholder_id: int, content: str, until: datetime, *, by: str, at: datetime,
+    beside: Collection[str] = (),
+) -> bool:  # fmt: skip
+    """Planning waits until then; False: that was said already.
+
+    beside: whose earlier words it stands beside, and does not replace.
+    """
+    before = said_by(connection, stakeholder_id, content)
+    if {who: day for who, day in before.items() if who not in beside} == {by: until}:
         return False
-    said = {"until": until, "by": by, "at": at}
-    row = insert_into(connection, Delay).values(stakeholder_id=stakeholder_id, content=content, **said)
-    connection.execute(row.on_conflict_do_update(index_elements=["stakeholder_id", "content"], set_=said))
+    connection.execute(delete(Delay).where(_is(stakeholder_id, content), Delay.by.not_in(beside)))
+    said = {"stakeholder_id": stakeholder_id, "content": content, "by": by, "until": until, "at": at}
+    connection.execute(insert(Delay).values(said))
     return True
 
 
-def withdraw(connection: Connection, stakeholder_id: int, content: str) -> None:
-    """It waits for nothing any more."""
-    connection.execute(delete(Delay).where(_is(stakeholder_id, content)))
+def said_by(connection: Connection, stakeholder_id: int, content: str) -> Mapping[str, datetime]:
+    """Who said so, and until when."""
+    query = select(Delay.by, Delay.until).where(_is(stakeholder_id, content)).order_by(Delay.until)
+    return dict(connection.execute(query).tuples().all())
 
 
 def _is(stakeholder_id: int, content: str) -> ColumnElement[bool]:

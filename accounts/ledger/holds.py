@@ -44,20 +44,23 @@ class OpenHold:
 def place(
     connection: Connection, subject: Subject, cause: HoldCause, *, by: str, starts_at: datetime,
     ends_at: datetime | None = None, note: str | None = None, clock: PauseClock | None = None,
+    beside: Collection[str] = (),
 ) -> int:  # fmt: skip
     """Hold `subject`; the id of the hold. The latest word counts: it ends earlier holds of the same cause by people.
 
-    clock: what it does with the steps whose time comes meanwhile; None: as the play says.
+    clock: what it does with the steps whose time comes meanwhile; None: as the play says. beside: whose earlier holds
+    it stands beside, and does not end.
 
     Saying the same thing again changes nothing.
     """
-    same = and_(_open(starts_at), _on(subject), Hold.cause == cause, Hold.signal_id.is_(None))
+    same = and_(_open(starts_at), _on(subject), Hold.cause == cause, Hold.signal_id.is_(None), Hold.by.not_in(beside))
     ends_alike = Hold.ends_at.is_(None) if ends_at is None else Hold.ends_at == ends_at
     said_alike = and_(func.coalesce(Hold.note, "") == (note or ""), func.coalesce(Hold.clock, "") == (clock or ""))
-    said_before = connection.scalar(select(Hold.id).where(same, ends_alike, said_alike))
+    said_before = connection.scalar(select(Hold.id).where(same, Hold.by == by, ends_alike, said_alike))
+    others = same if said_before is None else and_(same, Hold.id != said_before)
+    connection.execute(update(Hold).where(others).values(ends_at=starts_at))  # replaced, which is not released
     if said_before is not None:
         return said_before
-    connection.execute(update(Hold).where(same).values(ends_at=starts_at))  # replaced, which is not released
     row = insert(Hold).values(
         scope=subject.scope, account_id=subject.account_id, stakeholder_id=subject.stakeholder_id, cause=cause, by=by,
         note=note, starts_at=starts_at, ends_at=ends_at, clock=clock,

@@ -203,7 +203,7 @@ class _Shard:
         return found
 
     def delays(self) -> dict[int, dict[tuple[int, str], datetime]]:
-        """A rep's "not yet", by person and content."""
+        """A rep's "not yet", by person and content; of several the latest day."""
         found: dict[int, dict[tuple[int, str], datetime]] = defaultdict(dict)
         for account, person, content, until in self.rows(_DELAYS):
             found[account][person, content] = self.form.read(until)
@@ -360,7 +360,8 @@ _REPRIEVES = """
 
 _DELAYS = """
     SELECT s.account_id, d.stakeholder_id, d.content, {time:d.until}
-    FROM delay d JOIN stakeholder s ON s.id = d.stakeholder_id WHERE s.account_id {among:ids} AND d.at <= :now"""
+    FROM delay d JOIN stakeholder s ON s.id = d.stakeholder_id WHERE s.account_id {among:ids} AND d.at <= :now
+    ORDER BY d.until"""
 
 _CANCELLED = """
     SELECT t.account_id, t.stakeholder_id, t.content, t.plan_id FROM touch t

@@ -1,5 +1,6 @@
 """Who speaks for an account: its owner, the backup of an owner who is away, the owner's manager."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -70,7 +71,13 @@ def speaks_for(connection: Connection, speaker: Speaker, account_id: int, now: d
     return connection.scalar(_THEIRS, {"account": account_id, "now": now, **who}) is not None
 
 
-def are_reps(connection: Connection, names: list[str]) -> bool:
-    """Whether one of these, as they are written down, is a rep."""
-    addresses = {normalise_email(name) for name in names}
-    return connection.scalar(select(Rep.id).where(Rep.email.in_(addresses)).limit(1)) is not None
+def reps_among(connection: Connection, names: Iterable[str]) -> frozenset[str]:
+    """Those of these, as they are written down, who are reps or managers of reps."""
+    by_address = {normalise_email(name): name for name in names}
+    if not by_address:
+        return frozenset()
+    query = select(Rep.email, Rep.manager_email).where(
+        or_(Rep.email.in_(by_address), Rep.manager_email.in_(by_address))
+    )
+    known = {address for row in connection.execute(query) for address in row}
+    return frozenset(name for address, name in by_address.items() if address in known)

@@ -24,13 +24,14 @@ title = click.option("--title", default=None, help="Job title.")
 @click.argument("content", required=False)
 @click.option("--until", type=Instant(), required=True, help="Day or time from which it may leave.")
 @account
+@override
 @play_key
 @by
 @as_of
 @as_json
 def delay(
-    who: str, content: str | None, until: datetime, account: str | None, play: str, by: str, as_of: datetime | None,
-    json_: bool,
+    who: str, content: str | None, until: datetime, account: str | None, override: str | None, play: str, by: str,
+    as_of: datetime | None, json_: bool,
 ) -> None:  # fmt: skip
     """Let one content wait for a person; without a name, their next one.
 
@@ -38,7 +39,8 @@ def delay(
     """
     from accounts.answers import AnswerKind, Said
 
-    _say(Said(AnswerKind.DELAY, 0, content=content, until=until), who, play, by, as_of, json_, account=account)
+    said = Said(AnswerKind.DELAY, 0, content=content, until=until, override=override)
+    _say(said, who, play, by, as_of, json_, account=account)
 
 
 @click.command("first-mail")

@@ -32,19 +32,21 @@ override = click.option("--override", default=None, metavar="WHY", help="Lift a 
     "Default: what the play says.",
 )
 @account
+@override
 @play_key
 @note
 @by
 @as_of
 @as_json
 def hold(
-    who: str, until: datetime | None, cause: str, pause: str | None, account: str | None, play: str, note: str | None,
-    by: str, as_of: datetime | None, json_: bool,
+    who: str, until: datetime | None, cause: str, pause: str | None, account: str | None, override: str | None,
+    play: str, note: str | None, by: str, as_of: datetime | None, json_: bool,
 ) -> None:  # fmt: skip
     """Stop nurturing an account or a person: no mail and no ads until it ends.
 
-    Planned messages are taken back. The latest word counts. Nobody gets more at once for having waited: caps and
-    windows hold, and what has become late waits for a decision (tandem late).
+    Planned messages are taken back. The latest word counts, but a rep's longer hold stands beside another's unless they
+    say why it must not. Nobody gets more at once for having waited: caps and windows hold, and what has become late
+    waits for a decision (tandem late).
 
     Example: tandem hold acme --until 2026-12-01 --note "board meeting first"
     """
@@ -54,7 +56,7 @@ def hold(
     with open_house(play) as here:
         answered = place(
             here.engine, who, by=by, now=clock(as_of), until=until, note=note, account=account, cause=HoldCause(cause),
-            clock=PauseClock(pause) if pause else None, play=here.play,
+            clock=PauseClock(pause) if pause else None, override=override, play=here.play,
         )  # fmt: skip
     show_answer(answered, json_, until=until, clock=pause)
 
@@ -166,14 +168,15 @@ def _list_brakes(json_: bool) -> None:
 @click.option("--topic", default=None, help="What it was about: price, timing, security …")
 @click.option("--callback-on", type=click.DateTime(["%Y-%m-%d"]), default=None, help="When to try again: 2027-01-15.")
 @account
+@override
 @play_key
 @note
 @by
 @as_of
 @as_json
 def feedback(
-    who: str, verdict: str, topic: str | None, callback_on: datetime | None, account: str | None, play: str,
-    note: str | None, by: str, as_of: datetime | None, json_: bool,
+    who: str, verdict: str, topic: str | None, callback_on: datetime | None, account: str | None,
+    override: str | None, play: str, note: str | None, by: str, as_of: datetime | None, json_: bool,
 ) -> None:  # fmt: skip
     """A rep's word: ripe, not_yet, wrong_person, bad_timing.
 
@@ -189,7 +192,7 @@ def feedback(
     with open_house(play) as here:
         answered = give(
             here.engine, who, Verdict(verdict), by=by, now=clock(as_of), topic=topic, note=note, callback_on=day,
-            account=account, play=here.play,
+            account=account, override=override, play=here.play,
         )  # fmt: skip
     show_answer(answered, json_, verdict=verdict)
 

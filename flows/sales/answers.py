@@ -120,14 +120,15 @@ def say(
 def hold(
     engine: Engine, who: str, *, by: str, now: datetime, until: datetime | None = None, note: str | None = None,
     account: str | None = None, cause: HoldCause = HoldCause.REP, clock: PauseClock | None = None,
-    play: Play | None = None,
+    override: str | None = None, play: Play | None = None,
 ) -> Answered:  # fmt: skip
     """Nothing for this account, or this person, until then; without an end, until somebody releases it.
 
     clock: what becomes of the steps whose time comes meanwhile (accounts/pauses.py); None: as the play says.
-    The latest word of a cause counts. Raises InputRefused for an end that is over.
+    override: why somebody who does not speak for the account ends a rep's longer hold by it; without it that one
+    stays in force beside theirs. The latest word of a cause counts. Raises InputRefused for an end that is over.
     """
-    said = Said(AnswerKind.HOLD, 0, until=until, words=note, cause=cause, clock=clock)
+    said = Said(AnswerKind.HOLD, 0, until=until, words=note, cause=cause, clock=clock, override=override)
     return say(engine, said, who, by=by, now=now, account=account, play=play)
 
 
@@ -155,10 +156,11 @@ def veto(
 
 def feedback(
     engine: Engine, who: str, verdict: Verdict, *, by: str, now: datetime, topic: str | None = None,
-    note: str | None = None, callback_on: date | None = None, account: str | None = None, play: Play | None = None,
+    note: str | None = None, callback_on: date | None = None, account: str | None = None, override: str | None = None,
+    play: Play | None = None,
 ) -> Answered:  # fmt: skip
     """A verdict on an account or a person, and what follows from it (accounts/feedback.py) in the same transaction."""
-    said = Said(AnswerKind(verdict.value), 0, words=note, topic=topic, day=callback_on)
+    said = Said(AnswerKind(verdict.value), 0, words=note, topic=topic, day=callback_on, override=override)
     return say(engine, said, who, by=by, now=now, account=account, play=play)
 
 
@@ -201,8 +203,8 @@ def _perform(
 
 
 def _told(scene: Scene, done: Done, sentence: str) -> Told:
-    if not done.is_new:
-        return Told(sentence, False, done.could_not)
+    if not done.is_new or done.is_beside:
+        return Told(sentence, done.is_new, done.could_not)
     person = scene.person.id if scene.person else None
     other = ledger.last_word(
         scene.connection, scene.said.kind, scene.account.id, person, done.about, not_by=scene.speaker.by, now=scene.now

@@ -154,10 +154,10 @@ def upgrade() -> None:
             "stakeholder_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
         sa.Column("content", sa.String(length=120), nullable=False),
-        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
         sa.Column("by", sa.String(length=300), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("stakeholder_id", "content", name=op.f("pk_delay")),
+        sa.PrimaryKeyConstraint("stakeholder_id", "content", "by", name=op.f("pk_delay")),
     )
     op.create_table(
         "mailbox_state",

@@ -8,8 +8,8 @@ from accounts.ledger import approvals, delays, holds, vetoes
 from accounts.ledger.decisions import read_decision
 from accounts.ledger.open_touches import take_back
 from accounts.ledger.planning import reprieve
-from accounts.ledger.spokesmen import are_reps
-from accounts.vocabulary import HoldCause, PauseClock, Reason, TouchState
+from accounts.vocabulary import PauseClock, Reason, TouchState
+from flows.sales.deeds import holding
 from flows.sales.deeds.scene import Done, Scene
 
 #: What a hold does with the steps, where the one who places it says so.
@@ -23,21 +23,17 @@ GONE = (TouchState.SENT, TouchState.UNKNOWN, TouchState.SENDING)
 
 
 def hold(scene: Scene) -> Done:
-    """Nothing for this account, or this person, until then; the latest word of a cause counts."""
+    """Nothing for this account, or this person, until then; the latest word counts, but a rep's no stands."""
     said, until = scene.said, scene.said.until
     scene.until_to_come()
-    before = {one.id for one in holds.open_holds(scene.connection, scene.now, scene.subject)}
-    id = holds.place(
-        scene.connection, scene.subject, said.cause, by=scene.speaker.by, starts_at=scene.now, ends_at=until,
-        note=said.words, clock=said.clock,
-    )  # fmt: skip
+    placed = holding.place(scene, said.cause, until, note=said.words, clock=said.clock)
     end = f"until {scene.day(until)}" if until else "until somebody releases it"
     what = "mail" if scene.person else "mail and no ads"
     after = {"until": until, "cause": said.cause, "clock": said.clock}
     meanwhile = MEANWHILE[said.clock] if said.clock else ""
     return Done(
-        f"No {what} to {scene.name} {end}{meanwhile}.", id not in before, detail={"hold": id, "until": _text(until)},
-        action="hold", after=after, rows=(id,),
+        f"No {what} to {scene.name} {end}{meanwhile}.", placed.is_new, placed.outlasted, action="hold", after=after,
+        detail={"hold": placed.id, "until": _text(until)}, rows=(placed.id,), is_beside=placed.is_beside,
     )  # fmt: skip
 
 
@@ -45,8 +41,7 @@ def release(scene: Scene) -> Done:
     """End every open hold on exactly this account, or this person; legal ones only by their name."""
     causes = scene.said.causes or holds.RELEASABLE
     standing = holds.open_holds(scene.connection, scene.now, scene.subject)
-    named = [one.by for one in standing if one.cause in causes and one.cause is HoldCause.REP]
-    if are_reps(scene.connection, named):
+    if scene.out_of_reach(one.by for one in standing if one.cause in causes):
         scene.may_lift(f"a rep holds {scene.name}")
     at = scene.now
     rows = tuple(holds.release(scene.connection, scene.subject, by=scene.speaker.by, at=at, causes=causes))
@@ -81,7 +76,7 @@ def veto(scene: Scene) -> Done:
 def unveto(scene: Scene) -> Done:
     """Such a no taken back; what it had left out was not late meanwhile, and no pause leaves it out again."""
     content, person, by = scene.content, scene.who, scene.speaker.by
-    if are_reps(scene.connection, vetoes.said_by(scene.connection, person.id, content)):
+    if scene.out_of_reach(vetoes.said_by(scene.connection, person.id, content)):
         scene.may_lift(f"a rep said no to that mail for {person.name}")
     count = vetoes.withdraw(scene.connection, person.id, content)
     if count and content:
@@ -108,7 +103,9 @@ def delay(scene: Scene) -> Done:
         raise InputRefused(f"no mail to {person.name} is planned", where="content", cure="name one: tandem content")
     if scene.touch is not None and scene.touch.state is TouchState.SENT:
         return _left_already(scene, "delay")
-    is_new = delays.delay(scene.connection, person.id, content, until, by=scene.speaker.by, at=scene.now)
+    before = delays.said_by(scene.connection, person.id, content)
+    kept = scene.out_of_reach(before)
+    is_new = delays.delay(scene.connection, person.id, content, until, by=scene.speaker.by, at=scene.now, beside=kept)
     taken = take_back(scene.connection, {person.id: Reason.DELAYED_BY_REP}, scene.now, content=content)
     last = scene.touch.not_after if scene.touch else None
     last = last or (planned.not_after if planned and planned.content == content else None)
@@ -121,7 +118,11 @@ def delay(scene: Scene) -> Done:
             f"Its text expires on {step.expires:%-d %B %Y}, before that day: without a new one it will not leave."
         )
     detail = {"content": content, "until": _text(until), "beyond": last is not None and until > last}
-    return Done(said, is_new, could_not, _about(scene), detail, "delay", detail, taken=len(taken))
+    outlasted = [scene.stands(by, day) for by, day in before.items() if by in kept and day > until]
+    could_not = " ".join(filter(None, (could_not, *outlasted)))
+    return Done(
+        said, is_new, could_not, _about(scene), detail, "delay", detail, taken=len(taken), is_beside=bool(kept)
+    )  # fmt: skip
 
 
 def approve(scene: Scene) -> Done:

@@ -1,6 +1,6 @@
 """An answer on its way: who said what about whom, and what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -12,12 +12,14 @@ from accounts.answers.kinds import About
 from accounts.errors import InputRefused, Refused
 from accounts.ledger.answering import AccountRow, PersonRow, read_account, read_person
 from accounts.ledger.open_touches import TouchRow, find_touch, read_touch
-from accounts.ledger.spokesmen import Speaker, speaks_for, who_says
+from accounts.ledger.spokesmen import Speaker, reps_among, speaks_for, who_says
 from accounts.ledger.subjects import Subject
 from accounts.playbook import Play
 
 #: Nobody promises for longer.
 FURTHEST = timedelta(days=3653)
+#: How somebody who does not speak for an account lifts a rep's no.
+OVERRIDE = 'say why, under your name: --override "…"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Done:
     person: int | None = None
     #: Other accounts that it concerns.
     others: tuple[int, ...] = ()
+    #: Whether it stands beside what a rep said, and replaces nothing of it.
+    is_beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +110,18 @@ class Scene:
     def may_lift(self, what: str) -> None:
         """A rep's no is lifted by who speaks for the account; by anybody else only with name and reason."""
         if not self.speaks and not self.said.override:
-            cure = 'say why, under your name: --override "…"'
-            raise Refused(f"{what}, and {self.speaker.name} does not speak for {self.account.name}", cure=cure)
+            raise Refused(f"{what}, and {self.speaker.name} does not speak for {self.account.name}", cure=OVERRIDE)
+
+    def out_of_reach(self, names: Iterable[str]) -> frozenset[str]:
+        """The reps among these whose no this speaker can neither lift nor shorten, only stand beside."""
+        if self.speaks or self.said.override:
+            return frozenset()
+        return reps_among(self.connection, names) - {self.speaker.by}
+
+    def stands(self, by: str, until: datetime | None) -> str:
+        """That what a rep said outlasts what was said now."""
+        end = f"until {self.day(until)}" if until else "until it is released"
+        return f"What {who_says(self.connection, by).name} said stands, {end}. To end it sooner, {OVERRIDE}."
 
 
 def set_scene(

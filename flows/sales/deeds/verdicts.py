@@ -1,15 +1,15 @@
 """Answers that say how a hand-off was: ripe, not yet, wrong person, bad timing; kept, with what follows from them."""
 
-from datetime import datetime
 from typing import Any
 
 from accounts.answers import AnswerKind
 from accounts.feedback import LeaveAlone, VetoPerson, consequences
-from accounts.ledger import holds, scores, vetoes
+from accounts.ledger import scores, vetoes
 from accounts.ledger.feedback import give_feedback, latest_feedback, let_it_weigh
 from accounts.ledger.open_touches import take_back
 from accounts.ledger.weighing import weighing_for
 from accounts.vocabulary import HoldCause, Reason, Verdict
+from flows.sales.deeds import holding
 from flows.sales.deeds.scene import Done, Scene
 
 
@@ -22,21 +22,23 @@ def judge(scene: Scene) -> Done:
         scene.connection, scene.subject, verdict, by=scene.speaker.by, at=scene.now, topic=said.topic, note=said.words,
         callback_on=said.day,
     )  # fmt: skip
-    told, taken = SENTENCES[said.kind].format(name=scene.name), 0
+    told, could_not, taken = SENTENCES[said.kind].format(name=scene.name), "", 0
     is_new, is_person = id != before, scene.person is not None
     if is_new:
         _weigh(scene, verdict)
     detail: dict[str, Any] = {"feedback": id, "verdict": verdict}
     for one in consequences(verdict, scene.now, callback_on=said.day, is_person=is_person, until=said.until):
         if isinstance(one, LeaveAlone):
-            is_new |= _leave_alone(scene, one.until, verdict)
+            placed = holding.place(scene, HoldCause.REP, one.until, note=f"feedback: {verdict}")
+            is_new |= placed.is_new
+            could_not = placed.outlasted
             told = f"{scene.name} is left alone until {scene.day(one.until)}."
             detail["until"] = one.until.isoformat()
         elif isinstance(one, VetoPerson):
             is_new |= _never_again(scene, verdict)
             taken = len(take_back(scene.connection, {scene.who.id: Reason.VETOED}, scene.now))
     after = {"verdict": verdict, "callback_on": said.day}
-    return Done(told, is_new, detail=detail, action="feedback", after=after, rows=(id,), taken=taken)
+    return Done(told, is_new, could_not, detail=detail, action="feedback", after=after, rows=(id,), taken=taken)
 
 
 def _weigh(scene: Scene, verdict: Verdict) -> None:
@@ -45,15 +47,6 @@ def _weigh(scene: Scene, verdict: Verdict) -> None:
     if scene.play is not None:
         weighing_for(scene.connection, scene.play)
     scores.recompute(scene.connection, [scene.account.id])
-
-
-def _leave_alone(scene: Scene, until: datetime, verdict: Verdict) -> bool:
-    """Whether they were not held like this before."""
-    before = {one.id for one in holds.open_holds(scene.connection, scene.now, scene.subject)}
-    by, note = scene.speaker.by, f"feedback: {verdict}"
-    cause, at = HoldCause.REP, scene.now
-    id = holds.place(scene.connection, scene.subject, cause, by=by, starts_at=at, ends_at=until, note=note)
-    return id not in before
 
 
 def _never_again(scene: Scene, verdict: Verdict) -> bool:
