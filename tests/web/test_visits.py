@@ -134,6 +134,21 @@ def test_a_note_that_is_none_is_refused(web: Browser, body: bytes) -> None:
     assert web.post("/collect", data=body, headers={"origin": SITE}).status_code == 400
 
 
+@pytest.mark.usefixtures("consented")
+def test_a_note_with_half_a_character_is_refused_wherever_it_stands(web: Browser, world: World, touch: int) -> None:
+    genuine = visit_token(touch)
+    for note in ({"t": genuine, "u": f"{SITE}/\ud800"}, {"t": "\udfff", "u": SITE}, {"t": genuine, "\ud800": [SITE]}):
+        assert web.post("/collect", data=json.dumps(note), headers={"origin": SITE}).status_code == 400
+    assert kept(world) == []
+
+
+@pytest.mark.usefixtures("consented")
+def test_odd_characters_of_an_address_are_kept_as_they_are(web: Browser, world: World, touch: int) -> None:
+    pages = [f"{SITE}/a\x00b", f"{SITE}/\U0001f4a5", f"{SITE}/\u202e<script>"]
+    assert {report(web, visit_token(touch), page).status_code for page in pages} == {204}
+    assert sorted(url for _, url in kept(world)) == sorted(pages)
+
+
 def test_a_note_that_is_too_long_is_refused(web: Browser) -> None:
     for body in (b"x" * (MOST_BYTES + 1), (b"x" * 1000 for _ in range(5))):
         assert web.post("/collect", data=body, headers={"origin": SITE}).status_code == 413

@@ -94,8 +94,10 @@ def _site(desk: Desk, address: object) -> str | None:
 
 
 def _read(note: bytes) -> dict[str, Any] | None:
+    """None for what is no JSON, and for half characters: JSON can spell them, and nothing can keep them."""
     try:
         told = json.loads(note)
+        json.dumps(told, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
     return told if isinstance(told, dict) else None
