@@ -25,6 +25,7 @@ from sqlalchemy import (
     column,
     exists,
     func,
+    literal_column,
     null,
     or_,
     select,
@@ -69,7 +70,7 @@ MOST_ATTEMPTS = 8
 _NOW: Any = bindparam("now", type_=Utc())
 #: Said so that no index answers it: rows are always named as well, by id or by plan, while PostgreSQL's statistics know
 #: next to nothing of what was just certified, and would walk all of it for each batch.
-_CERTIFIED = Touch.state.concat("") == spelt(TouchState.CERTIFIED)
+_CERTIFIED = Touch.state.concat(literal_column("''")) == spelt(TouchState.CERTIFIED)
 #: The fields of `Claimed`, in their order.
 _CLAIMED = (
     Touch.id, Touch.account_id, Touch.stakeholder_id, Touch.address, Touch.play, Touch.play_version, Touch.stage,
