@@ -7,6 +7,7 @@ is left out. So times come and go in the driver's own form: text on SQLite, date
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -14,6 +15,7 @@ from itertools import chain
 from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, TextClause, bindparam, text
+from sqlalchemy.exc import DBAPIError
 
 from accounts.types import Utc
 
@@ -55,7 +57,8 @@ def rows(connection: Connection, sql: str, **values: Any) -> Iterator[Row]:
     of them in its column `value`, `{join}` is the aggregate that joins texts.
     """
     result = _perform(connection, sql, values)
-    yield from cast(Iterator[Row], result.cursor)
+    with _translated(connection):
+        yield from cast(Iterator[Row], result.cursor)
     result.close()
 
 
@@ -76,20 +79,31 @@ def write_many(connection: Connection, sql: str, values: Sequence[Row]) -> None:
     """One statement for each of many rows of values, in the driver's form; `?` stands for a value."""
     if values:
         marked = sql if connection.dialect.name == "sqlite" else sql.replace("?", "%s")
-        cursor = connection.connection.cursor()
-        cursor.executemany(marked, values)
-        cursor.close()
+        with _translated(connection):
+            cursor = connection.connection.cursor()
+            cursor.executemany(marked, values)
+            cursor.close()
 
 
 def insert_new(connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row]) -> int:
     """Insert the rows that break no unique key, in the driver's form; how many were new."""
-    if connection.dialect.name == "sqlite":
-        return sum(_insert_listed(connection, table, columns, values))
-    return (
-        _copy(connection, table, columns, values)
-        if len(values) >= MANY
-        else _insert(connection, table, columns, values)
-    )
+    with _translated(connection):
+        if connection.dialect.name == "sqlite":
+            return sum(_insert_listed(connection, table, columns, values))
+        insert = _copy if len(values) >= MANY else _insert
+        return insert(connection, table, columns, values)
+
+
+@contextmanager
+def _translated(connection: Connection) -> Iterator[None]:
+    """What the driver raises, as SQLAlchemy raises it: whoever waits for a ledger that is away waits for that. The
+    values, which may be addresses, are left out."""
+    dialect = connection.dialect
+    errors = dialect.loaded_dbapi.Error
+    try:
+        yield
+    except errors as error:
+        raise DBAPIError.instance(None, None, error, errors, hide_parameters=True, dialect=dialect) from error
 
 
 def _insert_listed(

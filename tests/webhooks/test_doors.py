@@ -218,16 +218,24 @@ def test_whenamazon_does_not_show_its_certificate_the_post_comes_again(
     assert stored(world.engine) == []
 
 
-def test_an_answer_is_given_only_for_what_is_safe(web: Browser, world: World) -> None:
+@pytest.mark.parametrize(
+    ("away", "back"),
+    [
+        ("ALTER TABLE webhook RENAME TO elsewhere", "ALTER TABLE elsewhere RENAME TO webhook"),
+        ("ALTER TABLE webhook RENAME body TO elsewhere", "ALTER TABLE webhook RENAME elsewhere TO body"),
+    ],
+    ids=["nothing can be read", "nothing can be written"],
+)
+def test_an_answer_is_given_only_for_what_is_safe(web: Browser, world: World, away: str, back: str) -> None:
     """The ledger is away: the provider hears so, and comes again."""
     with world.engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE webhook RENAME TO elsewhere")
+        connection.exec_driver_sql(away)
     try:
         request = signed("sendgrid")
         assert web.post("/hooks/sendgrid", data=request.body, headers=dict(request.headers)).status_code == 503
     finally:
         with world.engine.begin() as connection:
-            connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO webhook")
+            connection.exec_driver_sql(back)
     assert deliver(web, request) == 200
 
 
