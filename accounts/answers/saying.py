@@ -2,7 +2,16 @@
 
 from datetime import datetime, timedelta, tzinfo
 
+from accounts.answers.kinds import Via
+
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_WHERE = {
+    Via.EMAIL: "by e-mail",
+    Via.SLACK: "in Slack",
+    Via.TEAMS: "in Teams",
+    Via.WEB: "on the web",
+    Via.CLI: "by command",
+}
 
 
 def day(at: datetime, now: datetime, zone: tzinfo | None) -> str:
@@ -32,3 +41,8 @@ def taken_back(number: int) -> str:
         return ""
     said = counted(number, "planned mail")
     return f"{said[0].upper()}{said[1:]} {'was' if number == 1 else 'were'} taken back."
+
+
+def signed(sentence: str, by: str, via: Via) -> str:
+    """``No mail to Acme Works until 3 December. (Ravi Menon, in Slack)``"""
+    return f"{sentence} ({by}, {_WHERE[via]})"

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import JSON, ColumnElement, Connection, TableValuedAlias, cast, column, func, select, true, update
 
 from accounts.briefs.roads import Next, Tried
 from accounts.ledger.briefs import STUCK_AFTER, Written, claim_brief, settle_brief
 from accounts.ledger.bulk import among, insert_into
 from accounts.models import Brief, BriefDelivery, RepAnswer
+from accounts.types import Key
 from accounts.vocabulary import BriefState
 
 #: A brief that could not be delivered for so long has been overtaken by what happened since.
@@ -118,16 +119,21 @@ def doubt_stuck(connection: Connection, now: datetime) -> None:
 
 
 def outdated(connection: Connection, now: datetime) -> list[Shown]:
-    """Messages that have a name of their own, whose briefs were answered since they were delivered or last changed."""
+    """Messages that have a name of their own, of whose accounts one was answered since, wherever that was said.
+
+    Since: after the brief was written, and after what the message shows already.
+    """
     latest = func.max(RepAnswer.at)
-    shown_at = func.coalesce(BriefDelivery.updated_at, BriefDelivery.delivered_at)
+    shown_at = func.coalesce(BriefDelivery.updated_at, Brief.as_of)
+    told, account = _accounts_told(connection)
     query = (
         select(
             BriefDelivery.id, BriefDelivery.channel, BriefDelivery.ref, Brief.id.label("brief"), Brief.rep_id,
             latest.label("latest"),
         )
         .join(Brief, Brief.id == BriefDelivery.brief_id)
-        .join(RepAnswer, RepAnswer.brief_id == Brief.id)
+        .join(told, true())
+        .join(RepAnswer, RepAnswer.account_id == account)
         .where(BriefDelivery.state == BriefState.DELIVERED)
         .where(BriefDelivery.ref.is_not(None), BriefDelivery.delivered_at > now - CHANGED_FOR)
         .where(RepAnswer.at > shown_at, RepAnswer.at <= now)
@@ -140,17 +146,6 @@ def outdated(connection: Connection, now: datetime) -> list[Shown]:
     return [
         Shown(row.id, row.channel, row.ref, row.brief, row.rep_id, payloads[row.brief], row.latest) for row in rows
     ]  # fmt: skip
-
-
-def answers_of(connection: Connection, brief_id: int, now: datetime) -> dict[int, tuple[str, ...]]:
-    """Account -> what was answered out of this brief, as the sentences that were told, the latest first."""
-    query = select(RepAnswer.account_id, RepAnswer.detail).where(RepAnswer.brief_id == brief_id, RepAnswer.at <= now)
-    found: dict[int, tuple[str, ...]] = {}
-    for account, detail in connection.execute(query.order_by(RepAnswer.at.desc(), RepAnswer.id.desc())):
-        sentence = (detail or {}).get("sentence")
-        if sentence and sentence not in found.get(account, ()):
-            found[account] = (*found.get(account, ()), sentence)
-    return found
 
 
 def mark_shown(connection: Connection, delivery_id: int, at: datetime) -> None:
@@ -172,6 +167,15 @@ def latest(connection: Connection, rep_id: int | None = None, limit: int = 20) -
     return [
         Went(id, rep, as_of, channel, BriefState(state), *rest) for id, rep, as_of, channel, state, *rest in rows
     ]  # fmt: skip
+
+
+def _accounts_told(connection: Connection) -> tuple[TableValuedAlias, ColumnElement[int]]:
+    """The accounts that a brief tells in full, as rows beside its own, and the id of each."""
+    if connection.dialect.name == "sqlite":
+        told = func.json_each(Brief.payload, "$.accounts").table_valued("value", name="told")
+        return told, cast(func.json_extract(told.c.value, "$.id"), Key)
+    told = func.json_array_elements(Brief.payload["accounts"]).table_valued(column("value", JSON), name="told")
+    return told, cast(told.c.value.op("->>")("id"), Key)
 
 
 def _tried(connection: Connection, brief_ids: Sequence[int]) -> dict[int, dict[str, Tried]]:

@@ -17,11 +17,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
+from accounts.answers.saying import signed
 from accounts.briefs import Brief
 from accounts.briefs.roads import Next, Tried, after_a_no, next_road
 from accounts.briefs.stored import from_payload
 from accounts.errors import NotSent, OutcomeUnknown, Refused, Unreachable
 from accounts.ledger import brief_delivery as ledger
+from accounts.ledger.answers import answers_since
 from accounts.ledger.brief_delivery import Shown, Waiting
 from accounts.ledger.briefs import Written, refuse_brief
 from accounts.ledger.engine import reading, writing
@@ -37,7 +39,7 @@ from flows.channels.reps.registry import Roads, open_roads, order_for
 from flows.masking import mask
 from flows.settings import Settings
 
-#: A brief that is not delivered yet cannot have been answered.
+#: What was answered while a brief waited is shown by the next pass.
 NOTHING: Mapping[int, tuple[str, ...]] = MappingProxyType({})
 
 
@@ -108,9 +110,8 @@ class _Desk:
             road = self.roads.get(one.channel)
             if road is None or not road.changes or one.channel in self.closed:
                 continue
-            with reading(self.engine) as connection:
-                answered = ledger.answers_of(connection, one.brief_id, self.now)
-            message = self._message(one.brief_id, one.rep_id, from_payload(one.payload), answered)
+            brief = from_payload(one.payload)
+            message = self._message(one.brief_id, one.rep_id, brief, self._answered(brief))
             try:
                 road.update(message, one.ref)
             except NotSent as error:
@@ -122,6 +123,17 @@ class _Desk:
                 continue
             with writing(self.engine) as connection:
                 ledger.mark_shown(connection, one.delivery_id, one.latest)
+
+    def _answered(self, brief: Brief) -> dict[int, tuple[str, ...]]:
+        """What was answered about each account since the brief was written, by whom and where, the latest first."""
+        told = [account.id for account in brief.accounts]
+        with reading(self.engine) as connection:
+            given = answers_since(connection, brief.as_of, self.now, accounts=told)
+        said = {account: [one for one in reversed(each) if one.sentence] for account, each in given.items()}
+        return {
+            account: tuple(dict.fromkeys(signed(one.sentence, one.by, one.via) for one in each))
+            for account, each in said.items()
+        }
 
     def _steps(self, reader: Reader, tried: Mapping[str, Tried]) -> Iterator[Next]:
         """The next road, as long as one said no for good; `tried` grows meanwhile."""

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
+from accounts.answers import AnswerKind, Via
 from accounts.ledger.briefs import STUCK_AFTER
 from accounts.ledger.engine import reading, writing
 from accounts.models import Brief, BriefDelivery, Rep, RepAnswer
@@ -20,6 +21,8 @@ from flows.briefs.briefing import write_briefs
 from flows.briefs.delivering import Told, deliver_briefs
 from flows.channels.email.memory import Memory
 from flows.providers import Reps, Slack, Teams
+from flows.sales import answers as answering
+from flows.sales.answers import hold
 from flows.settings import Settings
 from tests.briefs.conftest import Add
 from tests.cast import NOW, World
@@ -229,37 +232,87 @@ class TestDoubt:
 
 
 class TestAnswers:
-    def test_a_message_says_what_was_answered_once(self, deliver: Pass, world: World, slack: SlackApi) -> None:
+    def test_a_message_says_once_what_was_answered_by_whom_and_where(
+        self, deliver: Pass, world: World, play: Play, slack: SlackApi
+    ) -> None:
+        """By its own links, by links that stand in no brief, and by command."""
         deliver()
-        says = "No mail to Acme Works until 3 December."
-        answer(world, NOW + timedelta(minutes=5), says)
+        until = NOW + timedelta(days=9)
+        answer(world, play, "not_yet", 5, brief_id=brief(world).id)
+        hold(world.engine, "acme", by="Mia of operations", now=NOW + timedelta(minutes=5), until=until)
+        answer(world, play, "objection", 5, words="Too dear.")
         deliver(NOW + timedelta(minutes=4))
-        assert says not in shown(slack)
+        assert "✓" not in shown(slack)
         for minutes in (6, 7):
             deliver(NOW + timedelta(minutes=minutes))
-        assert f"✓ {says}" in shown(slack)
-        assert [asked.path for asked in slack.asked].count("/api/chat.update") == 1
+        said = sentences(world)
+        assert len(set(said)) == 3
+        for sentence, where in zip(said, ("on the web", "by command", "on the web"), strict=True):
+            who = "Mia of operations" if where == "by command" else "Ravi Menon"
+            assert f"✓ {sentence} ({who}, {where})" in shown(slack)
+        assert changes(slack) == 1
         assert len(slack.messages) == 1
 
-    @on_sqlite
-    def test_what_cannot_be_shown_now_is_shown_later(self, deliver: Pass, world: World, slack: SlackApi) -> None:
+    def test_an_answer_shows_in_every_message_that_tells_of_its_account(
+        self, deliver: Pass, world: World, play: Play, slack: SlackApi, signal: Add
+    ) -> None:
         deliver()
-        answer(world, NOW, "Ripe.", minutes=1)
+        later = NOW + timedelta(days=1)
+        signal("alice", "acme", "replied", -0.5)
+        write_briefs(world.engine, play, later)
+        deliver(later)
+        with reading(world.engine) as connection:
+            _, second = connection.scalars(select(Brief.id).order_by(Brief.as_of))
+        answer(world, play, "not_yet", 24 * 60 + 5, brief_id=second)
+        deliver(later + QUARTER)
+        (said,) = sentences(world)
+        assert [said in json.dumps(one, ensure_ascii=False) for one in slack.messages.values()] == [True, True]
+
+    def test_answers_of_other_accounts_and_of_before_the_brief_change_nothing(
+        self, deliver: Pass, world: World, play: Play, slack: SlackApi
+    ) -> None:
+        answer(world, play, "not_yet", -5)
+        deliver()
+        answer(world, play, "not_yet", 5, account="globex")
+        deliver(NOW + QUARTER)
+        assert len(sentences(world)) == 2
+        assert changes(slack) == 0
+
+    @on_sqlite
+    def test_what_was_answered_while_the_brief_waited_is_shown_once_it_is_there(
+        self, deliver: Pass, world: World, play: Play, slack: SlackApi
+    ) -> None:
+        slack.mood = always(SlackApi.errors["limited"])
+        deliver()
+        slack.mood = lambda asked: None
+        answer(world, play, "not_yet", 5)
+        for quarter in (1, 2):
+            deliver(NOW + quarter * QUARTER)
+        assert f"✓ {sentences(world)[0]}" in shown(slack)
+
+    @on_sqlite
+    def test_what_cannot_be_shown_now_is_shown_later(
+        self, deliver: Pass, world: World, play: Play, slack: SlackApi
+    ) -> None:
+        deliver()
+        answer(world, play, "not_yet", 1)
         slack.mood = always(SlackApi.errors["limited"])
         deliver(NOW + QUARTER)
         slack.mood = lambda asked: None
         deliver(NOW + 2 * QUARTER)
-        assert "✓ Ripe." in shown(slack)
+        assert f"✓ {sentences(world)[0]}" in shown(slack)
 
-    @on_sqlite
-    def test_a_task_whose_accounts_are_all_answered_is_done(self, deliver: Pass, world: World, ways: Settings) -> None:
+    def test_a_task_whose_accounts_are_all_answered_is_done_wherever_they_were(
+        self, deliver: Pass, world: World, ways: Settings
+    ) -> None:
         wish(world, "crm_task")
         deliver()
-        answer(world, NOW, "Ripe.", minutes=1)
+        hold(world.engine, "acme", by="ravi", now=NOW + timedelta(minutes=1), until=NOW + timedelta(days=9))
         deliver(NOW + QUARTER)
         (path,) = (ways.home / "tasks").iterdir()
         task = json.loads(path.read_text(encoding="utf-8"))
-        assert (task["is_done"], task["text"].startswith("✓ Acme Works: Ripe.")) == (True, True)
+        (said,) = sentences(world)
+        assert (task["is_done"], task["text"].startswith(f"✓ Acme Works: {said}")) == (True, True)
 
 
 @on_sqlite
@@ -290,14 +343,26 @@ def wish(world: World, channel: str) -> None:
         connection.execute(update(Rep).where(Rep.email == RAVI).values(brief_channel=channel))
 
 
-def answer(world: World, at: datetime, sentence: str, minutes: int = 0) -> None:
-    row = {
-        "account_id": world.accounts["acme"], "rep_id": world.reps["ravi"], "by": RAVI, "kind": "hold",
-        "detail": {"sentence": sentence}, "via": "web", "brief_id": brief(world).id,
-        "at": at + timedelta(minutes=minutes),
-    }  # fmt: skip
-    with writing(world.engine) as connection:
-        connection.execute(insert(RepAnswer).values(row))
+def answer(
+    world: World, play: Play, kind: str, minutes: int, *, account: str = "acme", brief_id: int | None = None,
+    **more: Any,
+) -> None:  # fmt: skip
+    """Ravi answers on a page, so many minutes after NOW; by a link of that brief, or of none."""
+    said = answering.Said(AnswerKind(kind), world.accounts[account], **more)
+    at = NOW + timedelta(minutes=minutes)
+    answering.answer(
+        world.engine, play, said, by=RAVI, rep_id=world.reps["ravi"], via=Via.WEB, now=at, brief_id=brief_id
+    )  # fmt: skip
+
+
+def sentences(world: World) -> list[str]:
+    """What was told of each answer, in their order."""
+    with reading(world.engine) as connection:
+        return [detail["sentence"] for detail in connection.scalars(select(RepAnswer.detail).order_by(RepAnswer.id))]
+
+
+def changes(slack: SlackApi) -> int:
+    return [asked.path for asked in slack.asked].count("/api/chat.update")
 
 
 def shown(slack: SlackApi) -> str:
