@@ -22,6 +22,7 @@ from accounts.ledger.brief_material import briefs_of, read_material, readers_wit
 from accounts.ledger.brief_readers import watches
 from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.wrong_lines import count_lately
 from accounts.playbook import Play
 from accounts.tick import decide
 from accounts.vocabulary import BriefState
@@ -49,6 +50,8 @@ class Briefed:
     waiting: int
     #: Briefs of earlier runs that died while sending; their reps are told with the next brief.
     doubted: int
+    #: Lines of briefs that reps called wrong within the last week.
+    called_wrong: int
     briefs: tuple[Told, ...]
 
 
@@ -78,6 +81,7 @@ def brief_reps(
         unknown=states.count(BriefState.UNKNOWN),
         waiting=states.count(BriefState.PLANNED),
         doubted=doubted,
+        called_wrong=_called_wrong(engine, now),
         briefs=tuple(told),
     )
 
@@ -189,6 +193,11 @@ def _store(engine: Engine, rows: Sequence[_Row], now: datetime, kind: str) -> No
 def _settle(engine: Engine, now: datetime) -> int:
     with writing(engine) as connection:
         return ledger.doubt_stuck(connection, now)
+
+
+def _called_wrong(engine: Engine, now: datetime) -> int:
+    with reading(engine) as connection:
+        return count_lately(connection, now)
 
 
 def _rep_id(engine: Engine, rep: str | None) -> int | None:

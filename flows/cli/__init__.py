@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "objection": ("answers", "objection", "What buyers hold against us, or want to hear about."),
     "lease": ("answers", "lease", "The account is yours: limits for marketing while you work it."),
     "wrong-line": ("answers", "wrong_line", "A line of a brief is wrong."),
+    "wrong-lines": ("wrong_lines", "wrong_lines", "Lines of briefs that reps called wrong, and what is true."),
     "sla": ("sla", "sla", "Who owes what to whom, sales and marketing, and by when."),
     "calibrate": ("calibrating", "calibrate", "How far scores agree with reps; propose and adopt other weights."),
     "approve": ("sending", "approve", "Let a held send plan go, or reject it."),
