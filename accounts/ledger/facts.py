@@ -56,6 +56,8 @@ KEYS = {
 
 #: Set when a row is new, and then the business of others: tracking moves an account on, by the play's allowed moves.
 ONLY_WHEN_NEW = {"stage"}
+#: Set while nothing stands there: a list never outranks what a rep has chosen.
+ONLY_WHEN_EMPTY = {"brief_hour"}
 
 
 # Who is meant
@@ -157,7 +159,9 @@ def write(
     )
     insert = insert_into(connection, model).from_select(names, rows, include_defaults=False)
     renewed = {name: insert.excluded[name] for name in names if name not in {*KEYS[dataset], *ONLY_WHEN_NEW}}
-    connection.execute(insert.on_conflict_do_update(index_elements=KEYS[dataset], set_=renewed))
+    known = model.__table__.c
+    kept = {name: func.coalesce(known[name], insert.excluded[name]) for name in ONLY_WHEN_EMPTY.intersection(columns)}
+    connection.execute(insert.on_conflict_do_update(index_elements=KEYS[dataset], set_={**renewed, **kept}))
 
 
 def _new_owners(files: Sequence[int], now: datetime) -> Select[Any]:

@@ -41,7 +41,7 @@ def _staged(name: str, model: Any, columns: Sequence[str], extra: Sequence[str] 
 REPS = _staged(
     "reps",
     Rep,
-    ("email", "name", "manager_email", "timezone", "slack_id", "away_from", "away_until"),
+    ("email", "name", "manager_email", "timezone", "slack_id", "away_from", "away_until", "brief_hour"),
     ("backup_email",),
 )
 

@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from enum import Enum
 from zoneinfo import ZoneInfo
 
+from accounts.briefs.rhythm import full_hour
 from accounts.playbook import Play
 from accounts.stages import StageNames
 from flows.importing.datasets import Dataset, Kind
@@ -81,6 +82,7 @@ def _readers(play: Play) -> dict[Kind, Callable[[Sequence[str]], Column]]:
         Kind.CURRENCY: _remembering(lambda value: _fitting(value.upper(), Kind.CURRENCY)),
         Kind.DOMAIN: _remembering(_domain),
         Kind.WHEN: _remembering(_when),
+        Kind.HOUR: _remembering(_hour),
         Kind.DAY: _remembering(_day),
         Kind.MONEY: _remembering(_money),
         Kind.TRUTH: _remembering(_truth),
@@ -165,6 +167,11 @@ def _when(value: str) -> Value:
 def in_ledger(moment: datetime) -> str:
     """An aware time as text, the way SQLite keeps it and PostgreSQL reads it."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+
+
+def _hour(value: str) -> Value:
+    hour = full_hour(value)
+    return BAD if hour is None else hour
 
 
 def _day(value: str) -> Value:

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     EMAIL = "an e-mail address such as dana@acme.example"
     DOMAIN = "a domain such as acme.example"
     WHEN = "a day or time such as 2026-11-22 or 2026-11-22T09:30+01:00"
+    HOUR = "a full hour such as 16 or 16:00"
     DAY = "a day such as 2026-11-22"
     MONEY = "an amount such as 1200.50"
     TRUTH = "true or false"
@@ -83,6 +84,7 @@ DATASETS: dict[str, Dataset] = {
                 Field("away_from", Kind.WHEN),
                 Field("away_until", Kind.WHEN),
                 Field("backup_email", Kind.EMAIL),
+                Field("brief_hour", Kind.HOUR),
             ),
             REPS,
         ),

@@ -11,7 +11,7 @@ from accounts.errors import InputRefused, NotFound, Refused
 from accounts.identity import email_hash
 from accounts.ledger import facts, waiting_room
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.reps import go_away
+from accounts.ledger.reps import Rhythm, go_away, wish_rhythm
 from accounts.ledger.suppressions import FORGOTTEN, suppress
 from accounts.models import Account, Quarantine, Stakeholder
 from flows.importing import load_mapping
@@ -464,6 +464,20 @@ def test_absences_come_with_the_list_of_reps_and_never_outrank_what_a_rep_said_s
     take(database, folder, now=LATER)
     back = stored(database, "reps")[0]
     assert (back.away_from, back.away_until, back.backup_id) == (None, None, None)
+
+
+def test_an_hour_for_briefs_comes_with_the_list_of_reps_and_never_outranks_what_a_rep_chose(
+    database: Engine, export: Path
+) -> None:
+    def hour_after(listed: str) -> int | None:
+        take(database, crm(export, reps=[{**RAVI, "brief_hour": listed}], accounts=[]), now=LATER)
+        return only(database, "reps").brief_hour  # type: ignore[no-any-return]
+
+    take(database, crm(export, reps=[RAVI], accounts=[]))
+    assert (only(database, "reps").brief_hour, hour_after("16:00")) == (None, 16)
+    with writing(database) as connection:
+        wish_rhythm(connection, only(database, "reps").id, Rhythm("weekly", 9), by=RAVI["email"], now=NOW)
+    assert [hour_after(listed) for listed in ("17", "", "8:00")] == [9, 9, 9]
 
 
 def test_who_would_stand_in_and_is_not_known_is_told_and_keeps_nothing_out(database: Engine, export: Path) -> None:

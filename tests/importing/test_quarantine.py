@@ -101,6 +101,7 @@ BAD_ROWS: list[tuple[str, dict[str, str], str]] = [
     ("reps", rep("tim", away_until="2026-12-01"), "back_after_leaving"),
     ("reps", rep("uma", away_from="2026-12-01", away_until="2026-11-30"), "back_after_leaving"),
     ("reps", rep("vera", away_from="soon"), "values_can_be_read"),
+    ("reps", rep("wim", brief_hour="16:30"), "values_can_be_read"),
     ("reps", rep("walt", backup_email="walt@lumenflow.example"), "somebody_else_stands_in"),
     ("accounts", {"account": "", "name": "Hooli"}, "account_is_given"),
     ("accounts", {"account": "hooli", "name": ""}, "name_is_given"),
