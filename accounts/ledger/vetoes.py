@@ -11,17 +11,12 @@ from accounts.models import Account, Stakeholder, Veto
 def veto(
     connection: Connection, stakeholder_id: int, content: str | None, *, by: str, at: datetime, note: str | None = None
 ) -> int:
-    """Say no, to one content or (None) to all; the id of the veto, also when it stood already."""
-    stands = connection.scalar(select(Veto.id).where(_is(stakeholder_id, content)).limit(1))
+    """Say no, to one content or (None) to all; the id of the veto, also when they had said so already."""
+    stands = connection.scalar(select(Veto.id).where(_is(stakeholder_id, content), Veto.by == by).limit(1))
     if stands is not None:
         return stands
     row = insert(Veto).values(stakeholder_id=stakeholder_id, content=content, by=by, at=at, note=note)
     return connection.execute(row.returning(Veto.id)).scalar_one()
-
-
-def stands(connection: Connection, stakeholder_id: int, content: str | None) -> bool:
-    """Whether exactly this was said."""
-    return connection.scalar(select(Veto.id).where(_is(stakeholder_id, content)).limit(1)) is not None
 
 
 def said_by(connection: Connection, stakeholder_id: int, content: str | None) -> list[str]:

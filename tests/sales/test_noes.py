@@ -117,6 +117,17 @@ def test_a_reps_later_day_for_a_mail_stands_and_a_marketer_can_make_it_later_and
     assert waits(world) == {RAVI: NOW + DAY}
 
 
+@pytest.mark.parametrize("kind", ["veto", "wrong_person"])
+def test_a_reps_veto_stands_where_a_marketer_had_said_the_same_before(world: World, kind: str) -> None:
+    mia(world, "veto", NOW, person="bob")
+    assert say(world, kind, person="bob", now=LATER).is_new
+    assert not say(world, kind, person="bob", now=LATER).is_new
+    with pytest.raises(Refused, match="mia does not speak for Acme Works"):
+        mia(world, "unveto", LATER + HOUR, person="bob")
+    say(world, "unveto", person="bob", now=LATER + HOUR)
+    assert decided(world, "bob")[1] != "vetoed"
+
+
 def waits(world: World) -> dict[str, datetime]:
     with reading(world.engine) as connection:
         query = select(Delay.by, Delay.until).where(Delay.stakeholder_id == world.people["bob"])

@@ -62,8 +62,8 @@ def veto(scene: Scene) -> Done:
     content, person = scene.content, scene.who
     if content is not None and scene.touch is not None and scene.touch.state is TouchState.SENT:
         return _left_already(scene, "veto")
-    before = vetoes.stands(scene.connection, person.id, content)
     by, at = scene.speaker.by, scene.now
+    before = by in vetoes.said_by(scene.connection, person.id, content)
     id = vetoes.veto(scene.connection, person.id, content, by=by, at=at, note=scene.said.words)
     taken = take_back(scene.connection, {person.id: Reason.VETOED}, at, content=content)
     what = f"“{_called(content)}” will not reach {person.name}." if content else f"No more mail to {person.name}."

@@ -50,9 +50,9 @@ def _weigh(scene: Scene, verdict: Verdict) -> None:
 
 
 def _never_again(scene: Scene, verdict: Verdict) -> bool:
-    """Whether nobody had said so before."""
-    is_new = not vetoes.stands(scene.connection, scene.who.id, None)
+    """Whether they had not said so before."""
     by, note = scene.speaker.by, f"feedback: {verdict}"
+    is_new = by not in vetoes.said_by(scene.connection, scene.who.id, None)
     vetoes.veto(scene.connection, scene.who.id, None, by=by, at=scene.now, note=note)
     return is_new
 
