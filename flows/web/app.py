@@ -27,7 +27,7 @@ from flows.web.desk import Desk, desk_of, utc_now
 from flows.web.pages import Pages, SafeHeaders
 from flows.web.record import Record
 from flows.web.routes import assets, clicks, health, opens, preferences, reps, slack, unsubscribe, visits, webhooks
-from flows.web.throttle import Buckets, Throttled
+from flows.web.throttle import REFUSED_AT_ONCE, REFUSED_PER_SECOND, Buckets, Throttled, Unwelcome
 from flows.web.watching import Watch, Watched
 from flows.webhooks.reception import Reception
 from flows.webhooks.registry import doors_of
@@ -50,7 +50,9 @@ def create_app(engine: Engine, settings: Settings, play: Play, clock: Callable[[
         await busy(scope, receive, send)
 
     buckets = Buckets(settings.web.requests_per_second, settings.web.burst)
-    throttled = Throttled(build(desk), buckets, refused)
+    refused_posts = Buckets(REFUSED_PER_SECOND, REFUSED_AT_ONCE)
+    hooked = Unwelcome(build(desk), refused_posts, Response(status_code=429, headers={"retry-after": "60"}))
+    throttled = Throttled(hooked, buckets, refused)
     return SafeHeaders(Watched(throttled, desk.watch), https=settings.base_url.startswith("https://"))
 
 

@@ -8,16 +8,22 @@ from collections import OrderedDict
 from collections.abc import Callable
 from time import monotonic
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flows.web.desk import network_of
 
 #: Networks remembered at once, the latest ones; a forgotten one begins with a full bucket.
 REMEMBERED = 20_000
-#: Webhooks are signed and come in bursts; the page that says "too many" shall look like one.
-FREE = ("/hooks/", "/pages.css")
+#: Webhooks are signed and come in bursts: only those that are refused count, see `Unwelcome`.
+HOOKS = "/hooks/"
+#: The page that says "too many" shall look like one.
+FREE = (HOOKS, "/pages.css")
 #: Mail providers post the opt-outs of all their users from a few networks, and no opt-out may be lost.
 OPT_OUT_COSTS = 0.1
+
+#: Refused posts to `/hooks/` of one network. A provider whose secret was entered wrongly gets beyond that as well, and
+#: tries again for hours, whatever the refusal is called.
+REFUSED_PER_SECOND, REFUSED_AT_ONCE = 1, 60
 
 
 class Buckets:
@@ -28,16 +34,28 @@ class Buckets:
         #: Source -> (what its bucket held, when).
         self._held: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
+    def has(self, source: str, tokens: float = 1) -> bool:
+        """Whether there are as many; none is taken."""
+        return self._holds(source, self._clock()) >= tokens
+
     def take(self, source: str, tokens: float = 1) -> bool:
         """Whether there were as many; taken if so."""
         now = self._clock()
-        held, at = self._held.pop(source, (self._size, now))
-        held = min(self._size, held + (now - at) * self._rate)
+        held = self._holds(source, now)
+        self._held.pop(source, None)
         enough = held >= tokens
         self._held[source] = (held - tokens if enough else held, now)
         if len(self._held) > REMEMBERED:
             self._held.popitem(last=False)
         return enough
+
+    def fill(self, source: str) -> None:
+        """Nothing was taken from it."""
+        self._held.pop(source, None)
+
+    def _holds(self, source: str, now: float) -> float:
+        held, at = self._held.get(source, (self._size, now))
+        return min(self._size, held + (now - at) * self._rate)
 
 
 class Throttled:
@@ -47,9 +65,42 @@ class Throttled:
         self._app, self._buckets, self._refusal = app, buckets, refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        source = network_of(scope["client"][0]) if scope["type"] == "http" and scope.get("client") else None
+        source = _source(scope)
         allowed = source is None or scope["path"].startswith(FREE) or self._buckets.take(source, _price(scope))
         await (self._app if allowed else self._refusal)(scope, receive, send)
+
+
+class Unwelcome:
+    """Refuses, with 429, posts to `/hooks/` from a network whose posts were refused too often. What a provider has
+    signed costs nothing, however much of it comes, and all before it is forgiven: strangers send from the networks of
+    providers as well."""
+
+    def __init__(self, app: ASGIApp, refused: Buckets, refusal: ASGIApp) -> None:
+        self._app, self._refused, self._refusal = app, refused, refusal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        source = _source(scope)
+        if source is None or not scope["path"].startswith(HOOKS):
+            await self._app(scope, receive, send)
+        elif self._refused.has(source):
+            await self._app(scope, receive, self._counting(source, send))
+        else:
+            await self._refusal(scope, receive, send)
+
+    def _counting(self, source: str, send: Send) -> Send:
+        async def send_and_count(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                if message["status"] < 300:
+                    self._refused.fill(source)
+                elif message["status"] < 500:
+                    self._refused.take(source)
+            await send(message)
+
+        return send_and_count
+
+
+def _source(scope: Scope) -> str | None:
+    return network_of(scope["client"][0]) if scope["type"] == "http" and scope.get("client") else None
 
 
 def _price(scope: Scope) -> float:
