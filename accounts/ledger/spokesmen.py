@@ -1,4 +1,6 @@
-"""Who speaks for an account: its owner, the backup of an owner who is away, the owner's manager."""
+"""Who speaks for an account: its owner, the backup of an owner who is away, whoever stands in for that one, the owner's
+manager.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +11,9 @@ from sqlalchemy import Connection, and_, bindparam, or_, select
 from sqlalchemy.orm import aliased
 
 from accounts.identity import normalise_email
+from accounts.ledger.sla_facts import read_desks
 from accounts.models import Account, Rep
+from accounts.sla.hours import on_duty
 
 _OWNER = aliased(Rep)
 _IS_AWAY = and_(
@@ -30,6 +34,10 @@ _THEIRS = (
             _OWNER.manager_email == bindparam("address"),
         ),
     )
+)
+#: Asked only of those who are none of these: a backup may be away as well.
+_ABSENT = (
+    select(_OWNER.id).join(Account, Account.owner_id == _OWNER.id).where(Account.id == bindparam("account"), _IS_AWAY)
 )
 
 
@@ -66,9 +74,12 @@ def read_rep(connection: Connection, rep_id: int) -> Speaker:
 
 
 def speaks_for(connection: Connection, speaker: Speaker, account_id: int, now: datetime) -> bool:
-    """Whether this is the account's owner, the backup of an owner who is away, or the owner's manager."""
+    """Whether this is the account's owner, who stands in for an owner who is away, or the owner's manager."""
     who = {"rep": speaker.rep_id, "address": normalise_email(speaker.by)}
-    return connection.scalar(_THEIRS, {"account": account_id, "now": now, **who}) is not None
+    if connection.scalar(_THEIRS, {"account": account_id, "now": now, **who}) is not None:
+        return True
+    absent = connection.scalar(_ABSENT, {"account": account_id, "now": now})
+    return absent is not None and on_duty(absent, read_desks(connection), now).id == speaker.rep_id
 
 
 def reps_among(connection: Connection, names: Iterable[str]) -> frozenset[str]:

@@ -310,6 +310,21 @@ def test_a_backup_answers_only_while_the_owner_is_away(world: World) -> None:
         assert not answers.may(connection, world.reps["sofia"], world.accounts["acme"], NOW)
 
 
+@on_sqlite
+def test_the_backup_of_a_backup_answers_while_both_others_are_away_as_their_briefs_go_there(world: World) -> None:
+    away = {"timezone": "Europe/Berlin", "away_from": NOW - DAY, "away_until": NOW + DAY}
+    with writing(world.engine) as connection:
+        row = insert(Rep).values(email="kai@lumenflow.example", name="Kai Lind", backup_id=world.reps["sofia"])
+        kai = connection.execute(row.returning(Rep.id)).scalar_one()
+    change(world, Rep, Rep.id == world.reps["ravi"], **away, backup_id=kai)
+    with reading(world.engine) as connection:
+        assert not answers.may(connection, world.reps["sofia"], world.accounts["acme"], NOW)
+    change(world, Rep, Rep.id == kai, **away)
+    with reading(world.engine) as connection:
+        assert answers.may(connection, world.reps["sofia"], world.accounts["acme"], NOW)
+        assert not answers.may(connection, world.reps["sofia"], world.accounts["acme"], NOW + DAY)
+
+
 def test_a_marketer_lifts_a_reps_hold_only_with_name_and_reason_and_the_rep_hears_of_it(world: World) -> None:
     say(world, "hold")
     later = NOW + timedelta(hours=1)
