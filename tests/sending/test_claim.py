@@ -224,6 +224,7 @@ def test_no_claim_walks_all_that_is_certified(world: World) -> None:
     def explain(_connection: Connection, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         if "FOR UPDATE OF touch" in statement or statement.startswith("UPDATE touch"):
             cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("SET LOCAL enable_sort = off")
             cursor.execute(f"EXPLAIN {statement}", parameters)
             plans.append("\n".join(line for (line,) in cursor))
 
