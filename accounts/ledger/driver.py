@@ -57,7 +57,7 @@ def rows(connection: Connection, sql: str, **values: Any) -> Iterator[Row]:
     of them in its column `value`, `{join}` is the aggregate that joins texts.
     """
     result = _perform(connection, sql, values)
-    with _translated(connection):
+    with translated(connection):
         yield from cast(Iterator[Row], result.cursor)
     result.close()
 
@@ -79,7 +79,7 @@ def write_many(connection: Connection, sql: str, values: Sequence[Row]) -> None:
     """One statement for each of many rows of values, in the driver's form; `?` stands for a value."""
     if values:
         marked = sql if connection.dialect.name == "sqlite" else sql.replace("?", "%s")
-        with _translated(connection):
+        with translated(connection):
             cursor = connection.connection.cursor()
             cursor.executemany(marked, values)
             cursor.close()
@@ -87,7 +87,7 @@ def write_many(connection: Connection, sql: str, values: Sequence[Row]) -> None:
 
 def insert_new(connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row]) -> int:
     """Insert the rows that break no unique key, in the driver's form; how many were new."""
-    with _translated(connection):
+    with translated(connection):
         if connection.dialect.name == "sqlite":
             return sum(_insert_listed(connection, table, columns, values))
         insert = _copy if len(values) >= MANY else _insert
@@ -95,7 +95,7 @@ def insert_new(connection: Connection, table: str, columns: tuple[str, ...], val
 
 
 @contextmanager
-def _translated(connection: Connection) -> Iterator[None]:
+def translated(connection: Connection) -> Iterator[None]:
     """What the driver raises, as SQLAlchemy raises it: whoever waits for a ledger that is away waits for that. The
     values, which may be addresses, are left out."""
     dialect = connection.dialect

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Connection, Integer, MetaData, String, Table, Text, func, select, text
 
+from accounts.ledger.driver import translated
 from accounts.ledger.suppressions import FORGOTTEN
 from accounts.models import Account, Activity, Opportunity, Rep, Stakeholder, Suppression
 from accounts.types import Key
@@ -143,7 +144,7 @@ def stage(connection: Connection, dataset: str, columns: Mapping[str, Sequence[A
         connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(rows))
         return
     driver: Any = connection.connection.driver_connection
-    with driver.cursor().copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+    with translated(connection), driver.cursor().copy(f"COPY {table} ({names}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
 
