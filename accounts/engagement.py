@@ -10,7 +10,7 @@ with it, so numbers never overflow and any order of arrival gives the same mass.
 
 A negative mass (opt-outs, complaints) counts as it is, without saturation and without bonus. Nothing is a mean: a
 silent colleague takes nothing away. A rep's word on ripeness is a signal like any other here; heat leaves it out, since
-nobody at the account did anything. Whoever is the wrong person, by a rep's word, is left out of the score.
+nobody at the account did anything. Whoever is the wrong person, by a rep's word, is left out of score and heat.
 """
 
 import hashlib
@@ -184,7 +184,7 @@ def read(
 ) -> Reading:  # fmt: skip
     """Score, contributions and heat of one account from its signals; those after `now` have not happened yet.
 
-    left_out: wrong people; no score is made of what they did.
+    left_out: wrong people; neither score nor heat is made of what they did.
     """
     happened = [signal for signal in signals if signal.occurred_at <= now and weight_of(signal.kind, rules)]
     past = [signal for signal in happened if signal.person not in left_out]
@@ -194,7 +194,7 @@ def read(
         (_contribution(s, score, rules, now) for s in past), key=lambda c: (-abs(c.points), -c.signal_id)
     )
     silenced = frozenset(signal.person for signal in happened) & frozenset(left_out)
-    return Reading(score, tuple(contributions), heat_of(happened, roles, rules, now), silenced)
+    return Reading(score, tuple(contributions), heat_of(past, roles, rules, now), silenced)
 
 
 def heat_of(signals: Iterable[Told], roles: Mapping[int, Role], rules: Rules, now: datetime) -> HeatReading:

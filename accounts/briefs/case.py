@@ -44,8 +44,9 @@ def open_case(account: AccountMaterial, play: Play, since: datetime, local: Loca
 
 
 def heat_reading(account: AccountMaterial, play: Play, now: datetime) -> HeatReading:
-    """This week against a usual one, by engagement.py."""
-    acts = ((sign.person or NOBODY, sign.kind, sign.at) for sign in account.signs)
+    """This week against a usual one, by engagement.py; what wrong people did is left out."""
+    wrong = {person.id for person in account.people if person.is_wrong}
+    acts = ((sign.person or NOBODY, sign.kind, sign.at) for sign in account.signs if sign.person not in wrong)
     return heat_from(acts, {person.id: person.role for person in account.people}, play.engagement, now)
 
 

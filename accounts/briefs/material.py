@@ -116,6 +116,8 @@ class Person:
     #: What marketing sent them, ever: ids of the touches, and keys of their contents.
     touches: tuple[int, ...] = ()
     contents: frozenset[str] = frozenset()
+    #: A rep called them the wrong person, and nobody took it back.
+    is_wrong: bool = False
 
     @property
     def is_there(self) -> bool:

@@ -11,14 +11,16 @@ from sqlalchemy import Connection
 from accounts.briefs.material import Outlook, Person, Sign, clean
 from accounts.briefs.saying import DID_SHORT
 from accounts.ledger.driver import Form, rows
+from accounts.ledger.feedback import WRONG_PEOPLE
 from accounts.vocabulary import Answer, EmailStatus, Reason, Role, SignalKind
 
 #: Touch ids and content keys of what a person was sent.
 Had = tuple[tuple[int, ...], frozenset[str]]
 
-_NAMES = """
-    SELECT account_id, id, first_name, last_name, title, email, role, email_status, {time:opted_out_at}
-      FROM stakeholder WHERE account_id {among:accounts} ORDER BY id"""
+_NAMES = f"""
+    SELECT account_id, id, first_name, last_name, title, email, role, email_status, {{time:opted_out_at}},
+           id IN ({WRONG_PEOPLE})
+      FROM stakeholder WHERE account_id {{among:accounts}} ORDER BY id"""
 _OUTLOOKS = """
     SELECT decision.stakeholder_id, answer, reason, {time:until}, content,
            EXISTS (SELECT 1 FROM veto WHERE veto.stakeholder_id = decision.stakeholder_id
@@ -42,9 +44,10 @@ _HAD = """
 def read_names(connection: Connection, ids: list[int]) -> dict[int, list[Person]]:
     """The buying group of each account, as far as news need it."""
     read, found = _time_or_none(connection), defaultdict[int, list[Person]](list)
-    for account, id, first, last, title, email, role, status, opted_out in rows(connection, _NAMES, accounts=ids):
-        person = Person(id, _called(first, last, title, email), email, _role(role), _status(status), read(opted_out))
-        found[account].append(person)
+    people = rows(connection, _NAMES, accounts=ids)
+    for account, id, first, last, title, email, role, status, opted_out, is_wrong in people:
+        name, out = _called(first, last, title, email), read(opted_out)
+        found[account].append(Person(id, name, email, _role(role), _status(status), out, is_wrong=bool(is_wrong)))
     return found
 
 
@@ -66,7 +69,7 @@ def _whole(
     touches, contents = had.get(person.id, ((), frozenset()))
     return Person(
         person.id, person.name, person.email, person.role, person.email_status, person.opted_out_at,
-        acts.get(person.id), outlook, vetoed, touches, contents,
+        acts.get(person.id), outlook, vetoed, touches, contents, person.is_wrong,
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """The accounts of a rep, and of reps they stand in for: seven queries, however many accounts."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, func, or_, select
 
 from accounts.briefs.material import clean
-from accounts.engagement import BASELINE_WEEKS, WEEK, heat_of
+from accounts.engagement import BASELINE_WEEKS, WEEK, Told, heat_of
 from accounts.ledger.bulk import as_list, listed
+from accounts.ledger.feedback import wrong_among
 from accounts.ledger.scores import read_scores, read_told
 from accounts.models import Account, Decision, Hold, Rep, SlaClock, Stakeholder, Veto
 from accounts.playbook import Play
@@ -85,7 +86,7 @@ def read_rep_accounts(connection: Connection, rep_id: int, play: Play, now: date
     asked, here = _asked(connection.dialect.name), {"ids": as_list(connection.dialect.name, ids), "now": now}
     scores = read_scores(connection, play.engagement, now, ids)
     told = read_told(connection, ids, play.engagement, since=now - (BASELINE_WEEKS + 1) * WEEK)
-    roles = _roles(connection.execute(asked.roles, here))
+    roles, wrong = _roles(connection.execute(asked.roles, here)), wrong_among(connection, ids)
     owed = _owed(connection.execute(asked.owed, here))
     coming = {account: max(at, now) for account, at in connection.execute(asked.coming, here)}
     held = set(connection.scalars(asked.held, here))
@@ -96,7 +97,7 @@ def read_rep_accounts(connection: Connection, rep_id: int, play: Play, now: date
             name=_name(row),
             stage=row.stage,
             score=scores[row.id].value if row.id in scores else 0.0,
-            heat=heat_of(told.get(row.id, ()), roles.get(row.id, {}), play.engagement, now),
+            heat=heat_of(_counted(told.get(row.id, ()), wrong), roles.get(row.id, {}), play.engagement, now),
             owed=owed[row.id][0] if row.id in owed else None,
             due_at=owed[row.id][1] if row.id in owed else None,
             next_at=None if row.id in held else coming.get(row.id),
@@ -111,6 +112,10 @@ def read_rep_accounts(connection: Connection, rep_id: int, play: Play, now: date
 def _name(row: Any) -> str:
     division = row.division or ""
     return clean(row.name if division.lower() in row.name.lower() else f"{row.name} {division}")
+
+
+def _counted(told: Iterable[Told], wrong: Collection[int]) -> Iterator[Told]:
+    return (one for one in told if one.person not in wrong)
 
 
 def _roles(rows: Iterable[Any]) -> dict[int, dict[int, Role]]:
