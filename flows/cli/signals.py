@@ -13,6 +13,8 @@ from accounts.vocabulary import BounceAction, SignalKind
 from flows.cli.door import Instant, as_json, as_of, clock, house, show_json
 
 if TYPE_CHECKING:
+    from flows.briefs.telling import Told
+    from flows.house import House
     from flows.signals.intake import Collected
 
 #: A rep's word is given as an answer: `tandem feedback`.
@@ -54,7 +56,8 @@ def add(
     until: datetime | None, bounce: str | None, instead: str | None, every_days: int | None, topic: str | None,
     note: str | None, name: str | None, play: str, as_of: datetime | None, json_: bool,
 ) -> None:  # fmt: skip
-    """Add one signal by hand, checked as a row of a file is; it takes effect at once.
+    """Add one signal by hand, checked as a row of a file is; it takes effect at once, and the rep hears of a reply, a
+    booked meeting or a complaint.
 
     Example: tandem signal add --email dana@acme.example --kind meeting_booked --until 2026-12-03T14:00
     """
@@ -75,7 +78,8 @@ def add(
     incoming = Incoming("hand", source_id, kind, occurred_at, email=email, account=account, content=content, data=data)
     with open_house(play) as here:
         collected = add_by_hand(here.engine, here.play, incoming, now)
-    _answer(collected, json_)
+        told = _tell_reps(here, now)
+    _answer(collected, told, json_)
 
 
 def _named(instead: str | None) -> dict[str, str] | None:
@@ -109,7 +113,8 @@ def import_(file: Path, source: str, play: str, as_of: datetime | None, json_: b
     with open_house(play) as here:
         tally = take_file(here.engine, file, now, source=source)
         collected = summarise(here.engine, tally, list(drain(here.engine, here.play, now)))
-    _answer(collected, json_)
+        told = _tell_reps(here, now)
+    _answer(collected, told, json_)
 
 
 @signal.command(name="list")
@@ -215,14 +220,28 @@ def rescore(keep: bool, limit: int, play: str, as_of: datetime | None, json_: bo
     click.echo(f"{found.moved} accounts move; {found.people} people scored anew ({kept})")
 
 
-def _answer(collected: "Collected", json_: bool) -> None:
+def _tell_reps(here: "House", now: datetime) -> "list[Told]":
+    """Whatever a rep must hear at once. The signal is safe by now: a channel that stays shut refuses nothing."""
+    from accounts.errors import SettingsRefused
+    from flows.briefs.telling import tell_reps
+
+    try:
+        return tell_reps(here.engine, here.settings, here.play, now)
+    except SettingsRefused as error:
+        click.echo(f"no rep could be told: {error}", err=True)
+        return []
+
+
+def _answer(collected: "Collected", told: "list[Told]", json_: bool) -> None:
     if json_:
-        show_json(asdict(collected))
+        show_json(asdict(collected) | {"told": [asdict(one) for one in told]})
         return
     done = f"{collected.recorded} new, {collected.duplicates} known before, {collected.applied} applied"
     click.echo(f"signals: {done}, {collected.quarantined} in quarantine")
     if collected.replies:
         click.echo(f"replied, so held: {', '.join(collected.replies)}")
+    for one in told:
+        click.echo(_heard(one))
     for account, role in collected.vacancies:
         click.echo(f"seat empty: {role.replace('_', ' ')} at {account}")
     if collected.unknown_kinds:
@@ -232,3 +251,12 @@ def _answer(collected: "Collected", json_: bool) -> None:
         click.echo(f"{people} nobody knew: see tandem proposals")
     if collected.quarantined:
         click.echo("see: tandem quarantine")
+
+
+def _heard(one: "Told") -> str:
+    from accounts.vocabulary import BriefState
+
+    if one.state is BriefState.DELIVERED:
+        return f"told: {one.rep}"
+    later = "the next run tries again" if one.state is BriefState.PLANNED else "the next brief says it"
+    return f"not told: {one.rep} ({one.error}); {later}"

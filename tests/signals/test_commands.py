@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from email import policy
+from email.parser import BytesParser
 from pathlib import Path
 from typing import Any
 
@@ -106,14 +108,44 @@ def test_veto_and_feedback(say: Say) -> None:
 
 def test_a_signal_by_hand_acts_at_once(say: Say, world: World) -> None:
     said = ok(say("signal", "add", "--email", ALICE, "--kind", "replied"))
-    assert said.splitlines() == ["signals: 1 new, 0 known before, 1 applied, 0 in quarantine", "replied, so held: acme"]
+    assert said.splitlines() == [
+        "signals: 1 new, 0 known before, 1 applied, 0 in quarantine", "replied, so held: acme",
+        "told: r…i@lumenflow.example",
+    ]  # fmt: skip
     again = json.loads(ok(say("signal", "add", "--email", ALICE, "--kind", "replied", "--json")))
-    assert (again["recorded"], again["duplicates"]) == (0, 1)
+    assert (again["recorded"], again["duplicates"], again["told"]) == (0, 1, [])
     assert "seat empty: economic buyer at acme" in ok(
         say("signal", "add", "--email", "bob@acme.example", "--kind", "left_company")
     )
     assert person(world.engine, world, "bob").email_status == "left"
     assert refusal(say("signal", "add", "--email", "x@acme.example", "--kind", "clicked")).startswith("nobody has")
+
+
+def letters_to(rep: str, home: Path) -> list[str]:
+    mails = [BytesParser(policy=policy.default).parsebytes(path.read_bytes()) for path in home.rglob("*.eml")]
+    return [mail["Subject"] for mail in mails if rep in mail["To"]]
+
+
+def test_the_rep_hears_at_once_what_was_added_by_hand_or_stood_in_a_list(say: Say, tmp_path: Path) -> None:
+    ok(say("signal", "add", "--email", ALICE, "--kind", "meeting_booked", "--until", TOMORROW))
+    assert letters_to("ravi", tmp_path) == ["Alice Example booked a meeting (Acme Works)"]
+    fair = tmp_path / "fair.csv"
+    fair.write_text(f"email,kind,occurred_at\ngina@globex.example,replied,{NOW.isoformat()}\n")
+    said = ok(say("signal", "import", str(fair)))
+    assert "replied, so held: globex" in said
+    assert "told: " in said
+    assert len(list(tmp_path.rglob("*.eml"))) == 2, "each once"
+
+
+def test_a_rep_who_cannot_be_told_now_hears_later_and_the_signal_is_safe(
+    say: Say, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TANDEM_CHANNEL", "smtp")
+    monkeypatch.setenv("TANDEM_SMTP__PORT", "1")
+    said = ok(say("signal", "add", "--email", ALICE, "--kind", "replied"))
+    assert "replied, so held: acme" in said
+    assert "not told: r…i@lumenflow.example" in said
+    assert said.endswith("the next run tries again")
 
 
 @pytest.mark.parametrize("kind", sorted(set(SignalKind) - REPS_WORDS))
