@@ -1,4 +1,5 @@
-"""Side by side with the providers' own verifiers: what we take they take, and what they take we take.
+"""Side by side with the providers' own verifiers, or what they publish where there is none: what we take they take, and
+what they take we take.
 
 Requests are valid ones, and such with anything changed. Ours is stricter in one way only: a signature has one spelling
 and a time is a number.
@@ -6,18 +7,22 @@ and a time is a number.
 
 import base64
 import binascii
+import hashlib
+import hmac
 import json
 import urllib.request
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flows.webhooks import Forged, resend
+from flows.webhooks.mailgun import PROOF, SKEW, WINDOW
 from flows.webhooks.registry import doors_of
 from flows.webhooks.sns import Door as Topic
 from tests.webhooks import senders
@@ -135,6 +140,58 @@ def test_hubspot(data: st.DataObject, body: bytes) -> None:
     except Exception:  # theirs raises its own error for times, and others for what is no text
         theirs = False
     assert ours == theirs or (theirs and not is_number(request.headers[timestamp]))
+
+
+def as_mailgun_documents(key: str, token: str, timestamp: str, signature: str) -> bool:
+    """ "Securing webhooks": HMAC-SHA256 of timestamp and token under the signing key, in hexadecimal."""
+    encoded = hmac.new(key=key.encode(), msg=f"{timestamp}{token}".encode(), digestmod=hashlib.sha256).hexdigest()
+    return hmac.compare_digest(signature.encode(), encoded.encode())
+
+
+@ONE_DOOR_EACH
+@given(st.data(), st.sampled_from(["nothing", *PROOF]), st.sampled_from(["as JSON", "as a form"]), bodies)
+def test_mailgun(data: st.DataObject, what: str, how: str, body: bytes) -> None:
+    proof: dict[str, str] = senders.mailgun_proof(NOW)
+    if what != "nothing":
+        proof[what] = _altered(data.draw, proof[what])
+    if how == "as JSON":
+        request = Request("mailgun", {"content-type": senders.JSON}, senders.as_body({"signature": proof}))
+    else:
+        written = urlencode({"said": body.decode(), **proof}).encode()
+        request = Request("mailgun", {"content-type": "application/x-www-form-urlencoded"}, written)
+    theirs = as_mailgun_documents(senders.MAILGUN_KEY, proof["token"], proof["timestamp"], proof["signature"])
+    assert takes(DOORS["mailgun"], request) == theirs
+
+
+@ONE_DOOR_EACH
+@given(st.integers(0, 9_999_999_999), st.text(st.characters(exclude_categories=["Cs"]), max_size=8), st.booleans())
+def test_mailguns_own_signature_over_any_time_and_token(timestamp: int, token: str, is_now: bool) -> None:
+    """Ours is stricter by the window, and by wanting a token, since that is what makes a post good for once."""
+    said = str(int(NOW.timestamp()) if is_now else timestamp)
+    right = hmac.new(senders.MAILGUN_KEY.encode(), f"{said}{token}".encode(), hashlib.sha256).hexdigest()
+    proof = {"timestamp": said, "token": token, "signature": right}
+    request = Request("mailgun", {"content-type": senders.JSON}, senders.as_body({"signature": proof}))
+    assert as_mailgun_documents(senders.MAILGUN_KEY, token, said, right)
+    age = NOW - datetime.fromtimestamp(int(said), UTC)
+    assert takes(DOORS["mailgun"], request) == (bool(token) and -SKEW <= age <= WINDOW)
+
+
+def as_rfc_7617(header: str, login: str) -> bool:
+    """Postmark signs nothing: it shows the login of its address, as every client does."""
+    scheme, _, said = header.partition(" ")
+    try:
+        return scheme.lower() == "basic" and base64.b64decode(said.strip(" "), validate=True).decode() == login
+    except ValueError:
+        return False
+
+
+@ONE_DOOR_EACH
+@given(st.data(), bodies)
+def test_postmark(data: st.DataObject, body: bytes) -> None:
+    request = data.draw(changed(senders.postmark(body), ("authorization",)))
+    ours, header = takes(DOORS["postmark"], request), request.headers["authorization"]
+    usual = header.startswith("Basic ") and one_spelling(header.removeprefix("Basic "))
+    assert ours == (as_rfc_7617(header, senders.POSTMARK_LOGIN) and usual)
 
 
 #: What may be changed in an envelope: fields that are signed, fields that are not, and one that nobody reads.
