@@ -1,13 +1,11 @@
 """Verdicts of reps, as they gave them."""
 
-from collections.abc import Sequence
 from datetime import date, datetime
 
 from sqlalchemy import Connection, delete, func, insert, select
 
 from accounts.feedback import WEIGHS_AS
 from accounts.identity import normalise_email
-from accounts.ledger.driver import rows
 from accounts.ledger.subjects import Subject
 from accounts.models import Feedback, Rep, Signal
 from accounts.vocabulary import Verdict
@@ -18,7 +16,6 @@ SOURCE = "rep"
 WRONG_PEOPLE = """
     SELECT feedback.stakeholder_id FROM feedback JOIN veto ON veto.stakeholder_id = feedback.stakeholder_id
      WHERE feedback.verdict = 'wrong_person' AND veto.content IS NULL"""
-_WRONG_AMONG = f"SELECT id FROM stakeholder WHERE account_id {{among:accounts}} AND id IN ({WRONG_PEOPLE})"
 
 
 def give_feedback(
@@ -52,11 +49,6 @@ def let_it_weigh(connection: Connection, subject: Subject, verdict: Verdict, at:
     said = {"account_id": subject.account_id, "stakeholder_id": subject.stakeholder_id, "kind": kind}
     when = {"occurred_at": at, "received_at": at, "applied_at": at}
     connection.execute(insert(Signal).values(source=SOURCE, source_id=name, **said, **when))
-
-
-def wrong_among(connection: Connection, accounts: Sequence[int]) -> frozenset[int]:
-    """Whoever in these accounts is the wrong person."""
-    return frozenset(id for (id,) in rows(connection, _WRONG_AMONG, accounts=list(accounts)))
 
 
 def latest_feedback(connection: Connection, account_id: int) -> int | None:

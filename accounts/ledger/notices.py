@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import Connection, and_, or_, select, update
 
 from accounts.ledger.bulk import insert_into
-from accounts.models import Account, Hold, Notice, Rep, Signal, Stakeholder
+from accounts.ledger.spokesmen import Speaker, read_rep, who_is_told
+from accounts.models import Account, Hold, Notice, Signal, Stakeholder
 from accounts.vocabulary import BriefState, HoldCause
 
 #: What is older is in the rep's brief.
@@ -48,10 +48,6 @@ class News:
 
 def untold(connection: Connection, now: datetime) -> list[News]:
     """What no rep was told yet, the oldest first: the account's owner, or who stands in while the owner is away."""
-    owner, stand_in = aliased(Rep), aliased(Rep)
-    away = and_(owner.away_from <= now, or_(owner.away_until.is_(None), owner.away_until > now))
-    who = case((and_(away, stand_in.id.is_not(None)), stand_in.id), else_=owner.id)
-    rep = aliased(Rep)
     waits = or_(
         Notice.hold_id.is_(None),
         and_(Notice.state == BriefState.SENDING, Notice.claimed_at <= now - STUCK_AFTER),
@@ -62,20 +58,20 @@ def untold(connection: Connection, now: datetime) -> list[News]:
             Hold.id, Hold.cause, Signal.kind, Signal.occurred_at, Hold.ends_at, Account.id.label("account"),
             Account.key, Account.name,
             Stakeholder.first_name, Stakeholder.last_name, Stakeholder.title, Stakeholder.email, Signal.data,
-            rep.id.label("rep"), rep.name.label("rep_name"), rep.email.label("rep_email"), rep.timezone,
+            Account.owner_id,
         )
         .join(Signal, Signal.id == Hold.signal_id)
         .join(Account, Account.id == Hold.account_id)
-        .join(owner, owner.id == Account.owner_id)
-        .outerjoin(stand_in, stand_in.id == owner.backup_id)
-        .join(rep, rep.id == who)
         .outerjoin(Stakeholder, Stakeholder.id == Signal.stakeholder_id)
         .outerjoin(Notice, Notice.hold_id == Hold.id)
         .where(Hold.cause.in_(TOLD_AT_ONCE), Signal.is_machine.is_(False), waits)
-        .where(Signal.received_at > now - FRESH, Signal.received_at <= now)
+        .where(Signal.received_at > now - FRESH, Signal.received_at <= now, Account.owner_id.is_not(None))
         .order_by(Hold.id)
     )  # fmt: skip
-    return [_news(row) for row in connection.execute(query)]
+    found = connection.execute(query).all()
+    told = who_is_told(connection, {row.owner_id for row in found}, now)
+    reps = {id: read_rep(connection, id) for id in sorted(set(told.values()))}
+    return [_news(row, told[row.owner_id], reps[told[row.owner_id]]) for row in found]
 
 
 def claim(connection: Connection, news: News, now: datetime) -> bool:
@@ -98,10 +94,10 @@ def settle(connection: Connection, hold_id: int, state: BriefState, now: datetim
     connection.execute(update(Notice).where(Notice.hold_id == hold_id).values(**ended))
 
 
-def _news(row: Any) -> News:
+def _news(row: Any, rep_id: int, rep: Speaker) -> News:
     name = " ".join(filter(None, (row.first_name, row.last_name)))
     return News(
         row.id, HoldCause(row.cause), row.kind, row.occurred_at, row.ends_at, row.account, row.key, row.name,
-        name or row.email, row.title, row.email, row.data if isinstance(row.data, dict) else {}, row.rep, row.rep_name,
-        row.rep_email, row.timezone,
+        name or row.email, row.title, row.email, row.data if isinstance(row.data, dict) else {}, rep_id, rep.name,
+        rep.by, rep.timezone,
     )  # fmt: skip

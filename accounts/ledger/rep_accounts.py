@@ -1,4 +1,4 @@
-"""The accounts of a rep, and of reps they stand in for: seven queries, however many accounts."""
+"""The accounts of a rep, and of reps they stand in for: eight queries, however many accounts."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -6,13 +6,14 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Select, bindparam, func, literal_column, or_, select
 
 from accounts.briefs.material import clean
 from accounts.engagement import BASELINE_WEEKS, WEEK, Told, heat_of
 from accounts.ledger.bulk import as_list, listed
-from accounts.ledger.feedback import wrong_among
+from accounts.ledger.feedback import WRONG_PEOPLE
 from accounts.ledger.scores import read_scores, read_told
+from accounts.ledger.spokesmen import stands_in_for
 from accounts.models import Account, Decision, Hold, Rep, SlaClock, Stakeholder, Veto
 from accounts.playbook import Play
 from accounts.rep_pages.accounts import AccountLine, in_order
@@ -23,16 +24,13 @@ MOST = 500
 
 
 _NOW: BindParameter[datetime] = bindparam("now")
-_REP: BindParameter[int] = bindparam("rep")
-_IS_AWAY = and_(Rep.away_from <= _NOW, or_(Rep.away_until.is_(None), Rep.away_until > _NOW))
-#: Their own, and those of who is away and named them: the same whose pages open for them.
 _ACCOUNTS = (
     select(
         Account.id, Account.key, Account.name, Account.division, Account.stage, Account.owner_id,
         Rep.name.label("owner"),
     )
     .join(Rep, Rep.id == Account.owner_id)
-    .where(or_(Rep.id == _REP, and_(Rep.backup_id == _REP, _IS_AWAY)))
+    .where(Rep.id.in_(bindparam("owners", expanding=True)))
     .order_by(Account.id)
     .limit(MOST)
 )  # fmt: skip
@@ -45,6 +43,7 @@ _REFUSED = select(Veto.id).where(
 class _Asked:
     """What is asked about many accounts, as statements that are made once for each kind of database."""
 
+    #: With who is the wrong person.
     roles: Select[Any]
     #: What sales owes, the next first.
     owed: Select[Any]
@@ -75,18 +74,21 @@ def _asked(dialect: str) -> _Asked:
         of(Hold.account_id), Hold.scope == HoldScope.ACCOUNT, Hold.released_at.is_(None), Hold.starts_at <= _NOW,
         or_(Hold.ends_at.is_(None), Hold.ends_at > _NOW),
     )  # fmt: skip
-    roles = select(Stakeholder.account_id, Stakeholder.id, Stakeholder.role).where(of(Stakeholder.account_id))
+    wrong: ColumnElement[bool] = literal_column(f"stakeholder.id IN ({WRONG_PEOPLE})")
+    people = select(Stakeholder.account_id, Stakeholder.id, Stakeholder.role, wrong)
+    roles = people.where(of(Stakeholder.account_id))
     return _Asked(roles, owed, coming, held)
 
 
 def read_rep_accounts(connection: Connection, rep_id: int, play: Play, now: datetime) -> tuple[AccountLine, ...]:
     """Whatever this rep answers for at the moment, what is owed first."""
-    accounts = connection.execute(_ACCOUNTS, {"rep": rep_id, "now": now}).all()
+    owners = [rep_id, *sorted(stands_in_for(connection, rep_id, now))]
+    accounts = connection.execute(_ACCOUNTS, {"owners": owners}).all()
     ids = [row.id for row in accounts]
     asked, here = _asked(connection.dialect.name), {"ids": as_list(connection.dialect.name, ids), "now": now}
     scores = read_scores(connection, play.engagement, now, ids)
     told = read_told(connection, ids, play.engagement, since=now - (BASELINE_WEEKS + 1) * WEEK)
-    roles, wrong = _roles(connection.execute(asked.roles, here)), wrong_among(connection, ids)
+    roles, wrong = _roles(connection.execute(asked.roles, here))
     owed = _owed(connection.execute(asked.owed, here))
     coming = {account: max(at, now) for account, at in connection.execute(asked.coming, here)}
     held = set(connection.scalars(asked.held, here))
@@ -118,11 +120,14 @@ def _counted(told: Iterable[Told], wrong: Collection[int]) -> Iterator[Told]:
     return (one for one in told if one.person not in wrong)
 
 
-def _roles(rows: Iterable[Any]) -> dict[int, dict[int, Role]]:
+def _roles(rows: Iterable[Any]) -> tuple[dict[int, dict[int, Role]], set[int]]:
+    """Account -> the role of each person; and whoever is the wrong person."""
     found: dict[int, dict[int, Role]] = {}
-    for account, person, role in rows:
+    wrong = set()
+    for account, person, role, is_wrong in rows:
         found.setdefault(account, {})[person] = Role(role)
-    return found
+        wrong |= {person} if is_wrong else set()
+    return found, wrong
 
 
 def _owed(rows: Iterable[Any]) -> dict[int, tuple[Duty, datetime | None]]:

@@ -2,43 +2,29 @@
 manager.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Connection, and_, bindparam, or_, select
-from sqlalchemy.orm import aliased
 
 from accounts.identity import normalise_email
 from accounts.ledger.sla_facts import read_desks
 from accounts.models import Account, Rep
 from accounts.sla.hours import on_duty
 
-_OWNER = aliased(Rep)
-_IS_AWAY = and_(
-    _OWNER.away_from <= bindparam("now"), or_(_OWNER.away_until.is_(None), _OWNER.away_until > bindparam("now"))
-)
+_IS_AWAY = and_(Rep.away_from <= bindparam("now"), or_(Rep.away_until.is_(None), Rep.away_until > bindparam("now")))
 #: Made once, as each page of a rep asks them.
 _KNOWN = select(Rep.id, Rep.email, Rep.name, Rep.timezone)
 _BY_ID = _KNOWN.where(Rep.id == bindparam("rep"))
 _BY_ADDRESS = _KNOWN.where(Rep.email == bindparam("address"))
-_THEIRS = (
-    select(Account.id)
-    .join(_OWNER, _OWNER.id == Account.owner_id)
-    .where(
-        Account.id == bindparam("account"),
-        or_(
-            _OWNER.id == bindparam("rep"),
-            and_(_IS_AWAY, _OWNER.backup_id == bindparam("rep")),
-            _OWNER.manager_email == bindparam("address"),
-        ),
-    )
+_OWNER = (
+    select(Rep.id, Rep.manager_email, _IS_AWAY.label("is_away"))
+    .join(Account, Account.owner_id == Rep.id)
+    .where(Account.id == bindparam("account"))
 )
-#: Asked only of those who are none of these: a backup may be away as well.
-_ABSENT = (
-    select(_OWNER.id).join(Account, Account.owner_id == _OWNER.id).where(Account.id == bindparam("account"), _IS_AWAY)
-)
+_AWAY = select(Rep.id).where(_IS_AWAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +61,27 @@ def read_rep(connection: Connection, rep_id: int) -> Speaker:
 
 def speaks_for(connection: Connection, speaker: Speaker, account_id: int, now: datetime) -> bool:
     """Whether this is the account's owner, who stands in for an owner who is away, or the owner's manager."""
-    who = {"rep": speaker.rep_id, "address": normalise_email(speaker.by)}
-    if connection.scalar(_THEIRS, {"account": account_id, "now": now, **who}) is not None:
+    owner = connection.execute(_OWNER, {"account": account_id, "now": now}).one_or_none()
+    if owner is None:
+        return False
+    if owner.id == speaker.rep_id or owner.manager_email == normalise_email(speaker.by):
         return True
-    absent = connection.scalar(_ABSENT, {"account": account_id, "now": now})
-    return absent is not None and on_duty(absent, read_desks(connection), now).id == speaker.rep_id
+    return bool(owner.is_away) and owner.id in stands_in_for(connection, speaker.rep_id, now)
+
+
+def stands_in_for(connection: Connection, rep_id: int | None, now: datetime) -> frozenset[int]:
+    """The reps who are away and for whom this one answers: the backup they named, and who is told in their place."""
+    away = frozenset(connection.scalars(_AWAY, {"now": now}))
+    desks = read_desks(connection) if away and rep_id is not None else {}
+    return frozenset(
+        id for id in away & desks.keys() - {rep_id} if rep_id in (desks[id].backup, on_duty(id, desks, now).id)
+    )
+
+
+def who_is_told(connection: Connection, owners: Collection[int], now: datetime) -> dict[int, int]:
+    """Owner -> who hears of their accounts: they, or while they are away whoever stands in."""
+    desks = read_desks(connection) if owners else {}
+    return {owner: on_duty(owner, desks, now).id for owner in owners}
 
 
 def reps_among(connection: Connection, names: Iterable[str]) -> frozenset[str]:

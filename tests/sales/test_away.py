@@ -4,15 +4,18 @@ from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from accounts.errors import InputRefused, NotFound
 from accounts.ledger.audit import read_audit
-from accounts.ledger.engine import reading
+from accounts.ledger.engine import reading, writing
+from accounts.ledger.notices import untold
+from accounts.ledger.rep_accounts import read_rep_accounts
 from accounts.models import Rep
 from flows.cli.away import away
 from flows.sales.answers import may
 from tests.cast import NOW, World
+from tests.signals.post import play, signal, tell
 from tests.web.visitor import on_sqlite
 
 pytestmark = on_sqlite
@@ -66,6 +69,35 @@ def test_what_makes_no_sense_is_refused(words: list[str], error: str, world: Wor
     with pytest.raises(InputRefused, match=error):
         say(*words)
     assert ravi(world) == (None, None, None)
+
+
+def test_the_backup_of_a_backup_who_is_away_as_well_is_told_lists_the_accounts_and_may_answer(world: World) -> None:
+    with writing(world.engine) as connection:
+        tom = int(
+            connection.execute(insert(Rep).values(email="tom@lumenflow.example", name="Tom Berg").returning(Rep.id))
+            .scalar_one()
+        )  # fmt: skip
+    say("ravi", "--backup", "sofia")
+    say("sofia", "--until", BACK.isoformat(), "--backup", "tom")
+    tell(world.engine, signal("replied", "alice@acme.example"))
+    sofia, acme = world.reps["sofia"], world.accounts["acme"]
+
+    def asked(rep: int, at: datetime) -> tuple[bool, bool]:
+        with reading(world.engine) as connection:
+            lines = {line.id: line.instead_of for line in read_rep_accounts(connection, rep, play(), at)}
+            return lines.get(acme) == "Ravi Menon", may(connection, rep, acme, at)
+
+    def told(at: datetime) -> list[int]:
+        with reading(world.engine) as connection:
+            return [news.rep_id for news in untold(connection, at)]
+
+    assert told(NOW) == [tom]
+    assert (asked(tom, NOW), asked(sofia, NOW)) == ((True, True), (True, True))
+    assert (asked(tom, BACK), asked(sofia, BACK)) == ((False, False), (True, True))
+    say("sofia", "--back")
+    assert told(NOW) == [sofia]
+    say("ravi", "--back")
+    assert told(NOW) == [world.reps["ravi"]]
 
 
 def test_nobody_knows_that_rep() -> None:
