@@ -56,7 +56,7 @@ class Rule(NamedTuple):
     #: Answers with the same matter contradict each other: the last word counts, and says whose word it replaces. Empty:
     #: nothing is contradicted.
     matter: str
-    #: Takes away a rep's no: whoever does not speak for the account leaves a name and a reason.
+    #: Takes away a rep's no, or is a rep's to say: whoever does not speak for the account leaves a name and a reason.
     lifts: bool = False
 
 
@@ -74,13 +74,13 @@ ANSWERS: Mapping[AnswerKind, Rule] = MappingProxyType(
         K.NOT_YET: Rule(A.EITHER, "go on nurturing; scores learn from it", "verdict"),
         K.WRONG_PERSON: Rule(A.PERSON, "no mail to this person any more", "verdict"),
         K.BAD_TIMING: Rule(A.EITHER, "left alone until the day they name", "verdict"),
-        K.SEAT: Rule(A.EITHER, "somebody has this seat, known or new; nothing else changes that role", "seat"),
+        K.SEAT: Rule(A.EITHER, "somebody has this seat, known or new; no list changes it", "seat", lifts=True),
         K.ADD_PERSON: Rule(A.ACCOUNT, "one more in the group; nobody writes to them without consent", "group"),
-        K.CORRECT_PERSON: Rule(A.PERSON, "name, title, role or address as they really are, or gone", "group"),
-        K.CLAIM: Rule(A.PERSON, "a person who stands in several accounts belongs to this one", "home"),
+        K.CORRECT_PERSON: Rule(A.PERSON, "name, title, role or address as they are, or gone", "group", lifts=True),
+        K.CLAIM: Rule(A.PERSON, "a person who stands in several accounts belongs to this one", "home", lifts=True),
         K.OBJECTION: Rule(A.EITHER, "what they hold against us, in briefs until it is closed", ""),
         K.TOPIC: Rule(A.EITHER, "what they want to hear about, in briefs until it is closed", ""),
-        K.CLOSE_OBJECTION: Rule(A.ACCOUNT, "an objection or topic is settled", ""),
+        K.CLOSE_OBJECTION: Rule(A.ACCOUNT, "an objection or topic is settled", "", lifts=True),
         K.WRONG_LINE: Rule(A.ACCOUNT, "a line of a brief is wrong: kept for who answers for it", ""),
         K.TAKE: Rule(A.ACCOUNT, "the account is theirs: their limits bind every play while they work it", "lease"),
         K.LIMITS: Rule(A.ACCOUNT, "people, topics, mails a week and ads, for as long as the lease stands", "lease"),

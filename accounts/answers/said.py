@@ -53,7 +53,7 @@ class Said:
     clock: PauseClock | None = None
     #: Of a release: only these; empty: all but legal ones.
     causes: tuple[HoldCause, ...] = ()
-    #: Why somebody who does not speak for the account lifts a rep's no.
+    #: Why somebody who does not speak for the account lifts a rep's no, or says what is a rep's to say.
     override: str | None = None
 
 

@@ -69,23 +69,24 @@ def first_mail(
 @name
 @title
 @account
+@override
 @play_key
 @by
 @as_of
 @as_json
 def seat(
-    role: str, who: str, email: str | None, name: str | None, title: str | None, account: str | None, play: str,
-    by: str, as_of: datetime | None, json_: bool,
+    role: str, who: str, email: str | None, name: str | None, title: str | None, account: str | None,
+    override: str | None, play: str, by: str, as_of: datetime | None, json_: bool,
 ) -> None:  # fmt: skip
     """Say who has a seat of the buying group; nothing changes that role afterwards but another word.
 
     For somebody new give the account and their address; nobody writes to them before a basis for it is known.
 
-    Example: tandem seat economic_buyer acme --email zoe@acme.example --name "Zoe Lin"
+    Example: tandem seat economic_buyer acme --email zoe@acme.example --name "Zoe Lin" --by ravi@lumenflow.example
     """
     from accounts.answers import AnswerKind, Said
 
-    said = Said(AnswerKind.SEAT, 0, role=Role(role), email=email, name=name, title=title)
+    said = Said(AnswerKind.SEAT, 0, role=Role(role), email=email, name=name, title=title, override=override)
     _say(said, who, play, by, as_of, json_, account=account)
 
 
@@ -97,13 +98,14 @@ def seat(
 @click.option("--role", type=click.Choice([role.value for role in Role]), default=None, metavar="ROLE")
 @click.option("--left", is_flag=True, help="They work there no longer.")
 @account
+@override
 @play_key
 @by
 @as_of
 @as_json
 def person(
     who: str, email: str | None, name: str | None, title: str | None, role: str | None, left: bool,
-    account: str | None, play: str, by: str, as_of: datetime | None, json_: bool,
+    account: str | None, override: str | None, play: str, by: str, as_of: datetime | None, json_: bool,
 ) -> None:  # fmt: skip
     """Correct what we know of a person (by address), or add somebody to an account (by its key).
 
@@ -113,25 +115,28 @@ def person(
 
     kind = AnswerKind.CORRECT_PERSON if "@" in who else AnswerKind.ADD_PERSON
     seat = Role(role) if role else None
-    said = Said(kind, 0, email=email, name=name, title=title, role=seat, gone=left)
+    said = Said(kind, 0, email=email, name=name, title=title, role=seat, gone=left, override=override)
     _say(said, who, play, by, as_of, json_, account=account)
 
 
 @click.command()
 @click.argument("email")
 @click.argument("account_key", metavar="ACCOUNT")
+@override
 @play_key
 @by
 @as_of
 @as_json
-def claim(email: str, account_key: str, play: str, by: str, as_of: datetime | None, json_: bool) -> None:
+def claim(
+    email: str, account_key: str, override: str | None, play: str, by: str, as_of: datetime | None, json_: bool
+) -> None:  # fmt: skip
     """A person who stands in several accounts belongs to this one: only its mail reaches them.
 
-    Example: tandem claim bob@initech.example initech-south
+    Example: tandem claim bob@initech.example initech-south --by sofia@lumenflow.example
     """
     from accounts.answers import AnswerKind, Said
 
-    _say(Said(AnswerKind.CLAIM, 0), email, play, by, as_of, json_, account=account_key)
+    _say(Said(AnswerKind.CLAIM, 0, override=override), email, play, by, as_of, json_, account=account_key)
 
 
 @click.command()
@@ -140,13 +145,14 @@ def claim(email: str, account_key: str, play: str, by: str, as_of: datetime | No
 @click.option("--topic", is_flag=True, help="Something they want to hear about, rather than an objection.")
 @click.option("--close", "closed", type=int, default=None, metavar="NUMBER", help="This one is settled.")
 @account
+@override
 @play_key
 @by
 @as_of
 @as_json
 def objection(
-    who: str, words: str | None, topic: bool, closed: int | None, account: str | None, play: str, by: str,
-    as_of: datetime | None, json_: bool,
+    who: str, words: str | None, topic: bool, closed: int | None, account: str | None,
+    override: str | None, play: str, by: str, as_of: datetime | None, json_: bool,
 ) -> None:  # fmt: skip
     """Keep what a buyer holds against us, or wants to hear about; without words, list what is open.
 
@@ -155,7 +161,8 @@ def objection(
     from accounts.answers import AnswerKind, Said
 
     if closed is not None:
-        _say(Said(AnswerKind.CLOSE_OBJECTION, 0, objection_id=closed), who, play, by, as_of, json_, account=account)
+        settled = Said(AnswerKind.CLOSE_OBJECTION, 0, objection_id=closed, override=override)
+        _say(settled, who, play, by, as_of, json_, account=account)
     elif words:
         kind = AnswerKind.TOPIC if topic else AnswerKind.OBJECTION
         _say(Said(kind, 0, words=words), who, play, by, as_of, json_, account=account)

@@ -16,7 +16,7 @@ by = click.option("--by", default=getpass.getuser, help="Who says so; default: y
 note = click.option("--note", default=None, help="Why, in your words.")
 account = click.option("--account", default=None, help="Which account, for a person who stands in several.")
 play_key = click.option("--play", default="new-business", show_default=True, help="Whose rules count.")
-override = click.option("--override", default=None, metavar="WHY", help="Lift a rep's no under your own name, and why.")
+override = click.option("--override", default=None, metavar="WHY", help="Why you say it for the rep, under your name.")
 
 
 @click.command()

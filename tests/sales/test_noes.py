@@ -4,17 +4,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from accounts.answers import Told, Via
 from accounts.errors import Refused
 from accounts.ledger.answers import answers_since
+from accounts.ledger.audit import read_audit
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.holds import open_holds
 from accounts.ledger.snapshots import read_accounts, read_standing
-from accounts.models import Delay, Rep
+from accounts.models import Delay, Rep, Stakeholder
+from accounts.vocabulary import Role
 from tests.cast import NOW, World
 from tests.sales.desk import NUMBERS, PLAY_IN_USE, decided, say
+from tests.web.reps import rows_but_audit
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 DECEMBER = datetime(2026, 12, 2, 23, 0, tzinfo=UTC)
@@ -126,6 +129,51 @@ def test_a_reps_veto_stands_where_a_marketer_had_said_the_same_before(world: Wor
         mia(world, "unveto", LATER + HOUR, person="bob")
     say(world, "unveto", person="bob", now=LATER + HOUR)
     assert decided(world, "bob")[1] != "vetoed"
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "what"),
+    [
+        ("seat", {"person": "bob", "role": Role.CHAMPION}, "a rep says who has which seat"),
+        ("add_person", {"email": "zoe@acme.example", "role": Role.LEGAL}, "a rep says who has which seat"),
+        ("correct_person", {"person": "bob", "email": "robert@acme.example"}, "a rep says who Bob Example is"),
+        ("close_objection", {"objection_id": 1}, "a rep says what is settled"),
+        ("claim", {"person": "ivan", "account": "initech-north"}, "a rep says where Ivan Example belongs"),
+    ],
+)
+def test_what_is_a_reps_to_say_somebody_else_says_only_with_name_and_reason(
+    world: World, kind: str, more: dict[str, Any], what: str
+) -> None:
+    """Seats, corrections, what is settled, whose a person is: the rep, the manager, or a reason that the rep reads."""
+    twice(world)
+    say(world, "objection", words="too dear", person="bob")
+    before = rows_but_audit(world)
+    with pytest.raises(Refused, match=f"{what}, and mia does not speak for"):
+        mia(world, kind, **more)
+    assert rows_but_audit(world) == before
+    assert mia(world, kind, override="Ravi asked me to", **more).is_new
+    acme = world.accounts[more.get("account", "acme")]
+    with reading(world.engine) as connection:
+        assert [one.by for one in answers_since(connection, NOW, LATER, accounts=[acme])[acme] if one.override] == [
+            "mia"
+        ]
+        assert read_audit(connection, limit=1)[0].after["override"] is True
+
+
+def test_the_manager_says_it_without_a_reason(world: World) -> None:
+    boss = "boss@lumenflow.example"
+    with writing(world.engine) as connection:
+        connection.execute(update(Rep).where(Rep.id == world.reps["ravi"]).values(manager_email=boss))
+    assert say(world, "seat", person="bob", role=Role.CHAMPION, by=None, signed=boss, via=Via.CLI).is_new
+
+
+def twice(world: World) -> None:
+    """Ivan stands at Initech South as well, and nobody has said where he belongs."""
+    with writing(world.engine) as connection:
+        ivan = connection.execute(select(Stakeholder.__table__).where(Stakeholder.id == world.people["ivan"])).one()
+        there = {**ivan._asdict(), "account_id": world.accounts["initech-south"], "is_home": False}
+        connection.execute(insert(Stakeholder).values({name: there[name] for name in there if name != "id"}))
+        connection.execute(update(Stakeholder).where(Stakeholder.id == ivan.id).values(is_home=False))
 
 
 def waits(world: World) -> dict[str, datetime]:

@@ -47,6 +47,7 @@ def add(scene: Scene) -> Done:
 def correct(scene: Scene) -> Done:
     """Name, title, address or role as they really are; or that they are gone."""
     said, person = scene.said, scene.who
+    scene.may_lift(f"a rep says who {person.name} is")
     values: dict[str, Any] = {}
     if said.name:
         values["first_name"], values["last_name"] = split_name(said.name)
@@ -89,6 +90,7 @@ def claim(scene: Scene) -> Done:
         return Done(f"{person.name} stands in no other account.", False)
     if person.is_home:
         return Done(f"{person.name} belongs to {scene.account.name} already.", False)
+    scene.may_lift(f"a rep says where {person.name} belongs")
     resolve_owner_conflict(scene.connection, person.email, scene.account.key, scene.now)
     reasons = dict.fromkeys((other.stakeholder_id for other in others), Reason.OWNER_CONFLICT)
     taken = take_back(scene.connection, reasons, scene.now)
@@ -118,6 +120,7 @@ def _find_or_add(scene: Scene) -> tuple[int, bool]:
 
 def _seated(scene: Scene, id: int, is_new: bool, role: Role) -> Done:
     """Their role by hand; planned mail for another role is taken back."""
+    scene.may_lift("a rep says who has which seat")
     person = read_people(scene.connection, scene.account.id, [id])[id]
     about, detail = f"seat:{role}", {"person": id, "role": role, "was": person.role, "is_new": is_new}
     if person.role == role and person.role_source == RoleSource.REP:

@@ -18,7 +18,7 @@ from accounts.playbook import Play
 
 #: Nobody promises for longer.
 FURTHEST = timedelta(days=3653)
-#: How somebody who does not speak for an account lifts a rep's no.
+#: How somebody who does not speak for an account lifts a rep's no, or says what is a rep's to say.
 OVERRIDE = 'say why, under your name: --override "…"'
 
 
@@ -108,7 +108,7 @@ class Scene:
             raise InputRefused(what, where="until", cure="name a day in the next years")
 
     def may_lift(self, what: str) -> None:
-        """A rep's no is lifted by who speaks for the account; by anybody else only with name and reason."""
+        """A rep's word is given, and their no lifted, by who speaks for the account; by others with name and reason."""
         if not self.speaks and not self.said.override:
             raise Refused(f"{what}, and {self.speaker.name} does not speak for {self.account.name}", cure=OVERRIDE)
 

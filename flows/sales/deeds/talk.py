@@ -26,6 +26,7 @@ def hear(scene: Scene) -> Done:
 
 def close(scene: Scene) -> Done:
     """It is settled, and leaves the briefs."""
+    scene.may_lift("a rep says what is settled")
     id = scene.said.objection_id
     if id is None or not objections.exists(scene.connection, scene.account.id, id):
         raise InputRefused(
