@@ -20,6 +20,7 @@ WAITING = text_clause("applied_at IS NULL")
 UNREAD = text_clause("state = 'waiting'")
 HARM = text_clause("kind IN ('bounced', 'complained')")
 WAS_SENT = text_clause("state = 'sent'")
+REPLIED = text_clause("kind = 'replied'")
 PULLED = text_clause("released_at IS NULL")
 LIVE = text_clause("ended_at IS NULL")
 AT_HOME = text_clause("is_home")
@@ -315,6 +316,7 @@ class Signal(Base):
         Index("ix_signal_account_id", "account_id"),
         Index("ix_signal_received_at", "received_at"),
         Index("ix_signal_harm", "occurred_at", sqlite_where=HARM, postgresql_where=HARM),
+        Index("ix_signal_replied", "received_at", sqlite_where=REPLIED, postgresql_where=REPLIED),
         Index("ix_signal_waiting", "id", sqlite_where=WAITING, postgresql_where=WAITING),
         Index("ix_signal_strangers", "email_hash", sqlite_where=STRANGER, postgresql_where=STRANGER),
     )
@@ -409,8 +411,6 @@ class Hold(Base):
     clock: Mapped[word | None]
     #: The reply or meeting that caused it; each causes one hold, however often it is told.
     signal_id: Mapped[int | None] = mapped_column(Key, unique=True)
-    #: When whoever listens was told of it, by an event.
-    announced_at: Mapped[utc | None]
 
 
 class Brake(Base):
@@ -532,7 +532,7 @@ class StageChange(Base):
     """A move of an account between stages, or the refusal of one."""
 
     __tablename__ = "stage_change"
-    __table_args__ = (Index("ix_stage_change_account_id_at", "account_id", "at"),)
+    __table_args__ = (Index("ix_stage_change_account_id_at", "account_id", "at"), Index("ix_stage_change_at", "at"))
     id: Mapped[pk]
     account_id: Mapped[int] = refers("account.id", index=False)
     from_stage: Mapped[word | None]
@@ -677,8 +677,6 @@ class SlaClock(Base):
     state: Mapped[word]
     escalated_at: Mapped[utc | None]
     escalated_to: Mapped[mailbox | None]
-    #: When the breach was announced to automations.
-    announced_at: Mapped[utc | None]
     #: When it was kept, in time or late, or when it lapsed; by what.
     closed_at: Mapped[utc | None]
     closed_by: Mapped[line | None]
@@ -809,6 +807,16 @@ class Notice(Base):
     claimed_at: Mapped[utc]
     delivered_at: Mapped[utc | None]
     error: Mapped[line | None]
+
+
+class Announcement(Base):
+    """That automations, and whoever else listens, have an event about something: each once, whichever run tells it."""
+
+    __tablename__ = "announcement"
+    #: What kind of thing (`vocabulary.About`), and its id in its own table.
+    about: Mapped[word] = mapped_column(primary_key=True)
+    fact_id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)
+    told_at: Mapped[utc]
 
 
 class Quarantine(Base):

@@ -86,6 +86,18 @@ class PlanState(StrEnum):
     DONE = "done"
 
 
+class About(StrEnum):
+    """What an event tells of: a row of the ledger that somebody who listens waits for."""
+
+    HOLD = "hold"
+    STAGE = "stage"
+    REPLY = "reply"
+    PLAN = "plan"
+    BRAKE = "brake"
+    PROMISE = "promise"
+    BRIEF = "brief"
+
+
 class BriefState(StrEnum):
     """From written to read. `superseded`: it never left, and a newer brief tells what it would have told."""
 

@@ -5,14 +5,13 @@ from datetime import datetime
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from accounts.vocabulary import BriefState
+from flows.announcing import tell_whoever_listens
 from flows.briefs import briefing, showing
 from flows.briefs.briefing import Briefed
 from flows.briefs.letters import deliver_letters
 from flows.clock import clock
 from flows.house import open_house, play_folder
-from flows.masking import mask_within
-from flows.publishing import announce, publish, rename_run
+from flows.publishing import publish, rename_run
 from flows.reports import brief_report, briefed_report, counts_of
 from flows.sales import calibrating
 
@@ -36,9 +35,7 @@ def brief_reps(
     briefed = write_and_deliver(play, now, rep, only_due)
     publish(f"briefs-{play}", briefed_report(briefed, now), "Which reps got a brief, and about what")
     show_what_was_sent(play, now)
-    for told in briefed.briefs:
-        if told.state is BriefState.FAILED:
-            announce("tandem.brief.failed", f"tandem.rep.{told.rep}", told.rep, why=mask_within(told.error or ""))
+    tell_whoever_listens(play, now)
     if rep is None:
         compare_scores_with_verdicts(play, now)
     rename_run(f"briefs · {briefed.delivered} delivered · {briefed.quiet} without news")

@@ -6,6 +6,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from accounts.vocabulary import BriefState
+from flows.announcing import tell_whoever_listens
 from flows.briefs.letters import deliver_letters
 from flows.briefs.telling import Told, tell_reps
 from flows.clock import clock
@@ -31,12 +32,11 @@ def collect_signals(play: str = "new-business", as_of: datetime | None = None) -
     told = tell_the_reps(play, now)
     watched = watch_the_reputation(play, now)
     publish(f"signals-{play}", collected_report(collected, now), "What came back, and what it changed")
-    for account in collected.replies:
-        announce("tandem.signal.reply", f"tandem.account.{account}", account)
     for why in collected.closed_doors:
         announce("tandem.door.closed", "tandem.door.mailbox", "mailbox", why=why)
-    braking.tell(watched, now)
+    braking.show(watched, now)
     look_at_the_clocks(play, now)
+    tell_whoever_listens(play, now)
     rename_run(f"collect signals · {collected.applied} applied · {len(collected.replies)} replies")
     return {**counts_of(collected), "told": sum(one.state is BriefState.DELIVERED for one in told)}
 
@@ -63,5 +63,5 @@ def watch_the_reputation(play: str, now: datetime) -> Watched:
 @task(name="look at the clocks", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
 def look_at_the_clocks(play: str, now: datetime) -> None:
     with open_house(play) as house:
-        sla.tell(house.engine, house.play, sla.keep_clocks(house.engine, house.play, now), now)
+        sla.show(house.play, sla.keep_clocks(house.engine, house.play, now), now)
         deliver_letters(house.engine, house.settings, house.play, now)

@@ -13,8 +13,9 @@ from accounts.ledger.engine import reading
 from accounts.ledger.seats import count_seats
 from accounts.ledger.touches import list_touches
 from accounts.vocabulary import Answer, PlanState, Reason
-from expectations.gate import Verdict, Word, describe
+from expectations.gate import Verdict, describe
 from flows import nurturing, planning, spreading
+from flows.announcing import tell_whoever_listens
 from flows.clock import clock
 from flows.house import open_house
 from flows.nurturing import Nurtured, Tidied, add_up
@@ -52,10 +53,11 @@ def nurture_accounts(
     decided = spreading.decide(play, now, accounts)
     plan_id = freeze_plan(play, now, runtime.flow_run.id, accounts)
     verdicts = judge_drafts(play, now)
-    braking.tell(watch_the_reputation(play, now), now)
+    braking.show(watch_the_reputation(play, now), now)
     despatches = spreading.send(play, as_of)
     nurtured = add_up(Nurtured(play, now, decided, plan_id, verdicts, despatches, held=held_plans(play), tidied=tidied))
     show(nurtured, play)
+    tell_whoever_listens(play, now)
     rename_run(f"nurture {play} · {nurtured.sent} sent · {len(nurtured.held)} plans held")
     asking.ask(play, nurtured.held)
     return {**counts_of(nurtured), "due": decided.new_touches, "looked_at": decided.people}
@@ -122,17 +124,8 @@ def show(nurtured: Nurtured, key: str) -> None:
     for delivery in delivered:
         plan_id = delivery.plan.id
         publish(f"plan-{plan_id}", delivered_report(delivery), f"Who got plan {plan_id}, who did not, and why")
-    tell_of_held(nurtured)
     if stale:
         announce("tandem.crm.stale", f"tandem.play.{play}", play, people=stale)
-
-
-def tell_of_held(nurtured: Nurtured) -> None:
-    """A word for automations about each plan this run's verdict held: once, however long it waits."""
-    for verdict in nurtured.verdicts:
-        if verdict.word is Word.HOLD:
-            plan, why = verdict.plan_id, " ".join(verdict.reasons)
-            announce("tandem.plan.held", f"tandem.plan.{plan}", f"plan {plan}", play=nurtured.play, plan=plan, why=why)
 
 
 def show_rehearsal(foreseen: Foreseen) -> dict[str, int]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from prefect import flow, runtime
 
 from flows import nurture, spreading
+from flows.announcing import tell_whoever_listens
 from flows.clock import clock
 from flows.nurturing import Nurtured, add_up
 from flows.publishing import rename_run
@@ -32,6 +33,7 @@ def nurture_account(account: str, play: str = "new-business", as_of: datetime | 
     nurtured = add_up(Nurtured(play, now, decided, plan_id, verdicts, despatches, held=nurture.held_plans(play)))
     if plan_id:
         nurture.show(nurtured, account)
+        tell_whoever_listens(play, now)
         asking.ask(play, nurtured.held)
     rename_run(f"nurture {account} · {decided.new_touches} due · {nurtured.sent} sent")
     return {**counts_of(nurtured), "due": decided.new_touches, "looked_at": decided.people}

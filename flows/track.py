@@ -8,12 +8,13 @@ from prefect.cache_policies import NO_CACHE
 
 from accounts.ledger.decisions import undecided
 from accounts.ledger.engine import reading
+from flows.announcing import tell_whoever_listens
 from flows.briefs.letters import deliver_letters
 from flows.clock import clock
 from flows.house import open_house
 from flows.publishing import announce, publish, rename_run
 from flows.reports import counts_of, tracked_report
-from flows.sales import holding, sla
+from flows.sales import sla
 from flows.sales.territory import keep_territory
 from flows.tracking import Tracked, track
 
@@ -35,9 +36,8 @@ def track_accounts(play: str = "new-business", as_of: datetime | None = None) ->
         publish(f"track-{play}", tracked_report(tracked, now), "What sales did, and where accounts stand")
     for contact in contact_events(play, waiting_for_a_decision(play, now)):
         announce(*contact, play=play)
-    tell_of_moves(tracked)
-    tell_of_holds(play, now)
     look_at_the_clocks(play, now)
+    tell_whoever_listens(play, now)
     rename_run(f"track {play} · {tracked.looked_at} looked at · {len(tracked.moves)} moved")
     return counts_of(tracked)
 
@@ -53,14 +53,8 @@ def follow_sales(play: str, now: datetime) -> Tracked:
 @task(name="look at the clocks", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
 def look_at_the_clocks(play: str, now: datetime) -> None:
     with open_house(play) as house:
-        sla.tell(house.engine, house.play, sla.keep_clocks(house.engine, house.play, now), now)
+        sla.show(house.play, sla.keep_clocks(house.engine, house.play, now), now)
         deliver_letters(house.engine, house.settings, house.play, now)
-
-
-@task(name="tell of holds", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
-def tell_of_holds(play: str, now: datetime) -> int:
-    with open_house(play) as house:
-        return holding.tell_of_holds(house.engine, house.play, now)
 
 
 def waiting_for_a_decision(play: str, now: datetime) -> list[str]:
@@ -76,14 +70,3 @@ def contact_events(play: str, accounts: Sequence[str]) -> list[tuple[str, str, s
     if len(accounts) > ONE_BY_ONE:
         return [("tandem.accounts.contacted", f"tandem.play.{play}", play)]
     return [("tandem.account.contacted", f"tandem.account.{account}", account) for account in accounts]
-
-
-def tell_of_moves(tracked: Tracked) -> None:
-    for move in tracked.moves:
-        announce(
-            "tandem.account.stage-changed",
-            f"tandem.account.{move.account}",
-            move.account,
-            from_stage=move.from_stage,
-            to_stage=move.to_stage,
-        )

@@ -12,10 +12,11 @@ from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, lite
 from sqlalchemy.orm import aliased
 
 from accounts.errors import InputRefused, NotFound
+from accounts.ledger.announcements import untold
 from accounts.ledger.bulk import insert_into
 from accounts.models import PULLED, Account, Brake, Rep, Touch
 from accounts.touch_states import Refusal
-from accounts.vocabulary import BrakeScope, TouchState
+from accounts.vocabulary import About, BrakeScope, TouchState
 
 
 class Pulled(NamedTuple):
@@ -59,6 +60,13 @@ def pulled(connection: Connection) -> list[Pulled]:
     columns = (Brake.scope, Brake.target, Brake.by, Brake.at, Brake.note)
     rows = connection.execute(select(*columns).where(Brake.released_at.is_(None)).order_by(Brake.at, Brake.id))
     return [Pulled(BrakeScope(scope), *rest) for scope, *rest in rows]
+
+
+def unannounced(connection: Connection, by: str) -> dict[int, Pulled]:
+    """The brakes that `by` has pulled, that hold, and that nobody who listens was told of, by id."""
+    columns = (Brake.id, Brake.scope, Brake.target, Brake.by, Brake.at, Brake.note)
+    query = select(*columns).where(Brake.by == by, Brake.released_at.is_(None), untold(About.BRAKE, Brake.id))
+    return {id: Pulled(BrakeScope(scope), *rest) for id, scope, *rest in connection.execute(query.order_by(Brake.id))}
 
 
 def brakes_touch() -> ColumnElement[bool]:

@@ -7,16 +7,17 @@ and goes nowhere again: the rep's next brief says so.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, ColumnElement, Connection, TableValuedAlias, cast, column, func, select, true, update
 
 from accounts.briefs.roads import Next, Tried
+from accounts.ledger.announcements import untold
 from accounts.ledger.briefs import STUCK_AFTER, Written, claim_brief, settle_brief
 from accounts.ledger.bulk import among, insert_into
-from accounts.models import Brief, BriefDelivery, RepAnswer
+from accounts.models import Brief, BriefDelivery, Rep, RepAnswer
 from accounts.types import Key
-from accounts.vocabulary import BriefState
+from accounts.vocabulary import About, BriefState
 
 #: A brief that could not be delivered for so long has been overtaken by what happened since.
 FRESH = timedelta(days=3)
@@ -44,6 +45,15 @@ class Shown:
     payload: dict[str, Any]
     #: When the latest answer came that it is to show.
     latest: datetime
+
+
+class Undelivered(NamedTuple):
+    """A brief that no road took."""
+
+    id: int
+    rep_email: str
+    as_of: datetime
+    why: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,3 +205,15 @@ def _write(connection: Connection, brief_id: int, step: Next, where: Any = None,
     insert = insert_into(connection, BriefDelivery).values(row)
     rest = {name: value for name, value in row.items() if name not in key}
     connection.execute(insert.on_conflict_do_update(index_elements=list(key), set_=rest, where=where))
+
+
+def unannounced_failures(connection: Connection, since: datetime, at: datetime) -> list[Undelivered]:
+    """Briefs of `since` up to `at` that no road took and that nobody who listens was told of, the oldest first."""
+    query = (
+        select(Brief.id, Rep.email, Brief.as_of, Brief.error)
+        .join(Rep, Rep.id == Brief.rep_id)
+        .where(Brief.state == BriefState.FAILED, Brief.as_of > since, Brief.as_of <= at)
+        .where(untold(About.BRIEF, Brief.id))
+        .order_by(Brief.id)
+    )
+    return [Undelivered(*row) for row in connection.execute(query)]

@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, null, or_, select, update
 
+from accounts.ledger.announcements import untold
 from accounts.ledger.bulk import among, insert_into
 from accounts.ledger.subjects import Subject
 from accounts.models import Account, Hold, Stakeholder
-from accounts.vocabulary import HoldCause, HoldScope, PauseClock
+from accounts.vocabulary import About, HoldCause, HoldScope, PauseClock
 
 #: What a rep may release; a legal hold needs somebody to say its name.
 RELEASABLE: tuple[HoldCause, ...] = tuple(cause for cause in HoldCause if cause is not HoldCause.LEGAL)
@@ -88,20 +89,15 @@ def open_holds(connection: Connection, at: datetime, subject: Subject | None = N
     return [_as_open(row) for row in connection.execute(query)]
 
 
-def unannounced(connection: Connection, play: str, at: datetime) -> list[OpenHold]:
-    """Holds on whole accounts of the play that are on and that nobody who listens was told of, the oldest first."""
+def unannounced(connection: Connection, at: datetime) -> list[OpenHold]:
+    """Holds on whole accounts that are on and that nobody who listens was told of, the oldest first."""
     query = (
         select(Hold.__table__, Account.key, null().label("email"))
         .join(Account, Account.id == Hold.account_id)
-        .where(_open(at), Hold.scope == HoldScope.ACCOUNT, Hold.announced_at.is_(None))
-        .where(or_(Account.play == play, Account.play.is_(None)))
+        .where(_open(at), Hold.scope == HoldScope.ACCOUNT, untold(About.HOLD, Hold.id))
         .order_by(Hold.id)
     )
     return [_as_open(row) for row in connection.execute(query)]
-
-
-def mark_announced(connection: Connection, ids: Sequence[int], at: datetime) -> None:
-    connection.execute(update(Hold).where(among(connection, Hold.id, ids)).values(announced_at=at))
 
 
 def hold_for_signals(connection: Connection, wanted: Sequence[SignalHold]) -> set[int]:

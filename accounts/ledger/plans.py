@@ -26,12 +26,13 @@ from sqlalchemy.orm import aliased
 
 from accounts.errors import NotFound, PlanRefused
 from accounts.ledger import members
+from accounts.ledger.announcements import untold
 from accounts.ledger.bulk import among
 from accounts.ledger.touches import move
 from accounts.models import Account, Certificate, Decision, SendPlan, Stakeholder, Touch
 from accounts.playbook import Play
 from accounts.touch_states import OPEN, Refusal, plan_sources_of
-from accounts.vocabulary import Answer, Channel, PlanState, TouchState
+from accounts.vocabulary import About, Answer, Channel, PlanState, TouchState
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,12 @@ def read_plan(connection: Connection, plan_id: int) -> Plan:
     if row is None:
         raise NotFound(f"no send plan {plan_id}", cure="tandem touches lists touches with their plans")
     return _plan(row)
+
+
+def unannounced(connection: Connection) -> list[Plan]:
+    """Held plans that nobody who listens was told of, the oldest first."""
+    held = _PLAN.where(SendPlan.state == PlanState.HELD, untold(About.PLAN, SendPlan.id))
+    return [_plan(row) for row in connection.execute(held.order_by(SendPlan.id))]
 
 
 def plans_in(connection: Connection, *states: PlanState, play: str | None = None) -> list[Plan]:

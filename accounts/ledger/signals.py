@@ -7,34 +7,38 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, func, select
 from sqlalchemy import Row as ResultRow
 
+from accounts.fingerprints import fingerprint, stored_name
 from accounts.garbage import uncollected
+from accounts.ledger.announcements import untold
+from accounts.ledger.bulk import spelt
 from accounts.ledger.driver import Form, Row, insert_new, rows
 from accounts.ledger.whose import Incoming, Whose, find_owners
 from accounts.machines import own_verdict
 from accounts.models import Account, Signal, Stakeholder
 from accounts.outcomes import read_kind
-from accounts.vocabulary import SignalKind
+from accounts.vocabulary import About, SignalKind
 
-__all__ = ["Incoming", "Known", "Recorded", "count_waiting", "first_since", "read_known", "read_signals", "record"]
+__all__ = [
+    "Incoming", "Known", "Recorded", "Reply", "count_waiting", "first_since", "read_known", "read_signals", "record",
+    "unannounced_replies",
+]  # fmt: skip
 
 #: One encoder for all: `json.dumps` with a default makes a new one each time.
 _in_ascii = json.JSONEncoder(default=str).encode
 
 _COLUMNS = (
-    "source", "source_id", "kind", "account_id", "stakeholder_id", "touch_id", "email_hash", "occurred_at",
+    "fingerprint", "source", "source_id", "kind", "account_id", "stakeholder_id", "touch_id", "email_hash", "occurred_at",
     "received_at", "is_machine", "machine_reason", "machine_confidence", "data",
 )  # fmt: skip
 
 _KNOWN = """
-    SELECT source_id, kind, occurred_at, received_at FROM signal
-     WHERE source = :source AND source_id {among:names}"""
+    SELECT source_id, kind, occurred_at, received_at FROM signal WHERE fingerprint {among:fingerprints}"""
 
 
 #: A kind's plain name: drivers look twice at anything but a plain text.
@@ -47,10 +51,18 @@ class Recorded:
     """What became of the signals that were told."""
 
     new: int = 0
-    #: Told before, by (source, source_id).
+    #: Told before, by source and source_id.
     duplicates: int = 0
     #: About people who asked to be erased: not stored.
     forgotten: int = 0
+
+
+class Reply(NamedTuple):
+    """That somebody of an account answered."""
+
+    id: int
+    account: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,32 +90,32 @@ def record(
     owners = find_owners(connection, incoming) if owners is None else owners
     form = Form.of(connection)
     at_most, received = received_at.astimezone(UTC), form.write(received_at)
-    told: dict[tuple[str, str], Row] = {}
+    told: dict[str, Row] = {}
     forgotten = 0
     for signal, whose in zip(incoming, owners, strict=True):
         if whose.is_forgotten:
             forgotten += 1
             continue
-        source, source_id, kind, at, *_, content, data = signal
-        name = source, stored_name(source_id)
-        if name not in told:
-            at = at if at.tzinfo is UTC else _utc(at)
-            occurred = form.write(at) if at < at_most else received
-            told[name] = _row(name, kind, whose, occurred, received, {**data, "content": content} if content else data)
+        source, source_id, kind, at, *_, is_dated, content, data = signal
+        at, name = at if at.tzinfo is UTC else _utc(at), stored_name(source_id)
+        print_ = fingerprint(source, name, at if is_dated else None)
+        if print_ not in told:
+            names, occurred = (print_, source, name), form.write(at) if at < at_most else received
+            told[print_] = _row(names, kind, whose, occurred, received, {**data, "content": content} if content else data)
     new = insert_new(connection, "signal", _COLUMNS, sorted(told.values(), key=_in_the_indexes))
     return Recorded(new, len(incoming) - forgotten - new, forgotten)
 
 
 def _in_the_indexes(row: Row) -> int:
     """Neighbours in the indexes are written together."""
-    return row[3] or 0
+    return row[4] or 0
 
 
 def read_known(connection: Connection, source: str, ids: Sequence[str]) -> dict[str, Known]:
-    """Signals that this door told before, by its own names for them."""
+    """Signals that this door, whose signals are not dated, told before, by its own names for them."""
     names = {stored_name(id): id for id in ids}
     read = Form.of(connection).read
-    told = rows(connection, _KNOWN, source=source, names=sorted(names))
+    told = rows(connection, _KNOWN, fingerprints=sorted(fingerprint(source, name) for name in names))
     return {names[name]: Known(kind, read(at), read(got)) for name, kind, at, got in told}
 
 
@@ -116,6 +128,18 @@ def first_since(connection: Connection, moment: datetime) -> int:
     # The sum keeps PostgreSQL from walking the primary key for its first fitting row.
     query = select(func.min(Signal.id + 0)).where(Signal.received_at >= moment)
     return connection.scalar(query) or 0
+
+
+def unannounced_replies(connection: Connection, since: datetime, at: datetime) -> list[Reply]:
+    """People's replies of `since` up to `at` that nobody who listens was told of, the oldest first."""
+    query = (
+        select(Signal.id, Account.key, Signal.received_at)
+        .join(Account, Account.id == Signal.account_id)
+        .where(Signal.kind == spelt(SignalKind.REPLIED), Signal.received_at > since, Signal.received_at <= at)
+        .where(Signal.applied_at.is_not(None), Signal.is_machine.is_(False), untold(About.REPLY, Signal.id))
+        .order_by(Signal.id)
+    )
+    return [Reply(*row) for row in connection.execute(query)]
 
 
 def count_waiting(connection: Connection) -> int:
@@ -146,8 +170,14 @@ def read_signals(
     return list(connection.execute(query.where(Signal.kind.in_(list(kinds))) if kinds else query))
 
 
+def fingerprint_of(signal: Incoming) -> str:
+    """What the signal is known by once it is recorded."""
+    at = _utc(signal.occurred_at) if signal.is_dated else None
+    return fingerprint(signal.source, stored_name(signal.source_id), at)
+
+
 def _row(
-    name: tuple[str, str], said: str, whose: Whose, occurred: Any, received: Any, data: Mapping[str, Any]
+    names: tuple[str, str, str], said: str, whose: Whose, occurred: Any, received: Any, data: Mapping[str, Any]
 ) -> Row:  # fmt: skip
     """In the order of the columns."""
     kind = read_kind(said)
@@ -157,7 +187,7 @@ def _row(
     judged = (verdict.is_machine, verdict.reason, verdict.confidence) if verdict else _NOT_JUDGED
     account_id, person_id, touch_id, hashed, *_ = whose
     return (
-        *name, _NAMES[kind], account_id, person_id, touch_id, hashed, occurred, received, *judged,
+        *names, _NAMES[kind], account_id, person_id, touch_id, hashed, occurred, received, *judged,
         _as_json(data) if data else None,
     )  # fmt: skip
 
@@ -169,12 +199,6 @@ def _as_json(data: Mapping[str, Any]) -> str:
     except TypeError:  # half characters, numbers beyond 64 bits
         return _in_ascii(data)
     return written.decode() if written.isascii() else _in_ascii(data)
-
-
-def stored_name(source_id: str) -> str:
-    """The door's name for it as it fits the column; an overlong one by its digest."""
-    fits = len(source_id) <= 120 and "\0" not in source_id
-    return source_id if fits else sha256(source_id.encode()).hexdigest()
 
 
 def _utc(moment: datetime) -> datetime:

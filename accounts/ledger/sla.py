@@ -1,6 +1,6 @@
 """Clocks in the ledger: kept from one look to the next, and read by either side."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, String, cast, insert, literal, or_, select, text, update
 
 from accounts.errors import NotFound, Refused
+from accounts.ledger.announcements import untold
 from accounts.ledger.bulk import among
 from accounts.models import (
     Account,
@@ -22,6 +23,7 @@ from accounts.sla.hours import Span
 from accounts.sla.keeping import WORD
 from accounts.sla.owed import Owing
 from accounts.vocabulary import (
+    About,
     ClockState,
     Duty,
     Side,
@@ -36,6 +38,7 @@ class Listed:
     """One line of `tandem sla`: who owes what to whom, why, and where it stands."""
 
     id: int
+    play: str
     side: Side
     duty: Duty
     state: ClockState
@@ -53,9 +56,19 @@ class Listed:
     escalated_to: str | None
     #: When the letter about that had reached them.
     told_at: datetime | None
-    announced_at: datetime | None
     closed_at: datetime | None
     closed_by: str | None
+
+
+_LISTED = (
+    select(SlaClock.__table__, Account.key.label("account"), Stakeholder.email.label("person"),
+           Rep.email.label("rep"), Letter.delivered_at.label("told_at"))
+    .outerjoin(Letter, Letter.subject == literal("sla:") + cast(SlaClock.id, String) + ":escalated")
+    .outerjoin(Account, Account.id == SlaClock.account_id)
+    .outerjoin(Stakeholder, Stakeholder.id == SlaClock.stakeholder_id)
+    .outerjoin(Rep, Rep.id == SlaClock.rep_id)
+    .order_by(SlaClock.closed_at.is_not(None), SlaClock.due_at.is_(None), SlaClock.due_at, SlaClock.id)
+)  # fmt: skip
 
 
 def one_look_at_a_time(connection: Connection) -> None:
@@ -116,17 +129,10 @@ def answer(connection: Connection, clock_id: int, *, by: str, at: datetime) -> L
     return replace(clock, closed_at=at, closed_by=word, state=state)
 
 
-def unannounced(connection: Connection, play: str) -> list[Listed]:
-    """Broken promises that were escalated and of which automations do not know yet."""
-    return [
-        clock
-        for clock in list_clocks(connection, play=play, closed=True)
-        if clock.escalated_at and clock.announced_at is None
-    ]
-
-
-def mark_announced(connection: Connection, ids: Collection[int], at: datetime) -> None:
-    connection.execute(update(SlaClock).where(SlaClock.id.in_(list(ids))).values(announced_at=at))
+def unannounced(connection: Connection, at: datetime) -> list[Listed]:
+    """Broken promises that were escalated and of which nobody who listens was told."""
+    broken = _LISTED.where(SlaClock.escalated_at <= at, untold(About.PROMISE, SlaClock.id))
+    return [_listed(row) for row in connection.execute(broken)]
 
 
 def list_clocks(
@@ -134,19 +140,10 @@ def list_clocks(
     side: Side | None = None, clock_id: int | None = None, closed: bool = False,
 ) -> list[Listed]:  # fmt: skip
     """Clocks as either side reads them, what is due first; `closed`: those that have stopped as well."""
-    query = (
-        select(SlaClock.__table__, Account.key.label("account"), Stakeholder.email.label("person"),
-               Rep.email.label("rep"), Letter.delivered_at.label("told_at"))
-        .outerjoin(Letter, Letter.subject == literal("sla:") + cast(SlaClock.id, String) + ":escalated")
-        .outerjoin(Account, Account.id == SlaClock.account_id)
-        .outerjoin(Stakeholder, Stakeholder.id == SlaClock.stakeholder_id)
-        .outerjoin(Rep, Rep.id == SlaClock.rep_id)
-        .order_by(SlaClock.closed_at.is_not(None), SlaClock.due_at.is_(None), SlaClock.due_at, SlaClock.id)
-    )  # fmt: skip
     wanted = {
         SlaClock.play: play, Account.key: account, SlaClock.rep_id: rep, SlaClock.side: side, SlaClock.id: clock_id
     }  # fmt: skip
-    query = query.where(*(column == value for column, value in wanted.items() if value is not None))
+    query = _LISTED.where(*(column == value for column, value in wanted.items() if value is not None))
     rows = connection.execute(query if closed else query.where(SlaClock.closed_at.is_(None)))
     return [_listed(row) for row in rows]
 
@@ -206,6 +203,7 @@ def _clock(row: Row[Any]) -> Clock:
 def _listed(row: Row[Any]) -> Listed:
     return Listed(
         id=row.id,
+        play=row.play,
         side=Side(row.side),
         duty=Duty(row.duty),
         state=ClockState(row.state),
@@ -221,7 +219,6 @@ def _listed(row: Row[Any]) -> Listed:
         escalated_at=row.escalated_at,
         escalated_to=row.escalated_to,
         told_at=row.told_at,
-        announced_at=row.announced_at,
         closed_at=row.closed_at,
         closed_by=row.closed_by,
     )

@@ -10,12 +10,14 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.types import TypeEngine
 
 from accounts.contact import Spoken
+from accounts.ledger.announcements import untold
 from accounts.ledger.bulk import chunks
 from accounts.ledger.rows import rows_of
 from accounts.models import Account, Activity, Opportunity, StageChange
 from accounts.stages import Deal, Move
 from accounts.tracking import FirstContact, Judged, Tracked
 from accounts.types import Key
+from accounts.vocabulary import About
 
 #: Columns of a move on its way into the ledger.
 MOVE: dict[str, TypeEngine[Any]] = {
@@ -33,6 +35,16 @@ class Refused(NamedTuple):
     since: datetime
     cause: str
     reason: str
+
+
+class Change(NamedTuple):
+    """A move that was made."""
+
+    id: int
+    account: str
+    from_stage: str | None
+    to_stage: str
+    at: datetime
 
 
 def find_changed(connection: Connection, play: str, rules: str, now: datetime) -> list[int]:
@@ -102,6 +114,18 @@ def write_moves(connection: Connection, moves: Sequence[tuple[int, Move]], now: 
         connection.execute(refused.values(refused_stage=move.c.to_stage))
         history = select(*move.c, literal(now, StageChange.at.type)).order_by(move.c.account_id)
         connection.execute(insert(StageChange).from_select([*MOVE, "at"], history))
+
+
+def unannounced(connection: Connection, since: datetime, at: datetime) -> list[Change]:
+    """Moves that were made since then, up to `at`, and that nobody who listens was told of, the oldest first."""
+    query = (
+        select(StageChange.id, Account.key, StageChange.from_stage, StageChange.to_stage, StageChange.at)
+        .join(Account, Account.id == StageChange.account_id)
+        .where(StageChange.at > since, StageChange.at <= at, StageChange.refused_reason.is_(None))
+        .where(untold(About.STAGE, StageChange.id))
+        .order_by(StageChange.id)
+    )
+    return [Change(*row) for row in connection.execute(query)]
 
 
 def forget_refusals(connection: Connection, ids: Collection[int]) -> None:

@@ -23,8 +23,7 @@ from accounts.sla.causes import ASKS, MEETINGS, Fact
 from accounts.sla.clocks import Clock
 from accounts.sla.facts import ByAccount, Facts
 from accounts.sla.keeping import Known, keep
-from accounts.vocabulary import ClockState, Heat, Side, SignalKind
-from flows.masking import mask
+from accounts.vocabulary import ClockState, Heat, SignalKind
 
 #: Accounts whose engagement is read at once.
 ACCOUNTS_AT_ONCE = 500
@@ -108,25 +107,13 @@ def answer(engine: Engine, clock_id: int, *, by: str, now: datetime) -> Listed:
     return clock
 
 
-def tell(engine: Engine, play: Play, kept: Kept, now: datetime) -> int:
-    """Announce broken promises to automations, each once, and publish what is owed; how many were announced.
-
-    A run that dies in between announces them again: told twice is better than not at all.
-    """
-    from flows.publishing import announce, publish
+def show(play: Play, kept: Kept, now: datetime) -> None:
+    """A page of what is owed."""
+    from flows.publishing import publish
     from flows.reports import clocks_report
 
-    with reading(engine) as connection:
-        broken = sla.unannounced(connection, play.key)
-    for clock in broken:
-        subject = f"tandem.account.{clock.account}" if clock.account else f"tandem.play.{play.key}"
-        announce("tandem.sla.breached", subject, clock.account or play.key, **_said(clock))
-    if broken:
-        with writing(engine) as connection:
-            sla.mark_announced(connection, [clock.id for clock in broken], now)
     if kept.standing or kept.breached:
         publish(f"sla-{play.key}", clocks_report(kept, now), "Who owes what to whom, and by when")
-    return len(broken)
 
 
 def _warm(play: Play) -> set[SignalKind]:
@@ -142,13 +129,3 @@ def _summary(changed: Iterable[Clock], known: Known, standing: Iterable[Listed])
         met += clock.state is ClockState.MET
         breached += clock.is_late and not (before and before.is_late)
     return Kept(started, met, warned, breached, tuple(standing))
-
-
-def _said(clock: Listed) -> dict[str, str]:
-    """What an automation gets to know; no address unmasked."""
-    owes = clock.rep if clock.side is Side.SALES else None
-    return {
-        "side": clock.side.value, "duty": clock.duty.value, "cause": clock.subject,
-        "due": clock.due_at.isoformat() if clock.due_at else "", "owes": mask(owes) if owes else clock.side.value,
-        "told": mask(clock.escalated_to) if clock.escalated_to else "",
-    }  # fmt: skip

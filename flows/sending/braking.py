@@ -62,13 +62,10 @@ def _pull(connection: Connection, found: Iterable[Finding], now: datetime) -> No
         )
 
 
-def tell(watched: Watched, now: datetime) -> None:
-    """A word for automations about each brake that was pulled, and a page that names all that hold."""
-    from flows.publishing import announce, publish
+def show(watched: Watched, now: datetime) -> None:
+    """A page that names every brake that holds, and what comes close."""
+    from flows.publishing import publish
     from flows.reports import brakes_report
 
-    for brake in watched.pulled:
-        facts = {"scope": str(brake.scope), "target": brake.target, "by": brake.by, "note": brake.note}
-        announce("tandem.brake.pulled", f"tandem.brake.{brake.scope}.{brake.target}", brake.what, **facts)
     if watched.standing or watched.warnings:
         publish("brakes", brakes_report(watched, now), "What is stopped, by whom and why; and what comes close")

@@ -1,19 +1,18 @@
 """When mails fare badly, the runs that notice it tell the operator: a page, and a word for automations."""
 
-import time
 from datetime import timedelta
-from typing import Any
 
 import pytest
-import requests
 from sqlalchemy import Engine
 
 from accounts.ledger import brakes, claims
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.signals import Incoming, record
 from accounts.vocabulary import BrakeScope, TouchState
+from flows.operating.prefect_api import PrefectApi
 from flows.operating.prefect_server import PrefectServer
 from tests.cast import NOW, PLAY, World
+from tests.flows.house import until
 from tests.flows.test_flows import BARE, page, run
 from tests.flows.test_flows import home as home
 from tests.sending.desk import certified, claim, crowd
@@ -22,17 +21,18 @@ pytestmark = pytest.mark.usefixtures("prefect_api")
 ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
-def _events(server: PrefectServer, name: str) -> list[dict[str, Any]]:
-    """What was told under a name; events travel on their own, so it may take a moment."""
-    asked = {"filter": {"event": {"name": [name]}}, "limit": 10}
-    for _ in range(50):
-        found: list[dict[str, Any]] = requests.post(f"{server.url}/events/filter", json=asked, timeout=5).json()[
-            "events"
-        ]
-        if found:
-            return found
-        time.sleep(0.1)
-    return []
+def _notes(server: PrefectServer, *subjects: str) -> dict[str, str]:
+    """Subject -> what was told of it, once all were; the server takes a moment to write them down."""
+    asked = {"filter": {"event": {"name": ["tandem.brake.pulled"]}, "resource": {"id": list(subjects)}}}
+    found: dict[str, str] = {}
+
+    def is_told() -> bool:
+        events = PrefectApi(server.url).post("/events/filter", asked)["events"]
+        found.update({event["resource"]["prefect.resource.id"]: event["payload"]["note"] for event in events})
+        return len(found) == len(subjects)
+
+    until(is_told, 20)
+    return found
 
 
 def _complaints(world: World) -> None:
@@ -54,11 +54,8 @@ def test_complaints_stop_the_play_with_an_event_and_a_page_and_nothing_of_it_lea
     _complaints(world)
     run("track")
     run("signals")
-    events = _events(prefect_api, "tandem.brake.pulled")
-    assert {event["resource"]["prefect.resource.id"] for event in events} == {
-        "tandem.brake.domain.big.example", f"tandem.brake.play.{PLAY}"
-    }  # fmt: skip
-    assert all("3 of 6 messages" in event["payload"]["note"] for event in events)
+    notes = _notes(prefect_api, "tandem.brake.domain.big.example", f"tandem.brake.play.{PLAY}")
+    assert all("3 of 6 messages" in note for note in notes.values())
     assert run("nurture")["sent"] == 0
     told = page("brakes")
     assert f"play {PLAY}" in told

@@ -9,12 +9,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from accounts.errors import NotFound, Refused
-from accounts.vocabulary import Duty
+from accounts.ledger.engine import reading
+from accounts.vocabulary import About, Duty
 from flows.briefs.letters import deliver_letters
 from flows.channels.email.memory import Memory
 from flows.cli.sla import sla
+from flows.news import gather_news
 from flows.reports import clocks_report
-from flows.sales.sla import tell
 from flows.settings import Settings
 from tests.cast import NOW
 from tests.sla.conftest import Days
@@ -91,20 +92,15 @@ class TestAWord:
 
 
 class TestTelling:
-    def test_a_breach_is_announced_once_with_no_address_unmasked(self, days: Days, events: list[Any]) -> None:
+    def test_a_breach_is_there_to_be_told_however_many_look_and_shows_no_address(self, days: Days) -> None:
         for hours in (30, 31):
-            now = NOW + hours * HOUR
-            tell(days.world.engine, days.play, days.look(now), now)
-        ((event, subject, name, payload),) = events
-        assert (event, subject, name) == ("tandem.sla.breached", "tandem.account.acme", "acme")
-        assert payload["duty"] == "answer"
-        assert payload["owes"] == "r…i@lumenflow.example"
-        assert payload["told"] == "g…e@lumenflow.example"
-
-    def test_what_a_killed_run_did_not_announce_the_next_one_does(self, days: Days, events: list[Any]) -> None:
-        days.look(NOW + 30 * HOUR)  # and then somebody pulled the plug
-        assert tell(days.world.engine, days.play, days.look(NOW + 31 * HOUR), NOW + 31 * HOUR) == 1
-        assert len(events) == 1
+            days.look(NOW + hours * HOUR)
+        with reading(days.world.engine) as connection:
+            (breach,) = [one for one in gather_news(connection, NOW + 31 * HOUR) if one.about is About.PROMISE]
+        assert (breach.event, breach.subject, breach.name) == ("tandem.sla.breached", "tandem.account.acme", "acme")
+        assert breach.says["duty"] == "answer"
+        assert breach.says["owes"] == "r…i@lumenflow.example"
+        assert breach.says["told"] == "g…e@lumenflow.example"
 
     def test_the_page_shows_both_sides_and_masks_addresses(self, days: Days) -> None:
         page = clocks_report(days.look(NOW + 30 * HOUR), NOW + 30 * HOUR)
@@ -113,15 +109,3 @@ class TestTelling:
         )
         assert "| write first, after the first contact | initech-south |" in page
         assert "ravi@" not in page
-
-
-@pytest.fixture
-def events(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What would be announced inside a flow run."""
-    told: list[Any] = []
-
-    def announce(event: str, subject: str, name: str, **payload: Any) -> None:
-        told.append((event, subject, name, payload))
-
-    monkeypatch.setattr("flows.publishing.announce", announce)
-    return told

@@ -1,0 +1,64 @@
+"""Telling automations, and whoever else listens to events, what there is to tell: the end of every flow.
+
+An event is written down as told only when the server has it. A run that is killed before that leaves it to the next
+one; killed between the two, that one tells it a second time under the same id, and the server takes it for one.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext
+from prefect.events import Event, RelatedResource, Resource
+from sqlalchemy import Engine
+
+from accounts.ledger import announcements
+from accounts.ledger.bulk import chunks
+from accounts.ledger.engine import reading, writing
+from flows.house import open_house
+from flows.news import News, gather_news
+
+#: Events handed in together: so many a killed run may tell a second time.
+AT_ONCE = 100
+
+
+@task(name="tell whoever listens", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
+def tell_whoever_listens(play: str, now: datetime) -> int:
+    with open_house(play) as house:
+        return tell_news(house.engine, now)
+
+
+def tell_news(engine: Engine, now: datetime) -> int:
+    """How many events were told; none where no run is on a Prefect server, and they wait.
+
+    Raises what the server answers when it does not take them.
+    """
+    with reading(engine) as connection:
+        news = gather_news(connection, now)
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return 0
+    for some in chunks(news, AT_ONCE):
+        _hand_in(some, f"prefect.flow-run.{context.flow_run.id}")
+        with writing(engine) as connection:
+            announcements.mark(connection, ((one.about, one.fact_id) for one in some), now)
+    return len(news)
+
+
+def _hand_in(news: Sequence[News], run: str) -> None:
+    """The server has them when this comes back."""
+    related = [RelatedResource({"prefect.resource.id": run, "prefect.resource.role": "flow-run"})]
+    events = [
+        Event(
+            id=one.id,
+            event=one.event,
+            resource=Resource({"prefect.resource.id": one.subject, "prefect.resource.name": one.name}),
+            related=related,
+            payload=dict(one.says),
+        )
+        for one in news
+    ]
+    with get_client(sync_client=True) as client:
+        client.request("POST", "/events", json=[event.model_dump(mode="json") for event in events])

@@ -1,0 +1,169 @@
+"""Whoever listens hears of each thing once, whoever wrote it down, and whatever was killed before it could tell."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from prefect import flow
+from sqlalchemy import Engine, event, insert
+
+from accounts.ledger import announcements, brakes, holds
+from accounts.ledger.engine import reading, writing
+from accounts.ledger.holds import SignalHold
+from accounts.models import Brief, SendPlan, Signal, SlaClock, StageChange
+from accounts.vocabulary import BrakeScope, HoldCause
+from flows.announcing import tell_news
+from flows.cli import tandem
+from flows.news import LATELY, News, gather_news
+from flows.operating.prefect_api import PrefectApi
+from flows.operating.prefect_server import PrefectServer
+from tests.cast import NOW, World
+from tests.flows.house import only_sqlite, until
+from tests.sales.desk import say
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def world_at_home(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
+    monkeypatch.setenv("TANDEM_HOME", str(tmp_path))
+    monkeypatch.setenv("TANDEM_DATABASE_URL", world.engine.url.render_as_string(hide_password=False))
+    return world
+
+
+def hold_three(world: World) -> None:
+    """A rep in the web app, somebody at the command line, and a buyer who replied."""
+    say(world, "hold", "acme", until=NOW + 9 * HOUR)
+    assert CliRunner().invoke(tandem, ["hold", "globex", "--as-of", NOW.isoformat()]).exit_code == 0
+    reply = SignalHold(1, world.accounts["initech-north"], HoldCause.REPLY, NOW, NOW + HOUR)
+    with writing(world.engine) as connection:
+        holds.hold_for_signals(connection, [reply])
+
+
+def happen(world: World, at: Any = NOW) -> None:
+    """One of each kind; and beside each one that is none of anybody's business."""
+    acme, ravi = world.accounts["acme"], world.reps["ravi"]
+    signal = {"source": "mailbox", "kind": "replied", "account_id": acme, "occurred_at": at}
+    received = {"received_at": at, "applied_at": at}
+    clock = {"play": "new-business", "side": "sales", "duty": "answer", "account_id": acme, "rep_id": ravi,
+             "evidence": [], "happened_at": at, "started_at": at, "due_at": at, "paused": [], "warned": [],
+             "state": "breached", "escalated_to": "grace@lumenflow.example"}  # fmt: skip
+    brief = {"rep_id": ravi, "words": 1, "payload": {}, "error": "ravi@lumenflow.example is full"}
+    move = {"account_id": acme, "from_stage": "contacted", "to_stage": "discovery", "at": at, "cause": "CRM"}
+    plan = {"created_at": at, "play": "new-business", "checks": {"reasons": ["Much larger.", "New words."]}}
+    with writing(world.engine) as connection:
+        brakes.pull(connection, BrakeScope.DOMAIN, "bouncing.example", by="tandem", now=at, note="3 of 6 bounced")
+        brakes.pull(connection, BrakeScope.GLOBAL, "", by="mia", now=at)
+        for row in ({"source_id": "r1", **received}, {"source_id": "r2", **received, "is_machine": True},
+                    {"source_id": "r3", **received, "received_at": at - LATELY},
+                    {"source_id": "r4", "received_at": at}):  # fmt: skip
+            connection.execute(insert(Signal).values(**signal, **row))
+        connection.execute(insert(SendPlan).values(**plan, state="held"))
+        connection.execute(insert(SendPlan).values(**plan, state="rejected"))
+        connection.execute(insert(SlaClock).values(**clock, subject="signal:1", escalated_at=at))
+        connection.execute(insert(SlaClock).values(**clock, subject="signal:2"))
+        connection.execute(insert(Brief).values(**brief, as_of=at, state="failed"))
+        connection.execute(insert(Brief).values(**brief, as_of=at - HOUR, state="delivered"))
+        connection.execute(insert(StageChange).values(**move))
+        connection.execute(insert(StageChange).values(**move, refused_reason="it is won"))
+
+
+#: event -> the subject of the one that `happen` brings.
+HAPPENED = {
+    "tandem.plan.held": "tandem.plan.1",
+    "tandem.brake.pulled": "tandem.brake.domain.bouncing.example",
+    "tandem.signal.reply": "tandem.account.acme",
+    "tandem.sla.breached": "tandem.account.acme",
+    "tandem.brief.failed": "tandem.rep.r…i@lumenflow.example",
+    "tandem.account.stage-changed": "tandem.account.acme",
+}
+
+
+def news_of(engine: Engine, at: Any = NOW) -> list[News]:
+    with reading(engine) as connection:
+        return gather_news(connection, at)
+
+
+def held(world: World, at: Any = NOW) -> dict[str, str]:
+    """Account -> cause of holds that nobody was told of."""
+    return {one.name: one.says["cause"] for one in news_of(world.engine, at) if one.event == "tandem.account.held"}
+
+
+def test_every_hold_on_an_account_waits_to_be_told_as_long_as_it_stands(world_at_home: World) -> None:
+    world = world_at_home
+    hold_three(world)
+    say(world, "hold", "acme", "bob")
+    assert held(world) == {"acme": "rep", "globex": "rep", "initech-north": "reply"}
+    assert held(world, NOW + 2 * HOUR) == {"acme": "rep", "globex": "rep"}, "the reply's is over"
+    say(world, "release", "globex", now=NOW + HOUR)
+    assert held(world, NOW + 2 * HOUR) == {"acme": "rep"}
+
+
+def test_each_thing_that_somebody_waits_for_is_news_until_it_is_told_and_shows_no_address(world: World) -> None:
+    happen(world)
+    news = news_of(world.engine)
+    assert {one.event: one.subject for one in news} == HAPPENED
+    assert len(news) == len(HAPPENED)
+    assert {one.event: one.says for one in news}["tandem.plan.held"] == {
+        "play": "new-business", "plan": 1, "why": "Much larger. New words.",
+    }  # fmt: skip
+    assert "ravi@" not in str(news)
+    assert "grace@" not in str(news)
+    assert [one.id for one in news_of(world.engine)] == [one.id for one in news], "a second telling is the same event"
+    with writing(world.engine) as connection:
+        announcements.mark(connection, [(one.about, one.fact_id) for one in news[1:]], NOW)
+        announcements.mark(connection, [(one.about, one.fact_id) for one in news[1:]], NOW + HOUR)
+    assert news_of(world.engine) == news[:1]
+
+
+def test_what_no_server_took_is_not_taken_for_told(world_at_home: World) -> None:
+    hold_three(world_at_home)
+    assert tell_news(world_at_home.engine, NOW) == 0
+    assert len(held(world_at_home)) == 3
+
+
+@only_sqlite
+def test_what_a_killed_run_could_not_tell_the_next_one_does_and_it_counts_once(
+    world_at_home: World, prefect_api: PrefectServer
+) -> None:
+    """One run is killed when its facts are committed. The next one is killed between the server's yes and our writing
+    that down."""
+    from flows.track import track_accounts
+
+    engine, before = world_at_home.engine, len(told(prefect_api))
+    happen(world_at_home)
+    news = news_of(engine)
+    with killed_when_it_writes_that_down(engine), pytest.raises(Killed):
+        flow(tell_news)(engine, NOW)
+    until(lambda: len(told(prefect_api)) == before + len(news))
+    assert news_of(engine) == news, "it does not know that they are told"
+    track_accounts(as_of=NOW)
+    assert news_of(engine) == []
+    assert {str(one.id) for one in news} <= set(told(prefect_api))
+    assert len(told(prefect_api)) == before + len(news)
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@contextmanager
+def killed_when_it_writes_that_down(engine: Engine) -> Iterator[None]:
+    def kill(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        if statement.startswith("INSERT INTO announcement"):
+            raise Killed
+
+    event.listen(engine, "before_cursor_execute", kill)
+    yield
+    event.remove(engine, "before_cursor_execute", kill)
+
+
+def told(server: PrefectServer) -> list[str]:
+    """Ids of what the server was told of the things that happen here."""
+    about = {"event": {"name": list(HAPPENED)}, "resource": {"id": list(HAPPENED.values())}}
+    found = PrefectApi(server.url).post("/events/filter", {"filter": about, "limit": 50})["events"]
+    return [one["id"] for one in found]
