@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from accounts.briefs.case import MEETINGS, Case
 from accounts.briefs.material import AccountMaterial, Evidence, Held, Mail, Move, Person, Sign, clip
@@ -68,8 +69,7 @@ class News:
     kind: SignalKind | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
+class Glance(NamedTuple):
     """An account with news as it looks from the door: how much it matters, and not yet all there is to say."""
 
     id: int
@@ -82,10 +82,10 @@ class Glance:
     #: Of the weightiest news.
     evidence: Evidence
 
-    @property
-    def order(self) -> tuple[int, int, float, str]:
-        """The weightiest news first; then more people, then the latest."""
-        return self.weight.place, -self.people, -self.latest.timestamp(), self.key
+
+def in_order(glance: Glance) -> tuple[int, int, float, str]:
+    """The weightiest news first; then more people, then the latest."""
+    return _PLACES[glance.weight], -glance.people, -glance.latest.timestamp(), glance.key
 
 
 def glance_at(account: AccountMaterial, news: tuple[News, ...]) -> Glance:

@@ -13,7 +13,7 @@ from accounts.briefs.account import AccountBrief, account_brief
 from accounts.briefs.brevity import shorten
 from accounts.briefs.case import Case, open_case
 from accounts.briefs.material import AccountMaterial, Person, RepMaterial, Statement, clip, evidence
-from accounts.briefs.news import Glance, News, glance_at, news_of
+from accounts.briefs.news import Glance, News, glance_at, in_order, news_of
 from accounts.briefs.rhythm import USUAL
 from accounts.briefs.saying import Local, counted
 from accounts.playbook import Play
@@ -76,11 +76,11 @@ def choose(rep: RepMaterial, play: Play, as_of: datetime, rest: Sequence[Glance]
     """
     local = Local.at(as_of, zone_of(rep, play))
     seen = [(glance_at(case.account, news), case, news) for case, news in _told(rep, play, local)]
-    seen.sort(key=lambda one: one[0].order)
+    seen.sort(key=lambda one: in_order(one[0]))
     chosen, others = seen[: rep.manner.accounts], seen[rep.manner.accounts :]
     named = tuple(rest)
     if others:
-        named = tuple(sorted([*(glance for glance, *_ in others), *rest], key=lambda glance: glance.order))
+        named = tuple(sorted([*(glance for glance, *_ in others), *rest], key=in_order))
     return Choice(rep, play, local, tuple((case, news) for _, case, news in chosen), named) if seen else None
 
 

@@ -97,8 +97,12 @@ def read_signs(
 
 def is_new(id: int, at: datetime, received_at: datetime, look: Look) -> bool:
     """Whether it is news to somebody whose last brief ended there."""
-    start = look.since if look.is_first else look.since - LATE
-    return received_at > start and at > look.since - STALE and id not in look.known
+    return received_at > came_in_after(look) and at > look.since - STALE and id not in look.known
+
+
+def came_in_after(look: Look) -> datetime:
+    """What came in up to then is no news to them."""
+    return look.since if look.is_first else look.since - LATE
 
 
 def known_signals(connection: Connection, rep_ids: Sequence[int], as_of: datetime) -> dict[int, list[int]]:

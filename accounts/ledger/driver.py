@@ -42,8 +42,12 @@ class Form:
     among: str
     #: A list of texts as a table `asked` of one column, `value`: quicker where most of them are not there.
     each: str
+    #: Ids, each with a time, as a table of two columns: `id` and `since`.
+    times: str
     #: A list of ids as that value.
     ids: Callable[[Sequence[int]], Any]
+    #: Ids with times as that value.
+    moments: Callable[[Mapping[int, datetime]], str]
 
     @staticmethod
     def of(connection: Connection) -> "Form":
@@ -51,10 +55,11 @@ class Form:
 
 
 def rows(connection: Connection, sql: str, **values: Any) -> Iterator[Row]:
-    """The rows of a query. `values`: aware datetimes, texts, and lists of ids.
+    """The rows of a query. `values`: aware datetimes, texts, lists of ids, and ids with a time each.
 
     In the query `{time:x}` selects a time, `{among:ids}` says "is one of the ids", `{each:texts}` is a table `asked`
-    of them in its column `value`, `{join}` is the aggregate that joins texts.
+    of them in its column `value`, `{times:ids}` one of the ids and their times (`id`, `since`), `{join}` is the
+    aggregate that joins texts.
     """
     result = _perform(connection, sql, values)
     with translated(connection):
@@ -71,8 +76,14 @@ def _perform(connection: Connection, sql: str, values: Mapping[str, Any]) -> Cur
     form = Form.of(connection)
     used = {name: value for name, value in values.items() if f":{name}" in sql}
     kinds = tuple((name, isinstance(value, datetime)) for name, value in used.items())
-    bound = {name: form.ids(value) if isinstance(value, list) else value for name, value in used.items()}
+    bound = {name: _bound(value, form) for name, value in used.items()}
     return connection.execute(_query(sql, form, kinds), bound)
+
+
+def _bound(value: Any, form: Form) -> Any:
+    if isinstance(value, list):
+        return form.ids(value)
+    return form.moments(value) if isinstance(value, Mapping) else value
 
 
 def write_many(connection: Connection, sql: str, values: Sequence[Row]) -> None:
@@ -151,6 +162,7 @@ def _query(sql: str, form: Form, kinds: tuple[tuple[str, bool], ...]) -> TextCla
     """The query for a driver, with the times among its parameters named; kept, so that it is compiled once."""
     own = re.sub(r"\{among:(\w+)\}", lambda found: form.among.replace("?", f":{found[1]}"), sql)
     own = re.sub(r"\{each:(\w+)\}", lambda found: form.each.replace("?", f":{found[1]}"), own)
+    own = re.sub(r"\{times:(\w+)\}", lambda found: form.times.replace("?", f":{found[1]}"), own)
     own = re.sub(r"\{time:([^}]+)\}", lambda found: form.time.replace("?", found[1]), own)
     times = [bindparam(name, type_=Utc()) for name, is_time in kinds if is_time]
     return text(own.replace("{join}", form.join)).bindparams(*times)
@@ -179,6 +191,14 @@ def _same(moment: datetime | None) -> datetime | None:
     return moment
 
 
+def _written_texts(moments: Mapping[int, datetime]) -> str:
+    return json.dumps({id: _write_text(moment) for id, moment in moments.items()})
+
+
+def _iso_texts(moments: Mapping[int, datetime]) -> str:
+    return json.dumps({id: moment.isoformat() for id, moment in moments.items()})
+
+
 SQLITE = Form(
     read=_read_text,
     write=_write_text,
@@ -186,7 +206,9 @@ SQLITE = Form(
     join="group_concat",
     among="IN (SELECT value FROM json_each(?))",
     each="json_each(?) AS asked",
+    times="(SELECT CAST(key AS INTEGER) AS id, value AS since FROM json_each(?))",
     ids=json.dumps,
+    moments=_written_texts,
 )
 POSTGRESQL = Form(
     read=_read_datetime,
@@ -195,5 +217,8 @@ POSTGRESQL = Form(
     join="string_agg",
     among="= ANY(?)",
     each="unnest(CAST(? AS text[])) AS asked (value)",
+    times="(SELECT CAST(key AS bigint) AS id, CAST(value AS timestamptz) AS since"
+    " FROM json_each_text(CAST(? AS json)))",
     ids=list,
+    moments=_iso_texts,
 )
