@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, exists, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
+from accounts.briefs.material import clean
 from accounts.models import Account, Handover, Hold, Lease, Rep, Touch
 from accounts.vocabulary import HoldCause
 
@@ -27,6 +28,27 @@ class Change:
     to_name: str | None
     to_email: str | None
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """An account that was a rep's, and whose it is now."""
+
+    account: str
+    #: The rep who has it; None: nobody.
+    owner: str | None
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.account} is no longer yours: {self.owner or 'nobody'} has it now."
+
+
+def given_up(connection: Connection, rep_id: int, account_id: int) -> GivenUp | None:
+    """None for an account that this rep never had."""
+    had = exists().where(Handover.account_id == Account.id, Handover.from_rep_id == rep_id)
+    query = select(Account.name, Account.division, Rep.name.label("owner")).outerjoin(Rep, Rep.id == Account.owner_id)
+    row = connection.execute(query.where(Account.id == account_id, had)).one_or_none()
+    return GivenUp(clean(f"{row.name} {row.division or ''}"), clean(row.owner) or None) if row else None
 
 
 def note(connection: Connection, changed: Select[Any]) -> None:

@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 import pytest
 import requests
 from pydantic import SecretStr
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from accounts.ledger.audit import read_audit
 from accounts.ledger.engine import reading, writing
-from accounts.models import Account, Brief, BriefDelivery, Feedback, Rep, RepAnswer, Veto
+from accounts.models import Account, Brief, BriefDelivery, Feedback, Handover, Rep, RepAnswer, Veto
 from accounts.playbook import Play
 from flows.briefs.briefing import write_briefs
 from flows.briefs.delivering import deliver_briefs
@@ -175,6 +175,16 @@ def test_an_account_that_has_another_owner_by_now(
         connection.execute(update(Account).values(owner_id=world.reps["sofia"]))
     press(buttons["Not yet"])
     assert (heard(slack), rows(world, RepAnswer)) == ([OVER], [])
+    with writing(world.engine) as connection:
+        noted = {"account_id": world.accounts["acme"], "from_rep_id": world.reps["ravi"], "at": NOW}
+        connection.execute(insert(Handover).values(to_rep_id=world.reps["sofia"], **noted))
+    press(buttons["Not yet"], U_SOFIA)
+    press(buttons["Not yet"])
+    told = "Acme Works is no longer yours: Sofía Ortega has it now. Nothing has changed."
+    assert (heard(slack, 3), rows(world, RepAnswer)) == ([OVER, OVER, told], [])
+    with reading(world.engine) as connection:
+        refused = [row for row in read_audit(connection) if row.action == "rep-link-refused"]
+    assert [row.after["why"] for row in refused] == ["the account is no longer theirs"] * 3
 
 
 def test_a_post_that_is_not_slacks_is_refused(

@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 
 from accounts.ledger import audit, rep_links
 from accounts.ledger.engine import reading, writing
-from accounts.models import Brief
+from accounts.models import Account, Brief, Handover
 from flows import tokens
 from flows.briefs.links import KINDS, PURPOSE
 from tests.cast import NOW, World
@@ -164,6 +164,42 @@ def test_each_use_is_on_record_without_its_token(web: Browser, world: World) -> 
     assert not any(link.removeprefix("/r/") in repr(row) for link in links for row in used)
     with reading(world.engine) as connection:
         assert audit.verify(connection).is_whole
+
+
+def test_who_had_the_account_before_reads_who_has_it_now_and_changes_nothing(web: Browser, world: World) -> None:
+    """A brief of theirs lies in a mailbox for a fortnight; whoever never had the account learns nothing."""
+    page, hold, history = path(world, "page"), path(world, "hold"), f"{path(world, 'page')}/history.csv"
+    hand_over(world, "acme", "sofia")
+    before = rows_but_audit(world)
+    shown = [web.get(page), web.get(hold), web.get(history), web.post(hold, data={"until": "2026-12-24"})]
+    assert {one.status_code for one in shown} == {410}
+    (said,) = {one.text for one in shown}
+    assert "Sofía Ortega has Acme Works now" in said
+    assert "Bob" not in said
+    assert rows_but_audit(world) == before
+    refused = audited(world, rep_links.REFUSED)
+    assert [row.after["why"] for row in refused] == ["the account is no longer theirs"] * len(refused)
+    assert {(row.after["kind"], row.after["method"]) for row in refused} == {
+        ("page", "GET"), ("hold", "GET"), ("hold", "POST"),
+    }  # fmt: skip
+    assert {(row.actor, row.subject) for row in refused} == {("ravi@lumenflow.example", "account:acme")}
+
+    theirs = said.split('href="/r/')[1].split('"')[0]
+    assert "Acme" not in web.get(f"/r/{theirs}").text, "what is still theirs"
+    assert web.get(path(world, "page", rep="sofia")).status_code == 200
+    assert web.get(path(world, "page", "hooli")).status_code == 404, "never theirs"
+    hand_over(world, "acme", None)
+    assert "Nobody has Acme Works now" in web.get(page).text
+
+
+def hand_over(world: World, account: str, to: str | None) -> None:
+    """As an import notes it."""
+    with writing(world.engine) as connection:
+        here = Account.id == world.accounts[account]
+        before, after = connection.scalar(select(Account.owner_id).where(here)), world.reps[to] if to else None
+        row = {"account_id": world.accounts[account], "from_rep_id": before, "to_rep_id": after, "at": NOW}
+        connection.execute(insert(Handover).values(row))
+        connection.execute(update(Account).where(here).values(owner_id=after))
 
 
 @on_sqlite

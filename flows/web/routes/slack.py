@@ -60,7 +60,10 @@ def act(desk: Desk, click: Click) -> str:
     with writing(desk.engine) as connection:
         found = enter(connection, desk, click.token, now)
         form = _form(connection, found, click)
+        is_theirs = found.to is not None and slack_id_of(connection, found.to.rep_id) == click.user
         _note(connection, found, now, is_theirs=form is not None)
+    if isinstance(found, Shut) and found.given_up and is_theirs:
+        return f"{found.given_up.sentence} Nothing has changed."
     if form is None or isinstance(found, Shut):
         return OVER
     to = found.to

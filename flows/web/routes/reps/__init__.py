@@ -2,7 +2,8 @@
 
 door.py      whether a link opens         account.py    the page of an account      own.py    brief, list, rhythm
 forms.py     every answer: what it asks   fields.py     the fields of its form      answering.py   asked and done
-sheet.py     a history for a spreadsheet           away.py    when a rep is away, and who stands in
+other.py     all further answers on one page       sheet.py   a history for a spreadsheet
+away.py      when a rep is away, and who stands in
 """
 
 from collections.abc import Mapping
@@ -15,8 +16,8 @@ from starlette.exceptions import HTTPException
 from accounts.answers import AnswerKind
 from accounts.ledger.engine import reading
 from flows.web.desk import Desk, desk_of, read_body
-from flows.web.routes.reps import account, answering, away, own, sheet
-from flows.web.routes.reps.door import Visit, enter, note
+from flows.web.routes.reps import account, answering, away, other, own, sheet
+from flows.web.routes.reps.door import Shut, Visit, enter, further, note
 
 #: Longer than any form of ours that somebody filled in.
 MOST_BYTES = 16_384
@@ -56,7 +57,7 @@ def show(token: str, request: Request) -> Response:
         visit = enter(connection, desk, token, now)
         page = _page(connection, visit, request) if isinstance(visit, Visit) else None
     note(desk, request, visit, now)
-    return page or _over(desk)
+    return page or _shut(desk, visit)
 
 
 @routes.get("/r/{token}/history.csv")
@@ -68,7 +69,7 @@ def history(token: str, request: Request) -> Response:
         is_account = isinstance(visit, Visit) and visit.to.kind == "page" and visit.to.account_id != 0
         table = sheet.sheet(connection, visit) if isinstance(visit, Visit) and is_account else None
     note(desk, request, visit, now)
-    return table or _over(desk)
+    return table or _shut(desk, visit)
 
 
 @routes.post("/r/{token}", openapi_extra=_FORM)
@@ -79,7 +80,7 @@ def answer(token: str, request: Request, form: Mapping[str, tuple[str, ...]] = D
         visit = enter(connection, desk, token, now)
     note(desk, request, visit, now)
     done = _done(visit, form) if isinstance(visit, Visit) else None
-    return done or _over(desk)
+    return done or _shut(desk, visit)
 
 
 def _page(connection: Connection, visit: Visit, request: Request) -> Response | None:
@@ -95,6 +96,8 @@ def _page(connection: Connection, visit: Visit, request: Request) -> Response | 
         return (
             own.show_list(connection, visit) if is_list else account.show_account(connection, visit, _number(request))
         )
+    if to.kind == "other":
+        return other.show_others(connection, visit) if to.account_id else None
     return answering.ask(connection, visit, _fields(request.url.query)) if to.account_id else None
 
 
@@ -120,5 +123,8 @@ def _number(request: Request) -> int:
     return int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 5 else 1
 
 
-def _over(desk: Desk) -> Response:
+def _shut(desk: Desk, found: Visit | Shut) -> Response:
+    """One and the same page, whatever the reason; but whoever had the account before reads who has it now."""
+    if isinstance(found, Shut) and found.given_up and found.to:
+        return desk.pages.show("rep_moved", 410, given_up=found.given_up, back=further(desk, found.to)("page"))
     return desk.pages.show("rep_over", 404)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from accounts.briefs.saying import Local
 from accounts.calendar import known_zone
 from accounts.ledger import rep_links
+from accounts.ledger.handovers import GivenUp, given_up
 from accounts.ledger.rep_links import REFUSED, USED, Holder, Use
 from accounts.machines import ENOUGH, own_verdict
 from accounts.vocabulary import SignalKind
@@ -27,7 +28,7 @@ SKEW = timedelta(days=1)
 #: What a browser says that fetches a page before anybody wants it.
 AHEAD = ("purpose", "sec-purpose", "x-purpose", "x-moz")
 #: Pages a rep reads a brief by.
-READ = ("page", "brief")
+READ = ("page", "brief", "other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,13 @@ class Shut:
     why: str = ""
     to: RepLink | None = None
     holder: Holder | None = None
+    #: An account that was theirs, and is somebody else's by now.
+    given_up: GivenUp | None = None
 
 
 def enter(connection: Connection, desk: Desk, token: str, now: datetime) -> Visit | Shut:
-    """Opens a link, or says why not: for the audit only, since the visitor learns nothing."""
+    """Opens a link, or says why not: for the audit only. The visitor learns nothing, but for a rep who had the account
+    when the link was made: they learn who has it now."""
     genuine = read(token, desk.secret)
     if genuine is None:
         return Shut()
@@ -78,9 +82,13 @@ def enter(connection: Connection, desk: Desk, token: str, now: datetime) -> Visi
     if holder.took_back(to.issued_day):
         return Shut("taken back", to, holder)
     if to.account_id and not may(connection, to.rep_id, to.account_id, now):
-        return Shut("the account is no longer theirs", to, holder)
-    links = Links("", desk.secret, to.rep_id, to.brief_id, to.issued_day)
-    return Visit(desk, token, to, holder, now, Local.at(now, _zone(holder, desk)), links)
+        return Shut("the account is no longer theirs", to, holder, given_up(connection, to.rep_id, to.account_id))
+    return Visit(desk, token, to, holder, now, Local.at(now, _zone(holder, desk)), further(desk, to))
+
+
+def further(desk: Desk, to: RepLink) -> Links:
+    """Links for the same rep, which end with this one."""
+    return Links("", desk.secret, to.rep_id, to.brief_id, to.issued_day)
 
 
 def note(desk: Desk, request: Request, found: Visit | Shut, now: datetime) -> None:
