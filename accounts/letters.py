@@ -28,7 +28,7 @@ class Words:
     lines: tuple[str, ...] = ()
     #: Id of the account it is about: a rep gets a link to it.
     account: int | None = None
-    #: What that link opens, a kind of flows.briefs.links: the account's page, or the form of one answer.
+    #: What that link opens, a kind of flows.briefs.links: the account's page, all answers, or the form of one.
     opens: str = "page"
     #: What to type, for a reader who has no pages: ``tandem approve 8``.
     command: str | None = None

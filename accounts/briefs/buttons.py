@@ -18,15 +18,16 @@ class Button:
     subject: int = 0
 
 
-OBJECTION, WRONG, MORE = (
-    Button("objection", "I heard an objection"), Button("wrong_line", "Something is wrong"), Button("page", "More"),
+OBJECTION, WRONG, OTHER = (
+    Button("objection", "I heard an objection"), Button("wrong_line", "Something is wrong"),
+    Button("other", "Another answer"),
 )  # fmt: skip
 
 
 def buttons(account: AccountMaterial, play: Play, now: datetime) -> tuple[Button, ...]:
     """Those that make sense where the account stands; the last one leads to all the others."""
     if is_silent(account.stage, play):  # won, lost: nobody takes over, and there is nothing to hold
-        return OBJECTION, WRONG, MORE
+        return OBJECTION, WRONG, OTHER
     is_held = any(hold.scope == HoldScope.ACCOUNT and hold.stands(now) for hold in account.holds)
     waits = any(p.outlook and p.outlook.reason == Reason.AWAITING_APPROVAL for p in account.people)
     return (
@@ -36,5 +37,5 @@ def buttons(account: AccountMaterial, play: Play, now: datetime) -> tuple[Button
         Button("release", "Let marketing go on") if is_held else Button("hold", "Hold marketing"),
         OBJECTION,
         WRONG,
-        MORE,
+        OTHER,
     )

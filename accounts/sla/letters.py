@@ -81,7 +81,7 @@ def escalation(owed: Owed) -> Words:
 def _letter(owed: Owed, headline: str, *lines: str) -> Words:
     command = f"tandem sla --account {owed.account_key}" if owed.account_key else "tandem sla --side marketing"
     told = (*(line for line in lines if line), f"Times are those of {owed.zone.key}.")
-    return Words(headline, told, owed.account, command=command)
+    return Words(headline, told, owed.account, "other", command)
 
 
 def _since(owed: Owed) -> str:

@@ -9,6 +9,7 @@ What `subject` is, by kind:
     claim                                               the stakeholder; which mail is meant stands in the brief, in
                                                         its account's `planned`, under the same person
     ripe, not_yet, bad_timing, hold, release            the stakeholder, or 0 for the whole account
+    wrong_person, correct_person, of 0                  whom the form names
     seat, add_person                                    the place of the role in SEATS
     close_objection                                     the objection
     wrong_line                                          the line of the account in `AccountBrief.statements()`,
@@ -29,7 +30,7 @@ PURPOSE = "rep"
 KINDS = (
     "page", "brief", "hold", "release", "veto", "unveto", "delay", "approve", "ripe", "not_yet", "wrong_person",
     "bad_timing", "seat", "add_person", "correct_person", "objection", "topic", "close_objection", "wrong_line",
-    "take", "limits", "give_back", "off", "claim", "away",
+    "take", "limits", "give_back", "off", "claim", "away", "other",
 )  # fmt: skip
 #: The same for the roles of empty seats.
 SEATS = tuple(Role)

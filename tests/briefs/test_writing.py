@@ -502,7 +502,7 @@ def test_a_rep_material_without_changes_of_its_own_is_left_alone() -> None:
 class TestAnswers:
     def test_where_a_deal_is_won_nobody_is_asked_to_take_over_and_nothing_is_held(self) -> None:
         won = brief_of(group_of_four(stage="won", moves=(Move(1, "proposal", "won", ago(0.1)),)))
-        assert [button.kind for button in won.answers] == ["objection", "wrong_line", "page"]
+        assert [button.kind for button in won.answers] == ["objection", "wrong_line", "other"]
 
     def test_a_held_account_offers_to_go_on_instead(self) -> None:
         hold = Held(1, HoldScope.ACCOUNT, None, HoldCause.REP, "ravi", ago(0.5))

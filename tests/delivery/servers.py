@@ -137,6 +137,9 @@ RUN = strict(
         "type": {"const": "TextRun"}, "text": TEXT, "weight": {"enum": ["Default", "Lighter", "Bolder"]},
         "size": {"enum": ["Small", "Default", "Medium", "Large", "ExtraLarge"]}, "isSubtle": {"type": "boolean"},
         "color": {"enum": ["Default", "Dark", "Light", "Accent", "Good", "Warning", "Attention"]},
+        "selectAction": strict(
+            {"type": {"const": "Action.OpenUrl"}, "url": {"type": "string", "pattern": "^https?://"}}, "type", "url"
+        ),
     },
     "type", "text",
 )  # fmt: skip

@@ -67,7 +67,7 @@ def said_before(world: World) -> World:
 def test_every_answer_takes_the_link_and_the_button(web: Browser, said_before: World) -> None:
     """Whatever can be filled in beforehand is; the same button again says that nothing is new."""
     world = said_before
-    assert TYPED.keys() == set(KINDS) - {"page", "brief", "off", "away"}
+    assert TYPED.keys() == set(KINDS) - {"page", "brief", "off", "away", "other"}
     for kind, (about, typed) in TYPED.items():
         subject = world.people[about] if isinstance(about, str) else about
         page = web.get(path(world, kind, about=subject))
@@ -154,11 +154,12 @@ def test_two_reps_at_once_are_both_heard_and_the_second_is_told(web: Browser, wo
 @on_sqlite
 def test_a_form_cannot_say_which_answer_or_whose_account_it_is(web: Browser, world: World) -> None:
     """Only what the form asks for is read; the link says the rest."""
-    strange = {"kind": "take", "account": str(world.accounts["hooli"]), "person": str(world.people["kim"])}
-    press(web, web.get(path(world, "hold")), **strange)
+    alice, bob = world.people["alice"], world.people["bob"]
+    strange = {"kind": "take", "account": str(world.accounts["hooli"]), "person": str(bob)}
+    press(web, web.get(path(world, "hold", about=alice)), **strange)
     with reading(world.engine) as connection:
         assert connection.execute(select(Hold.account_id, Hold.stakeholder_id)).all() == [
-            (world.accounts["acme"], None)
+            (world.accounts["acme"], alice)
         ]
     assert count(world, Lease) == 0
 

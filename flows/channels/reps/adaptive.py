@@ -9,7 +9,7 @@ from typing import Any
 
 from flows.channels.email.http import as_json
 from flows.channels.reps import Message, Note
-from flows.channels.reps.cards import DONE, Button, Card, Part, cards_of
+from flows.channels.reps.cards import DONE, Button, Card, Part, cards_of, foot_of
 
 #: Teams takes about 28 KB with everything around the card; the envelope of the workflow is its own.
 MOST_OCTETS = 27_000
@@ -62,13 +62,13 @@ def _body(message: Message, cards: Sequence[Element], left_out: int) -> list[Ele
         body += [_quiet(more), _actions([Button("brief", "All of this brief", message.links("brief"))])]
     elif brief.also:
         body += [_quiet(one.text) for one in brief.also]
-    return body
+    return [*body, _actions(foot_of(message), spacing="Large")]
 
 
 def _card(card: Card) -> Element:
     look = {"color": "Attention"} if card.is_late else {}
     items = [
-        _words([(card.title, {"size": "Medium", "weight": "Bolder"})]),
+        _words([(card.title, {"size": "Medium", "weight": "Bolder", "selectAction": _opens(card.url)})]),
         _words([(card.place, look)]),
         _words([(card.headline, {})]),
         *(_words([(DONE + said, {"color": "Good"})]) for said in card.answered),
@@ -104,12 +104,16 @@ def _actions(buttons: Sequence[Button], about: str = "", spacing: str = "Small")
         "spacing": spacing,
         "actions": [
             {
-                "type": "Action.OpenUrl", "title": _cut(button.label), "url": button.url,
+                **_opens(button.url), "title": _cut(button.label),
                 "tooltip": f"{button.label}: {about}" if about else button.label,
             }
             for button in buttons
         ],
     }  # fmt: skip
+
+
+def _opens(url: str) -> Element:
+    return {"type": "Action.OpenUrl", "url": url}
 
 
 def _words(runs: Sequence[tuple[str, dict[str, Any]]], spacing: str = "Default") -> Element:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flows.channels.reps import Message, Note
-from flows.channels.reps.cards import DONE, Button, Card, Part, cards_of
+from flows.channels.reps.cards import DONE, Button, Card, Part, cards_of, foot_of
 from flows.webhooks.slack import AT_ONCE
 
 MOST_BLOCKS, MOST_TEXT = 50, 40_000
@@ -32,7 +32,8 @@ def blocks_of(message: Message, *, can_click: bool) -> list[Block]:
         head.append(_section(_plain(brief.note.text)))
     cards = [_card(card, number, can_click) for number, card in enumerate(cards_of(message))]
     also = [_section("\n".join(_plain(one.text) for one in brief.also))] if brief.also else []
-    return _fitting(head, cards, also, message.links("brief"))
+    foot = list(_rows(foot_of(message), "foot", can_click=False))
+    return _fitting(head, cards, also, foot, message.links("brief"))
 
 
 def note_blocks(note: Note) -> list[Block]:
@@ -52,17 +53,19 @@ def text_of(message: Message) -> str:
     return _cut(_plain(f"Brief: {message.brief.subject}. {first.headline.text}"), MOST_TEXT)
 
 
-def _fitting(head: list[Block], cards: list[list[Block]], also: list[Block], rest: str) -> list[Block]:
+def _fitting(
+    head: list[Block], cards: list[list[Block]], also: list[Block], foot: list[Block], rest: str
+) -> list[Block]:
     """As many accounts as there is room for, from the first on."""
     told = list(cards)
     while True:
         left_out = len(cards) - len(told)
-        foot = (
+        ending = (
             [_section(f"{left_out} more {'accounts' if left_out > 1 else 'account'}: <{rest}|all of this brief>")]
             if left_out
             else also
         )
-        blocks = [*head, *(block for card in told for block in card), *foot]
+        blocks = [*head, *(block for card in told for block in card), *ending, *foot]
         if not told or (len(blocks) <= MOST_BLOCKS and _weight(blocks) <= MOST_IN_ALL):
             return blocks
         told.pop()
@@ -83,10 +86,10 @@ def _card(card: Card, number: int, can_click: bool) -> list[Block]:
     late = ":red_circle: " if card.is_late else ""
     answered = "".join(f"\n{_plain(DONE + said)}" for said in card.answered)
     title = f"{late}*{_plain(card.title)}*\n{_plain(card.place)}\n{_plain(card.headline)}{answered}"
-    answers = [button for button in card.answers if button.kind == "page"] if card.answered else card.answers
+    answers = [button for button in card.answers if button.kind == "other"] if card.answered else card.answers
     return [
         {"type": "divider"},
-        *_parts(title, card.parts, number, can_click),
+        *_with_page(list(_parts(title, card.parts, number, can_click)), card, number),
         *_rows(answers, f"answers-{number}", can_click),
     ]
 
@@ -108,6 +111,12 @@ def _parts(title: str, parts: Sequence[Part], number: int, can_click: bool) -> I
             said = ""
     if said:
         yield _section(said.strip())
+
+
+def _with_page(sections: list[Block], card: Card, number: int) -> list[Block]:
+    """The way to the account's page, beside its name."""
+    page = _button(Button("page", "Open", card.url), f"page-{number}", can_click=False, about=card.title)
+    return [{**sections[0], "accessory": page}, *sections[1:]]
 
 
 def _gap(part: Part) -> str:

@@ -48,6 +48,8 @@ class Card:
     """One account."""
 
     title: str
+    #: Its page.
+    url: str
     #: Why it stands here, and its stage.
     place: str
     headline: str
@@ -63,10 +65,17 @@ def cards_of(message: Message) -> tuple[Card, ...]:
     return tuple(_card(account, message) for account in message.brief.accounts)
 
 
+def foot_of(message: Message) -> tuple[Button, ...]:
+    """Where the brief itself can be read, and how often it comes."""
+    said = (("brief", "See this brief in the browser"), ("off", "Fewer briefs, or none"), ("away", "I am away"))
+    return tuple(Button(kind, label, message.links(kind)) for kind, label in said)
+
+
 def _card(account: AccountBrief, message: Message) -> Card:
     buttons = (Button(one.kind, one.label, message.links(one.kind, account.id, one.subject)) for one in account.answers)
     return Card(
         title=account.title,
+        url=message.links("page", account.id),
         place=f"{account.why[:1].upper()}{account.why[1:]} · {account.stage}",
         headline=account.headline.text,
         is_late=account.is_late,

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from accounts.answers import ANSWERS, AnswerKind, Told, Via, parse
 from accounts.answers.kinds import About
+from accounts.briefs import AccountBrief
 from accounts.briefs.material import Person
 from accounts.briefs.saying import title_of
 from accounts.briefs.stored import from_payload
@@ -103,11 +104,10 @@ def _scene(connection: Connection, visit: Visit, filled: Filled) -> Scene | None
     """None when the person of the link is no longer in the account."""
     to, kind = visit.to, AnswerKind(visit.to.kind)
     facts = read_account_facts(connection, to.account_id, visit.now)
-    person = None if kind in NOT_ABOUT_SOMEBODY else facts.material.person(to.subject)
+    person = None if kind in NOT_ABOUT_SOMEBODY else facts.material.person(to.subject or _named(filled))
     if person is None and to.subject and ANSWERS[kind].about is not About.ACCOUNT and kind not in NOT_ABOUT_SOMEBODY:
         return None
-    brief = read_payload(connection, to.brief_id, to.rep_id) if to.brief_id else None
-    told = [one for one in from_payload(brief).accounts if one.key == facts.material.key] if brief else []
+    told = told_of(connection, visit, facts)
     lines = tuple(statement.text for one in told for statement in one.statements())
     scene = Scene(visit, facts, person, lines=lines)
     if person is None or kind not in ABOUT_MAIL:
@@ -116,6 +116,19 @@ def _scene(connection: Connection, visit: Visit, filled: Filled) -> Scene | None
     content = _known(visit, filled) or planned or _standing(facts, kind, person)
     title = title_of(content, visit.desk.play, facts.material.name) if content else ""
     return replace(scene, content=content, mail=title, when=_when(visit, person, content))
+
+
+def told_of(connection: Connection, visit: Visit, facts: AccountFacts) -> list[AccountBrief]:
+    """The account in the brief that the link stands in, if it stands in one."""
+    to = visit.to
+    brief = read_payload(connection, to.brief_id, to.rep_id) if to.brief_id else None
+    return [one for one in from_payload(brief).accounts if one.key == facts.material.key] if brief else []
+
+
+def _named(filled: Filled) -> int:
+    """Whom the form names, where the link leaves that open."""
+    number = "".join(filled.get("person", ()))
+    return int(number) if number.isascii() and number.isdecimal() and len(number) < 19 else 0
 
 
 def _known(visit: Visit, filled: Filled) -> str:

@@ -51,10 +51,10 @@ def hidden(name: str, value: object) -> Field:
     return Field(name, "", "hidden", (str(value),))
 
 
-def whom(people: Iterable[Person], label: str, nobody: str, chosen: int = 0) -> Field:
+def whom(people: Iterable[Person], label: str, nobody: str, chosen: int = 0, *, needed: bool = False) -> Field:
     """Somebody of the group, or nobody of it."""
     options = (("", nobody), *((str(person.id), named(person)) for person in people))
-    return Field("person", label, "choice", (str(chosen) if chosen else "",), options)
+    return Field("person", label, "choice", (str(chosen) if chosen else "",), options, needed=needed)
 
 
 def role(chosen: Role | None, *, is_known: bool = False) -> Field:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from accounts.answers import AnswerKind
+from accounts.answers import ANSWERS, AnswerKind
+from accounts.answers.kinds import About
 from accounts.briefs.material import Person
 from accounts.briefs.saying import QUESTIONS
 from accounts.rep_pages.facts import AccountFacts
@@ -42,7 +43,10 @@ class Scene:
 
     @property
     def whom(self) -> str:
-        return self.person.name if self.person else self.account
+        """The person, the account, or nobody yet."""
+        if self.person:
+            return self.person.name
+        return "one of them" if ANSWERS[AnswerKind(self.visit.to.kind)].about is About.PERSON else self.account
 
     @property
     def seat(self) -> Role | None:
@@ -62,8 +66,14 @@ class Form(NamedTuple):
     undo: AnswerKind | None = None
 
 
+def _about(scene: Scene, *more: Field) -> tuple[Field, ...]:
+    """Whom it is about, where the link leaves that open, and what else there is to fill in."""
+    people, chosen = scene.facts.material.people, scene.person.id if scene.person else 0
+    return more if scene.visit.to.subject else (whom(people, "About", f"All of {scene.account}", chosen), *more)
+
+
 def _hold(scene: Scene) -> tuple[Field, ...]:
-    return until(scene.visit.local, 14), words(NOTE)
+    return _about(scene, until(scene.visit.local, 14), words(NOTE))
 
 
 def _veto(scene: Scene) -> tuple[Field, ...]:
@@ -82,11 +92,21 @@ def _delay(scene: Scene) -> tuple[Field, ...]:
 
 
 def _verdict(scene: Scene) -> tuple[Field, ...]:
-    return (words(NOTE),)
+    return _about(scene, words(NOTE))
+
+
+def _wrong_person(scene: Scene) -> tuple[Field, ...]:
+    return _of_the_group(scene, words(NOTE))
+
+
+def _of_the_group(scene: Scene, *more: Field) -> tuple[Field, ...]:
+    """As `_about`, where it can only be a person."""
+    people, chosen = scene.facts.material.people, scene.person.id if scene.person else 0
+    return more if scene.visit.to.subject else (whom(people, "Who", "Choose", chosen, needed=True), *more)
 
 
 def _bad_timing(scene: Scene) -> tuple[Field, ...]:
-    return until(scene.visit.local, 30, "Ask again on"), words(NOTE)
+    return _about(scene, until(scene.visit.local, 30, "Ask again on"), words(NOTE))
 
 
 def _seat(scene: Scene) -> tuple[Field, ...]:
@@ -106,22 +126,24 @@ def _newcomer(*, needed: bool = False) -> tuple[Field, ...]:
 
 
 def _correct_person(scene: Scene) -> tuple[Field, ...]:
-    person = scene.person
-    if person is None:
-        return ()
-    return (
-        Field("name", "Name", values=(person.name,), is_known=True),
+    person = scene.person if scene.visit.to.subject else None
+    known = person.role if person and person.role is not Role.UNKNOWN else None
+    return _of_the_group(
+        scene,
+        Field("name", "Name", values=(person.name if person else "",), is_known=True),
         Field("title", "What they do there", hint="Leave it empty to keep what we know."),
-        role(person.role if person.role is not Role.UNKNOWN else None, is_known=True),
-        Field("email", "E-mail address", "email", (person.email,), most=254, is_known=True),
+        role(known, is_known=True),
+        Field("email", "E-mail address", "email", (person.email if person else "",), most=254, is_known=True),
         Field("gone", "They work there no longer", "check", (), (("yes", ""),)),
     )
 
 
 def _heard(scene: Scene) -> tuple[Field, ...]:
     label = "In their words" if scene.visit.to.kind == K.OBJECTION else "What about"
-    who = whom(scene.facts.material.people, "Who said it", "I do not know, or several", scene.visit.to.subject)
-    return Field("words", label, needed=True), who
+    said = Field("words", label, needed=True)
+    if scene.visit.to.subject:
+        return (said,)
+    return said, whom(scene.facts.material.people, "Who said it", "I do not know, or several")
 
 
 def _close(scene: Scene) -> tuple[Field, ...]:
@@ -190,8 +212,8 @@ FORMS: Mapping[AnswerKind, Form] = {
     ),
     K.WRONG_PERSON: Form(
         "Is {whom} the wrong person?",
-        "{whom} gets no marketing mail any more. Colleagues are not affected.", "Yes, the wrong person", _verdict,
-        K.UNVETO,
+        "No marketing mail reaches {whom} any more. Colleagues are not affected.", "Yes, the wrong person",
+        _wrong_person, K.UNVETO,
     ),
     K.BAD_TIMING: Form(
         "Is it a bad time for {whom}?",
