@@ -17,19 +17,18 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
-from accounts.answers.saying import signed
 from accounts.briefs import Brief
 from accounts.briefs.roads import Next, Tried, after_a_no, next_road
 from accounts.briefs.stored import from_payload
 from accounts.errors import NotSent, OutcomeUnknown, Refused, Unreachable
 from accounts.ledger import brief_delivery as ledger
-from accounts.ledger.answers import answers_since
 from accounts.ledger.brief_delivery import Shown, Waiting
 from accounts.ledger.briefs import Written, refuse_brief
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.reps import Reader, read_readers
 from accounts.playbook import Play
 from accounts.vocabulary import BriefState
+from flows.briefs.answered import answered_since
 from flows.briefs.links import links_of
 from flows.briefs.mailing import Page, message_id_of
 from flows.briefs.pages import brief_pages
@@ -111,7 +110,9 @@ class _Desk:
             if road is None or not road.changes or one.channel in self.closed:
                 continue
             brief = from_payload(one.payload)
-            message = self._message(one.brief_id, one.rep_id, brief, self._answered(brief))
+            with reading(self.engine) as connection:
+                answered = answered_since(connection, brief, self.now)
+            message = self._message(one.brief_id, one.rep_id, brief, answered)
             try:
                 road.update(message, one.ref)
             except NotSent as error:
@@ -123,17 +124,6 @@ class _Desk:
                 continue
             with writing(self.engine) as connection:
                 ledger.mark_shown(connection, one.delivery_id, one.latest)
-
-    def _answered(self, brief: Brief) -> dict[int, tuple[str, ...]]:
-        """What was answered about each account since the brief was written, by whom and where, the latest first."""
-        told = [account.id for account in brief.accounts]
-        with reading(self.engine) as connection:
-            given = answers_since(connection, brief.as_of, self.now, accounts=told)
-        said = {account: [one for one in reversed(each) if one.sentence] for account, each in given.items()}
-        return {
-            account: tuple(dict.fromkeys(signed(one.sentence, one.by, one.via) for one in each))
-            for account, each in said.items()
-        }
 
     def _steps(self, reader: Reader, tried: Mapping[str, Tried]) -> Iterator[Next]:
         """The next road, as long as one said no for good; `tried` grows meanwhile."""

@@ -15,6 +15,7 @@ from accounts.ledger.rep_links import read_payload
 from accounts.ledger.reps import Rhythm, rhythm_of, wish_rhythm
 from accounts.rep_pages.accounts import AccountLine
 from accounts.vocabulary import Duty
+from flows.briefs.answered import answered_since
 from flows.web.routes.reps.door import Visit
 from flows.web.routes.reps.fields import Field, Option
 
@@ -61,11 +62,13 @@ def _next(visit: Visit, line: AccountLine) -> str:
 
 
 def show_brief(connection: Connection, visit: Visit) -> Response | None:
-    """A brief, in the words it was sent in; None when there is none by that number."""
+    """A brief, in the words it was sent in, and what was answered since; None when there is none by that number."""
     payload = read_payload(connection, visit.to.brief_id, visit.to.rep_id)
     if payload is None:
         return None
-    return visit.desk.pages.show("rep_brief", visit=visit, brief=from_payload(payload), labels=LABELS)
+    brief = from_payload(payload)
+    answered = answered_since(connection, brief, visit.now)
+    return visit.desk.pages.show("rep_brief", visit=visit, brief=brief, labels=LABELS, answered=answered)
 
 
 def ask_rhythm(connection: Connection, visit: Visit) -> Response:
