@@ -9,6 +9,10 @@ from enum import StrEnum
 from typing import Any, Self
 
 
+#: In the place of an account: all that its reader answers for.
+EVERYTHING = 0
+
+
 class LetterKind(StrEnum):
     """What a letter is about."""
 
@@ -26,7 +30,7 @@ class Words:
     #: Its subject line as well: ``Acme Works: your answer is due at 17:00``.
     headline: str
     lines: tuple[str, ...] = ()
-    #: Id of the account it is about: a rep gets a link to it.
+    #: Id of the account it is about: a rep gets a link to it, or (EVERYTHING) to all they answer for.
     account: int | None = None
     #: What that link opens, a kind of flows.briefs.links: the account's page, all answers, or the form of one.
     opens: str = "page"

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from accounts.briefs.material import clip
 from accounts.briefs.saying import Local, counted, listed
-from accounts.letters import Words
+from accounts.letters import EVERYTHING, Words
 
 #: Accounts that are named; the others are counted.
 MOST_NAMED = 4
@@ -66,7 +66,7 @@ def roll_up(week: ManagerWeek, local: Local) -> Words:
         _silent([rep for rep in week.reps if rep.is_silent]),
     )
     headline = f"Your reps' week: {counted(len(late), 'account')} waiting too long" if late else "Your reps' week"
-    return Words(headline, tuple(line for line in lines if line), command="tandem sla")
+    return Words(headline, tuple(line for line in lines if line), account=EVERYTHING)
 
 
 def _of_some(label: str, owed: Sequence[Owed], local: Local) -> str:

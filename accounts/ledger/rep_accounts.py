@@ -1,4 +1,6 @@
-"""The accounts of a rep, and of reps they stand in for: eight queries, however many accounts."""
+"""The accounts of a rep and of reps they stand in for, and what a manager's reps owe: nine queries, however many
+accounts, and one more for a manager.
+"""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -34,6 +36,15 @@ _ACCOUNTS = (
     .order_by(Account.id)
     .limit(MOST)
 )  # fmt: skip
+_MANAGED = select(Rep.id).where(
+    Rep.manager_email == select(Rep.email).where(Rep.id == bindparam("rep")).correlate(None).scalar_subquery()
+)
+#: Of these a manager sees where something is owed: all of them are too many to read.
+_OWING = _ACCOUNTS.where(
+    select(SlaClock.id)
+    .where(SlaClock.account_id == Account.id, SlaClock.side == Side.SALES, SlaClock.closed_at.is_(None))
+    .exists()
+)
 _REFUSED = select(Veto.id).where(
     Veto.stakeholder_id == Decision.stakeholder_id, or_(Veto.content.is_(None), Veto.content == Decision.content)
 )
@@ -81,9 +92,12 @@ def _asked(dialect: str) -> _Asked:
 
 
 def read_rep_accounts(connection: Connection, rep_id: int, play: Play, now: datetime) -> tuple[AccountLine, ...]:
-    """Whatever this rep answers for at the moment, what is owed first."""
+    """Whatever this rep answers for at the moment, what is owed first; of a manager's reps, what they owe."""
     owners = [rep_id, *sorted(stands_in_for(connection, rep_id, now))]
-    accounts = connection.execute(_ACCOUNTS, {"owners": owners}).all()
+    managed = sorted(set(connection.scalars(_MANAGED, {"rep": rep_id})) - set(owners))
+    accounts = list(connection.execute(_ACCOUNTS, {"owners": owners}))
+    if managed:
+        accounts += connection.execute(_OWING, {"owners": managed})
     ids = [row.id for row in accounts]
     asked, here = _asked(connection.dialect.name), {"ids": as_list(connection.dialect.name, ids), "now": now}
     scores = read_scores(connection, play.engagement, now, ids)

@@ -1,5 +1,6 @@
 """Reps as those we write to: by which channel and how often they want it, and who stands in while they are away."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +9,7 @@ from sqlalchemy import Connection, select, update
 
 from accounts.errors import InputRefused
 from accounts.ledger import audit
+from accounts.ledger.bulk import among, insert_into
 from accounts.models import Rep
 
 
@@ -30,6 +32,19 @@ def read_readers(connection: Connection) -> dict[int, Reader]:
         id: Reader(id, " ".join(name.split()), email, slack_id, channel)
         for id, name, email, slack_id, channel in connection.execute(query)
     }
+
+
+def managers_at(connection: Connection, addresses: Collection[str], now: datetime) -> dict[str, int]:
+    """Address -> the rep who has it. A manager who was none is one from now on: by their links they see what their reps
+    owe and answer for them. The next import knows their name; until they choose, they are told by e-mail."""
+    wanted = sorted(addresses)
+    insert = insert_into(connection, Rep).on_conflict_do_nothing(index_elements=["email"])
+    rows = [{"email": address, "name": address, "brief_channel": "email"} for address in wanted]
+    new = connection.scalars(insert.values(rows).returning(Rep.id)).all() if rows else ()
+    for id in new:
+        audit.append(connection, actor="tandem", action="manager-known", subject=f"rep:{id}", at=now)
+    query = select(Rep.email, Rep.id).where(among(connection, Rep.email, wanted))
+    return dict(connection.execute(query).tuples().all()) if wanted else {}
 
 
 def slack_id_of(connection: Connection, rep_id: int) -> str | None:

@@ -1,6 +1,6 @@
 """Warnings and escalations of clocks as letters, written in the transaction that remembers that they were told."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from accounts.calendar import known_zone
 from accounts.ledger.bulk import among
 from accounts.ledger.letters import write_letter_row
+from accounts.ledger.reps import managers_at
 from accounts.ledger.sla import Listed
 from accounts.letters import LetterKind
 from accounts.models import Account, Rep, SlaClock, Stakeholder
@@ -27,14 +28,15 @@ def write_sla_letters(connection: Connection, play: Play, clocks: Sequence[Liste
     if not told:
         return 0
     rows = {row.id: row for row in connection.execute(_names(connection, [clock.id for clock in told]))}
-    reps = _reps_at(connection, {clock.escalated_to for clock in told if clock.escalated_to})
+    sales = [clock for clock in told if clock.side is Side.SALES and clock.escalated_at == now]
+    reps = managers_at(connection, {clock.escalated_to for clock in sales if clock.escalated_to}, now)
     return sum(_write(connection, play, clock, rows[clock.id], reps, now) for clock in told)
 
 
 def _write(
     connection: Connection, play: Play, clock: Listed, row: Any, reps: Mapping[str, int], now: datetime
 ) -> bool:  # fmt: skip
-    """A manager who is a rep as well answers for the account, and so gets a link to it."""
+    """A manager answers for the account as well, and so gets a link to it."""
     is_sales = clock.side is Side.SALES
     if clock.escalated_at == now:
         subject, kind = f"sla:{clock.id}:escalated", LetterKind.SLA_ESCALATION
@@ -66,12 +68,6 @@ def _owed(clock: Listed, row: Any, play: Play) -> Owed:
         account=row.account_id,
         account_key=clock.account,
     )
-
-
-def _reps_at(connection: Connection, addresses: Collection[str]) -> dict[str, int]:
-    """Address -> the rep who has it."""
-    query = select(Rep.email, Rep.id).where(among(connection, Rep.email, sorted(addresses)))
-    return dict(connection.execute(query).tuples().all()) if addresses else {}
 
 
 def _names(connection: Connection, ids: Sequence[int]) -> Any:

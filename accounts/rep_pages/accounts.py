@@ -23,7 +23,7 @@ class AccountLine:
     #: When marketing writes next.
     next_at: datetime | None
     is_held: bool
-    #: Whose account it is, when the rep only stands in.
+    #: Whose account it is, when the rep stands in, or is their manager.
     instead_of: str | None
 
     def is_late(self, now: datetime) -> bool:

@@ -10,6 +10,7 @@ from accounts.briefs.rollup import roll_up
 from accounts.briefs.saying import Local
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.letters import write_letter_row
+from accounts.ledger.reps import managers_at
 from accounts.ledger.rollups import read_weeks
 from accounts.playbook import Play
 from accounts.sla.hours import calendar_of
@@ -24,9 +25,10 @@ def write_rollups(engine: Engine, play: Play, now: datetime) -> int:
     with reading(engine) as connection:
         letters = [(one.address, roll_up(one, local)) for one in read_weeks(connection, play, now)]
     with writing(engine) as connection:
+        managers = managers_at(connection, [address for address, _ in letters], now)
         return sum(
             write_letter_row(
-                connection, f"rollup:{address}:{week}"[:300], "rollup", None, address, words.payload(), now
+                connection, f"rollup:{address}:{week}"[:300], "rollup", managers[address], address, words.payload(), now
             )
             for address, words in letters
         )  # fmt: skip

@@ -1,18 +1,29 @@
 """A manager's week: what is owed, what was answered, who is silent; short, and without blame."""
 
 from datetime import datetime, timedelta
+from email import message_from_bytes, policy
 from zoneinfo import ZoneInfo
 
+from pydantic import SecretStr
 from sqlalchemy import select, update
 
 from accounts.briefs.rollup import ManagerWeek, Owed, RepWeek, roll_up
 from accounts.briefs.saying import Local
+from accounts.ledger.audit import read_audit
 from accounts.ledger.engine import reading, writing
-from accounts.models import Brief, Letter, Rep, RepAnswer, SlaClock
+from accounts.models import Brief, Hold, Letter, Rep, RepAnswer, SlaClock
 from accounts.playbook import Play
+from flows.briefs.letters import deliver_letters
 from flows.briefs.rollup import write_rollups
+from flows.channels.email.memory import Memory
+from flows.settings import Settings
 from tests.briefs.conftest import Add
 from tests.cast import NOW, World
+from tests.web.conftest import board as board
+from tests.web.conftest import clock as clock
+from tests.web.conftest import serve as serve
+from tests.web.reps import press
+from tests.web.visitor import SECRET, Clock, Serve
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LOCAL = Local.at(NOW, ZoneInfo("Europe/Berlin"))
@@ -78,3 +89,32 @@ def test_each_manager_gets_one_a_week_on_its_first_working_day(world: World, pla
     assert "an answer to Acme Works (Ravi Menon, Sat 07:00)" in said
     assert "Ravi Menon 1" in said
     assert "Sofía Ortega (2 accounts)" in said
+
+
+def test_a_manager_who_is_no_rep_sees_by_the_link_what_is_owed_and_answers_for_it(
+    world: World, play: Play, add: Add, settings: Settings, serve: Serve, clock: Clock
+) -> None:
+    with writing(world.engine) as connection:
+        connection.execute(update(Rep).values(manager_email="dach@lumenflow.example"))
+    add(
+        SlaClock, play="new-business", side="sales", duty="answer", subject="signal:1", state="breached",
+        account_id=world.accounts["acme"], rep_id=world.reps["ravi"], evidence=["signal:1"], paused=[], warned=[],
+        happened_at=MONDAY - 3 * DAY, started_at=MONDAY - 3 * DAY, due_at=MONDAY - 2 * DAY,
+    )  # fmt: skip
+    write_rollups(world.engine, play, MONDAY)
+    settings = settings.model_copy(update={"secret_key": SecretStr(SECRET)})
+    deliver_letters(world.engine, settings, play, MONDAY, channel=(mails := Memory()))
+    text = message_from_bytes(mails.sent[0].content, policy=policy.default).get_body(("plain",)).get_content()
+    assert "tandem" not in text
+
+    web = serve(world.engine, clock, None, settings)
+    listed = web.get("/r/" + text.split("/r/")[1].split()[0])
+    assert listed.text.count("for Ravi Menon") == 1, "where something is owed, and nothing else"
+    assert "You answer" not in listed.text
+    page = web.get("/r/" + listed.text.split('<h2><a href="/r/')[1].split('"')[0])
+    hold = next(link for link in page.text.split('href="') if link.endswith(">Hold</a> <a ")).split('"')[0]
+    assert "Done" in press(web, web.get(hold)).text
+    with reading(world.engine) as connection:
+        assert connection.scalars(select(Hold.by)).all() == ["dach@lumenflow.example"]
+        (known,) = [row for row in read_audit(connection) if row.action == "manager-known"]
+    assert known.subject.startswith("rep:")

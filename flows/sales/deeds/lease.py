@@ -7,6 +7,7 @@ from accounts.errors import InputRefused, Refused
 from accounts.ledger import leases
 from accounts.ledger.answering import read_people
 from accounts.ledger.leases import Leased
+from accounts.ledger.spokesmen import stands_in_for
 from accounts.playbook import LeaseRule
 from flows.sales.deeds.scene import Done, Scene
 
@@ -55,7 +56,9 @@ def _standing(scene: Scene) -> Leased | None:
 
 def _taken(scene: Scene) -> Leased:
     """In the name of the rep who says so; where a manager does, of the owner."""
-    rep = scene.speaker.rep_id or scene.account.owner_id
+    rep, owner = scene.speaker.rep_id, scene.account.owner_id
+    if rep != owner and owner not in stands_in_for(scene.connection, rep, scene.now):
+        rep = owner
     if not scene.speaks or rep is None:
         cure = "its owner can, their backup, or their manager"
         raise Refused(f"{scene.speaker.name} cannot take {scene.account.name}", cure=cure)
