@@ -47,12 +47,16 @@ def briefs_of(
             yield from ((choice.rep.id, write(choice, people)) for choice in choices)
 
 
-def readers_with_news(
+def accounts_with_news(
     connection: Connection, looks: Sequence[Look], play: Play, as_of: datetime
-) -> set[int]:  # fmt: skip
-    """Ids of the reps of whom anything has to be read at all."""
+) -> dict[int, set[int]]:  # fmt: skip
+    """Rep -> accounts to tell of; nothing has to be read of anybody else."""
     parties = _parties(connection, looks, as_of)
-    return {reader for watching in parties for reader in look_around(connection, watching, play, as_of)}
+    return {
+        reader: {*seen.full, *(glance.id for glance in seen.rest)}
+        for watching in parties
+        for reader, seen in look_around(connection, watching, play, as_of).items()
+    }
 
 
 def read_material(

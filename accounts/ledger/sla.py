@@ -1,11 +1,11 @@
 """Clocks in the ledger: kept from one look to the next, and read by either side."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, String, cast, insert, literal, or_, select, text, update
+from sqlalchemy import Connection, Row, String, bindparam, cast, insert, literal, or_, select, text, update
 
 from accounts.errors import NotFound, Refused
 from accounts.ledger.announcements import untold
@@ -80,13 +80,15 @@ def one_look_at_a_time(connection: Connection) -> None:
 # ---- the clocks
 
 
-def read_clocks(connection: Connection, play: str, now: datetime) -> dict[tuple[Duty, str], Clock]:
-    """Clocks that may still change: open ones, and those that ended lately, since facts come out of order."""
+def read_clocks(
+    connection: Connection, play: str, now: datetime, only: Collection[int] | None = None
+) -> dict[tuple[Duty, str], Clock]:
+    """Clocks that may still change: open ones, and those that ended lately, since facts come out of order. only: of
+    these accounts."""
     lately = or_(SlaClock.closed_at.is_(None), SlaClock.closed_at > now - HISTORY)
-    rows = connection.execute(
-        select(SlaClock.__table__).where(SlaClock.play == play, lately, SlaClock.started_at <= now)
-    )
-    clocks = (_clock(row) for row in rows)
+    query = select(SlaClock.__table__).where(SlaClock.play == play, lately, SlaClock.started_at <= now)
+    theirs = query if only is None else query.where(among(connection, SlaClock.account_id, sorted(only)))
+    clocks = (_clock(row) for row in connection.execute(theirs))
     return {(clock.cause.duty, clock.cause.subject): clock for clock in clocks}
 
 
@@ -100,15 +102,13 @@ def write_clocks(connection: Connection, play: str, clocks: Sequence[Clock]) -> 
             )
         )
     }
-    for clock in clocks:
-        row_id = known.get((clock.cause.duty, clock.cause.subject))
-        values = {"play": play, **_values(clock)}
-        statement: Any = (
-            insert(SlaClock).values(**values)
-            if row_id is None
-            else update(SlaClock).where(SlaClock.id == row_id).values(**values)
-        )
-        connection.execute(statement)
+    rows = [(known.get((clock.cause.duty, clock.cause.subject)), _values(clock)) for clock in clocks]
+    if new := [{"play": play, **values} for id, values in rows if id is None]:
+        connection.execute(insert(SlaClock), new)
+    if changed := [{"row": id, **values} for id, values in rows if id is not None]:
+        columns: dict[str, Any] = {name: bindparam(name) for name in changed[0] if name != "row"}
+        table: Any = SlaClock.__table__
+        connection.execute(update(table).where(table.c.id == bindparam("row")).values(columns), changed)
 
 
 def answer(connection: Connection, clock_id: int, *, by: str, at: datetime) -> Listed:
@@ -137,13 +137,16 @@ def unannounced(connection: Connection, at: datetime) -> list[Listed]:
 
 def list_clocks(
     connection: Connection, *, play: str | None = None, account: str | None = None, rep: int | None = None,
-    side: Side | None = None, clock_id: int | None = None, closed: bool = False,
+    side: Side | None = None, clock_id: int | None = None, closed: bool = False, only: Collection[int] | None = None,
 ) -> list[Listed]:  # fmt: skip
-    """Clocks as either side reads them, what is due first; `closed`: those that have stopped as well."""
+    """Clocks as either side reads them, what is due first; `closed`: those that have stopped as well. only: of these
+    accounts."""
     wanted = {
         SlaClock.play: play, Account.key: account, SlaClock.rep_id: rep, SlaClock.side: side, SlaClock.id: clock_id
     }  # fmt: skip
     query = _LISTED.where(*(column == value for column, value in wanted.items() if value is not None))
+    if only is not None:
+        query = query.where(among(connection, SlaClock.account_id, sorted(only)))
     rows = connection.execute(query if closed else query.where(SlaClock.closed_at.is_(None)))
     return [_listed(row) for row in rows]
 

@@ -1,13 +1,17 @@
-"""The facts that start and stop clocks, read set by set: a fixed number of queries, whatever the number of accounts."""
+"""The facts that start and stop clocks, read set by set: a fixed number of queries, whatever the number of accounts.
+
+What is read of all of a play is read of some of its accounts where `only` names them.
+"""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, true, union_all
 
 from accounts.ledger.bulk import among
+from accounts.ledger.driver import Form, rows
 from accounts.models import (
     Account,
     Activity,
@@ -15,17 +19,32 @@ from accounts.models import (
     Feedback,
     Hold,
     Rep,
-    RoleChange,
     SendPlan,
     Signal,
     StageChange,
     Stakeholder,
-    Touch,
 )
 from accounts.sla.causes import HISTORY, MEETINGS, SALES_HAS_THE_WORD, Fact, Told
 from accounts.sla.facts import PlanFact, Stood, Waiting
 from accounts.sla.hours import Desk, Span
 from accounts.vocabulary import ActivityKind, Answer, Direction, HoldScope, Reason, Role, Side, SignalKind, Verdict
+
+_ASKS = """
+    SELECT signal.account_id, signal.id, {time:signal.occurred_at}, {time:signal.received_at}, signal.stakeholder_id
+      FROM signal JOIN account ON account.id = signal.account_id
+     WHERE account.play = :play AND signal.kind {among:kinds} AND signal.is_machine = false
+       AND signal.received_at > :after AND signal.received_at <= :now
+       AND signal.occurred_at > :after AND signal.occurred_at <= :now"""
+_SALES_TOUCHES = """
+    SELECT account_id, id, {time:occurred_at}, stakeholder_id FROM activity
+     WHERE account_id {among:accounts} AND kind <> 'note' AND (direction IS NULL OR direction <> 'inbound')
+       AND occurred_at > :earliest AND occurred_at <= :now"""
+_MAILS_SENT = """
+    SELECT account_id, id, {time:sent_at}, stakeholder_id FROM touch
+     WHERE account_id {among:accounts} AND sent_at > :earliest AND sent_at <= :now"""
+_SEATS_GIVEN = """
+    SELECT account_id, id, {time:at}, stakeholder_id FROM role_change
+     WHERE account_id {among:accounts} AND at <= :now"""
 
 
 def read_desks(connection: Connection) -> dict[int, Desk]:
@@ -41,11 +60,14 @@ def read_accounts(connection: Connection, play: str, ids: Collection[int]) -> di
     return {row.id: Stood(*row) for row in connection.execute(theirs)}
 
 
-def newly_contacted(connection: Connection, play: str, now: datetime) -> dict[int, Fact]:
+def newly_contacted(
+    connection: Connection, play: str, now: datetime, only: Collection[int] | None = None
+) -> dict[int, Fact]:  # fmt: skip
     """Account -> its first contact, if that was lately; known since tracking moved the account, where it did."""
     moved = (
         select(StageChange.account_id, func.min(StageChange.at).label("at"))
         .where(StageChange.refused_reason.is_(None), StageChange.from_stage == "target", StageChange.at <= now)
+        .where(_of(connection, StageChange.account_id, only))
         .group_by(StageChange.account_id)
         .subquery()
     )
@@ -53,6 +75,7 @@ def newly_contacted(connection: Connection, play: str, now: datetime) -> dict[in
         select(Account.id, Account.first_contacted_at, moved.c.at)
         .outerjoin(moved, moved.c.account_id == Account.id)
         .where(Account.play == play, Account.first_contacted_at > now - HISTORY, Account.first_contacted_at <= now)
+        .where(_of(connection, Account.id, only))
     )
     return {
         id: Fact(f"account:{id}@{at:%Y-%m-%dT%H:%M}", at, max(at, moved_at) if moved_at else at)
@@ -62,30 +85,31 @@ def newly_contacted(connection: Connection, play: str, now: datetime) -> dict[in
 
 
 def read_asks(
-    connection: Connection, play: str, kinds: Collection[SignalKind], now: datetime, since: datetime | None = None
+    connection: Connection, play: str, kinds: Collection[SignalKind], now: datetime, since: datetime | None = None,
+    only: Collection[int] | None = None,
 ) -> dict[int, list[Fact]]:  # fmt: skip
     """Account -> what people did of these kinds since then, or lately; no machines, nothing we do not know yet."""
-    after = since or now - HISTORY
-    query = (
-        select(Signal.account_id, Signal.id, Signal.occurred_at, Signal.received_at, Signal.stakeholder_id)
-        .join(Account, Account.id == Signal.account_id)
-        .where(Account.play == play, Signal.kind.in_(sorted(kinds)), Signal.is_machine.is_(False))
-        .where(Signal.received_at > after, Signal.received_at <= now)
-        .where(Signal.occurred_at > after, Signal.occurred_at <= now)
-        .order_by(Signal.id)
-    )
-    found: dict[int, list[Fact]] = defaultdict(list)
-    for account, id, at, received, person in connection.execute(query):
+    query = _ASKS if only is None else f"{_ASKS} AND signal.account_id {{among:only}}"
+    read, found = Form.of(connection).read, defaultdict[int, list[Fact]](list)
+    told = rows(
+        connection, f"{query} ORDER BY signal.id", play=play, kinds=sorted(kind.value for kind in kinds),
+        after=since or now - HISTORY, now=now, only=sorted(only or ()),
+    )  # fmt: skip
+    for account, id, happened, came_in, person in told:
+        at, received = read(happened), read(came_in)
         found[account].append(Fact(f"signal:{id}", at, max(at, received), person))
     return found
 
 
-def read_verdicts(connection: Connection, play: str, now: datetime) -> dict[int, list[Told]]:
+def read_verdicts(
+    connection: Connection, play: str, now: datetime, only: Collection[int] | None = None
+) -> dict[int, list[Told]]:  # fmt: skip
     """Account -> what reps said of it lately."""
     query = (
         select(Feedback.account_id, Feedback.id, Feedback.at, Feedback.stakeholder_id, Feedback.verdict)
         .join(Account, Account.id == Feedback.account_id)
         .where(Account.play == play, Feedback.at > now - HISTORY, Feedback.at <= now)
+        .where(_of(connection, Feedback.account_id, only))
         .order_by(Feedback.at, Feedback.id)
     )
     found: dict[int, list[Told]] = defaultdict(list)
@@ -96,13 +120,7 @@ def read_verdicts(connection: Connection, play: str, now: datetime) -> dict[int,
 
 def sales_touches(connection: Connection, accounts: Collection[int], now: datetime) -> dict[int, list[Fact]]:
     """Account -> what sales itself did lately: not their mail to us, and no note."""
-    ours = or_(Activity.direction.is_(None), Activity.direction != Direction.INBOUND)
-    query = (
-        select(Activity.account_id, Activity.id, Activity.occurred_at, Activity.stakeholder_id)
-        .where(among(connection, Activity.account_id, sorted(accounts)), Activity.kind != ActivityKind.NOTE, ours)
-        .where(Activity.occurred_at <= now, Activity.occurred_at > now - 4 * HISTORY)
-    )
-    return _facts("activity", connection.execute(query))
+    return _facts(connection, "activity", _SALES_TOUCHES, accounts, now)
 
 
 def last_words(connection: Connection, accounts: Collection[int], now: datetime) -> dict[int, datetime]:
@@ -128,18 +146,12 @@ def last_words(connection: Connection, accounts: Collection[int], now: datetime)
 
 def mails_sent(connection: Connection, accounts: Collection[int], now: datetime) -> dict[int, list[Fact]]:
     """Account -> what marketing sent lately."""
-    query = select(Touch.account_id, Touch.id, Touch.sent_at, Touch.stakeholder_id).where(
-        among(connection, Touch.account_id, sorted(accounts)), Touch.sent_at <= now, Touch.sent_at > now - 4 * HISTORY
-    )
-    return _facts("touch", connection.execute(query))
+    return _facts(connection, "touch", _MAILS_SENT, accounts, now)
 
 
 def seats_given(connection: Connection, accounts: Collection[int], now: datetime) -> dict[int, list[Fact]]:
     """Account -> changes in who has which seat of the buying group."""
-    query = select(RoleChange.account_id, RoleChange.id, RoleChange.at, RoleChange.stakeholder_id).where(
-        among(connection, RoleChange.account_id, sorted(accounts)), RoleChange.at <= now
-    )
-    return _facts("role_change", connection.execute(query))
+    return _facts(connection, "role_change", _SEATS_GIVEN, accounts, now)
 
 
 def read_pauses(connection: Connection, accounts: Collection[int], now: datetime) -> dict[tuple[int, Side], list[Span]]:
@@ -186,8 +198,17 @@ def people_waiting(connection: Connection, play: str) -> list[Waiting]:
     return [Waiting(stage or "", Role(role), *rest) for stage, role, *rest in connection.execute(query)]
 
 
-def _facts(noun: str, rows: Iterable[Any]) -> dict[int, list[Fact]]:
-    found: dict[int, list[Fact]] = defaultdict(list)
-    for account, id, at, person in rows:
+def _facts(
+    connection: Connection, noun: str, query: str, accounts: Collection[int], now: datetime
+) -> dict[int, list[Fact]]:  # fmt: skip
+    read, found = Form.of(connection).read, defaultdict[int, list[Fact]](list)
+    told = rows(connection, query, accounts=sorted(accounts), earliest=now - 4 * HISTORY, now=now) if accounts else ()
+    for account, id, happened, person in told:
+        at = read(happened)
         found[account].append(Fact(f"{noun}:{id}", at, at, person))
     return found
+
+
+def _of(connection: Connection, column: Any, only: Collection[int] | None) -> ColumnElement[bool]:
+    """Of these accounts; of all, where none are named."""
+    return true() if only is None else among(connection, column, sorted(only))

@@ -7,6 +7,7 @@ where facts changed (so that the next seven days are true), write, deliver what 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -18,7 +19,7 @@ from accounts.garbage import uncollected
 from accounts.ledger import brief_turns as turns
 from accounts.ledger import briefs as ledger
 from accounts.ledger.brief_facts import known_signals
-from accounts.ledger.brief_material import briefs_of, read_material, readers_with_news
+from accounts.ledger.brief_material import accounts_with_news, briefs_of, read_material
 from accounts.ledger.brief_readers import watches
 from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
@@ -105,11 +106,11 @@ def write_briefs(
         looks = ledger.read_looks(connection, now, rep_id)
         turn = _whose_turn(connection, play, looks, now, rep_id, only_due=only_due)
         theirs = [look for look in looks if look.rep_id in turn.digests]
-        has_news = readers_with_news(connection, theirs, play, now) if theirs else set()
-    if has_news or turn.jumps:
+        news = accounts_with_news(connection, theirs, play, now) if theirs else {}
+    if told := {*turn.jumps.values(), *chain.from_iterable(news.values())}:
         decide(engine, play, now)
-        keep_clocks(engine, play, now)
-    digests = _written(engine, play, [look for look in looks if look.rep_id in has_news], now)
+        keep_clocks(engine, play, now, only=told)
+    digests = _written(engine, play, [look for look in looks if look.rep_id in news], now)
     _store(engine, digests, now, ledger.DIGEST)
     _store(engine, _written_at_once(engine, play, looks, turn.jumps, now), now, ledger.JUMP)
     return len(theirs), len(theirs) - len(digests)

@@ -4,7 +4,7 @@ Every flow that may have changed a fact looks (track, listen, brief). Looking is
 nothing twice, and what a killed run did not tell, the next one does.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,18 +12,19 @@ from sqlalchemy import Connection, Engine
 
 from accounts.engagement import WEEK
 from accounts.feedback import REPS_WORDS
-from accounts.ledger import audit, scores, sla
+from accounts.ledger import audit, sla
 from accounts.ledger import sla_facts as read
 from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.heats import read_heats
 from accounts.ledger.sla import Listed
 from accounts.ledger.sla_letters import write_sla_letters
 from accounts.playbook import Play
-from accounts.sla.causes import ASKS, MEETINGS, Fact
+from accounts.sla.causes import ASKS, MEETINGS, SIDE_OF, Fact
 from accounts.sla.clocks import Clock
 from accounts.sla.facts import ByAccount, Facts
 from accounts.sla.keeping import Known, keep
-from accounts.vocabulary import ClockState, Heat, SignalKind
+from accounts.vocabulary import ClockState, Heat, Side, SignalKind
 
 #: Accounts whose engagement is read at once.
 ACCOUNTS_AT_ONCE = 500
@@ -43,58 +44,64 @@ class Kept:
     standing: tuple[Listed, ...] = ()
 
 
-def keep_clocks(engine: Engine, play: Play, now: datetime) -> Kept:
-    """Bring every clock of the play up to `now` (aware UTC).
+def keep_clocks(engine: Engine, play: Play, now: datetime, only: Collection[int] | None = None) -> Kept:
+    """Bring every clock of the play up to `now` (aware UTC). only: those of these accounts, and nothing else is read.
 
     Who is hot takes the longest to find out, so that is read before anything is locked.
     """
     with reading(engine) as connection:
-        hot = find_hot(connection, play, now)
+        hot = find_hot(connection, play, now, only)
     with writing(engine) as connection:
         sla.one_look_at_a_time(connection)
-        known = sla.read_clocks(connection, play.key, now)
-        changed = keep(gather(connection, play, known, hot, now), known, play, now)
+        known = sla.read_clocks(connection, play.key, now, only)
+        changed = keep(gather(connection, play, known, hot, now, only), known, play, now)
         sla.write_clocks(connection, play.key, changed)
-        standing = sla.list_clocks(connection, play=play.key)
+        standing = sla.list_clocks(connection, play=play.key, only=only)
         write_sla_letters(connection, play, standing, now)
     return _summary(changed, known, standing)
 
 
-def find_hot(connection: Connection, play: Play, now: datetime) -> ByAccount:
+def find_hot(connection: Connection, play: Play, now: datetime, only: Collection[int] | None = None) -> ByAccount:
     """Account -> what people did since anybody had the last word there, of nurtured accounts whose interest rises."""
-    acts = read.read_asks(connection, play.key, _warm(play), now, since=now - WEEK)
+    acts = read.read_asks(connection, play.key, _warm(play), now, since=now - WEEK, only=only)
     nurtured = {stage.key for stage in play.stages if stage.nurtured}
     standing = [one.id for one in read.read_accounts(connection, play.key, acts).values() if one.stage in nurtured]
     hot: dict[int, Sequence[Fact]] = {}
     for some in chunks(sorted(standing), ACCOUNTS_AT_ONCE):
         last = read.last_words(connection, some, now)
         fresh = {id: left for id in some if (left := [act for act in acts[id] if id not in last or act.at > last[id]])}
-        readings = scores.read_engagement(connection, sorted(fresh), play.engagement, now)
-        hot.update({id: fresh[id] for id, found in readings.items() if found.heat.heat is Heat.RISING})
+        heats = read_heats(connection, sorted(fresh), play.engagement, now)
+        hot.update({id: fresh[id] for id, heat in heats.items() if heat is Heat.RISING})
     return hot
 
 
-def gather(connection: Connection, play: Play, known: Known, hot: ByAccount, now: datetime) -> Facts:
-    """All facts that start or stop a clock of the play."""
-    asks = read.read_asks(connection, play.key, ASKS, now)
-    contacted = read.newly_contacted(connection, play.key, now)
-    verdicts = read.read_verdicts(connection, play.key, now)
+def gather(
+    connection: Connection, play: Play, known: Known, hot: ByAccount, now: datetime,
+    only: Collection[int] | None = None,
+) -> Facts:  # fmt: skip
+    """All facts that start or stop a clock of the play; each only of accounts whose clocks look at it."""
+    asks = read.read_asks(connection, play.key, ASKS, now, only=only)
+    contacted = read.newly_contacted(connection, play.key, now, only)
+    verdicts = read.read_verdicts(connection, play.key, now, only)
     ids = {clock.cause.account for clock in known.values() if clock.cause.account}
     ids.update(asks, hot, contacted, verdicts)
+    marketing = {clock.cause.account for clock in known.values() if SIDE_OF[clock.cause.duty] is Side.MARKETING}
+    promised = {*filter(None, marketing), *contacted, *verdicts}
+    whole = only is None
     return Facts(
         desks=read.read_desks(connection),
         accounts=read.read_accounts(connection, play.key, ids),
         asks=asks,
         hot=hot,
-        meetings=read.read_asks(connection, play.key, MEETINGS, now),
+        meetings=read.read_asks(connection, play.key, MEETINGS, now, only=only),
         contacted=contacted,
         verdicts=verdicts,
         sales=read.sales_touches(connection, ids, now),
-        mails=read.mails_sent(connection, ids, now),
-        seats=read.seats_given(connection, ids, now),
+        mails=read.mails_sent(connection, promised, now),
+        seats=read.seats_given(connection, promised, now),
         pauses=read.read_pauses(connection, ids, now),
-        plans=read.read_plans(connection, play.key, now),
-        waiting=read.people_waiting(connection, play.key),
+        plans=read.read_plans(connection, play.key, now) if whole else (),
+        waiting=read.people_waiting(connection, play.key) if whole else (),
     )
 
 
