@@ -6,11 +6,13 @@ All times are UTC. A rule that the database can keep stands beside its column, n
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, MetaData, Numeric, String, UniqueConstraint
 from sqlalchemy import text as text_clause
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from accounts.fingerprints import LENGTH, fingerprint
 from accounts.types import Key, json_value, line, mailbox, pk, refers, sha256, slug, text, utc, word
 
 #: Conditions of partial indexes. Two nulls are never equal, so a plain unique key over both hashes would keep nothing.
@@ -304,13 +306,19 @@ class Decision(Base):
     timezone_source: Mapped[word | None]
 
 
+def _undated(context: Any) -> str:
+    """The fingerprint of a signal that is written row by row."""
+    row = context.get_current_parameters()
+    return fingerprint(row["source"], row["source_id"])
+
+
 class Signal(Base):
     """What came back. `kind` unknown is kept with its raw data."""
 
     __tablename__ = "signal"
     __table_args__ = (
-        # What differs first comes first: most signals have the same few sources.
-        UniqueConstraint("source_id", "source", name="one_signal_per_source_and_id"),
+        # Fingerprints sort by time: a key of names would write a page for each signal once history is long.
+        UniqueConstraint("fingerprint", name="one_signal_per_source_and_id"),
         # One narrow way in from the account, since each further index costs a page a signal once history is long. Ids
         # grow with the time of receipt, so "of this account, since then" is a range of it: see signals.first_since.
         Index("ix_signal_account_id", "account_id"),
@@ -323,6 +331,8 @@ class Signal(Base):
     id: Mapped[pk]
     source: Mapped[word]
     source_id: Mapped[slug]
+    #: Of both, and of the time where every telling brings the same.
+    fingerprint: Mapped[str] = mapped_column(String(LENGTH), default=_undated)
     kind: Mapped[word]
     #: No foreign keys to accounts and touches, since none is ever deleted and a check is a third of storing a signal:
     #: docs/decisions/a-signal-is-not-checked-twice.md. People are erased, so a signal must not be in time to name one.

@@ -22,7 +22,7 @@ from accounts.ledger import scores
 from accounts.ledger.bulk import among
 from accounts.ledger.driver import Form, rows
 from accounts.ledger.effects import Caused, perform
-from accounts.ledger.signals import first_since, record, stored_name
+from accounts.ledger.signals import fingerprint_of, first_since, record
 from accounts.ledger.weighing import weighing_for
 from accounts.ledger.whose import Incoming, Whose, find_owners
 from accounts.machines import JUDGED, WINDOW, Mailed, Trace, Verdict, judge
@@ -45,7 +45,7 @@ _NEIGHBOURS = f"""{_COLUMNS}
      WHERE account_id {{among:accounts}} AND id >= :earliest AND kind IN ({_JUDGED}, 'delivered')
        AND (touch_id {{among:touches}} OR (stakeholder_id {{among:people}} AND kind <> 'delivered'))
        AND occurred_at BETWEEN :first AND :last AND applied_at IS NOT NULL"""
-_THESE = f"{_COLUMNS} WHERE source = :source AND source_id {{among:names}} AND applied_at IS NULL"
+_THESE = f"{_COLUMNS} WHERE fingerprint {{among:fingerprints}} AND applied_at IS NULL"
 _MAILED = """
     SELECT id, COALESCE(sent_at, claimed_at),
            (SELECT COUNT(DISTINCT url) FROM content_link WHERE content_link.content_digest = touch.content_digest)
@@ -136,10 +136,7 @@ def act_on_noes(connection: Connection, signals: Sequence[Incoming], now: dateti
     One that was applied before does nothing; the hold of a complaint belongs to its signal, so it is made once.
     """
     record(connection, signals, now)
-    names: dict[str, list[str]] = {}
-    for signal in signals:
-        names.setdefault(signal.source, []).append(stored_name(signal.source_id))
-    told = [said for source, ids in names.items() for said in _read(connection, _THESE, source=source, names=ids)]
+    told = _read(connection, _THESE, fingerprints=[fingerprint_of(signal) for signal in signals])
     caused = [
         Caused(effect, said.id, said.account_id, said.stakeholder_id, said.touch_id, said.email_hash)
         for said in told

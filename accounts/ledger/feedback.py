@@ -5,6 +5,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, delete, func, insert, select
 
 from accounts.feedback import WEIGHS_AS
+from accounts.fingerprints import fingerprint
 from accounts.identity import normalise_email
 from accounts.ledger.subjects import Subject
 from accounts.models import Feedback, Rep, Signal
@@ -45,7 +46,7 @@ def let_it_weigh(connection: Connection, subject: Subject, verdict: Verdict, at:
     name = f"verdict:{subject.account_id}:{subject.stakeholder_id or 0}"
     if kind is None:
         return
-    connection.execute(delete(Signal).where(Signal.source == SOURCE, Signal.source_id == name))
+    connection.execute(delete(Signal).where(Signal.fingerprint == fingerprint(SOURCE, name)))
     said = {"account_id": subject.account_id, "stakeholder_id": subject.stakeholder_id, "kind": kind}
     when = {"occurred_at": at, "received_at": at, "applied_at": at}
     connection.execute(insert(Signal).values(source=SOURCE, source_id=name, **said, **when))

@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from accounts.audiences import ADDRESS_FORMS, member_of
 from accounts.errors import NotFound
+from accounts.fingerprints import fingerprint
 from accounts.identity import email_hash, normalise_email
 from accounts.ledger import leases, proposals, quarantine
 from accounts.ledger.bulk import chunks
@@ -210,10 +211,13 @@ def _blank_signals(connection: Connection, ids: Sequence[int], hashed: str, addr
     """Somebody in the account did it; nobody knows who."""
     theirs = or_(Signal.stakeholder_id.in_(ids), Signal.email_hash == hashed)
     spelled = func.lower(Signal.source_id).contains(address, autoescape=True)
-    named = connection.execute(select(Signal.id, Signal.source_id).where(theirs, spelled)).all()
+    named = connection.execute(select(Signal.id, Signal.source, Signal.source_id).where(theirs, spelled)).all()
     if named:
-        rename = update(Signal).where(Signal.id == bindparam("signal")).values(source_id=bindparam("name"))
-        connection.execute(rename, [{"signal": id, "name": sha256(name.encode()).hexdigest()} for id, name in named])
+        anew = update(Signal).where(Signal.id == bindparam("signal"))
+        rename = anew.values(source_id=bindparam("name"), fingerprint=bindparam("print"))
+        hidden = [(id, source, sha256(name.encode()).hexdigest()) for id, source, name in named]
+        values = [{"signal": id, "name": name, "print": fingerprint(source, name)} for id, source, name in hidden]
+        connection.execute(rename, values)
     blank = update(Signal).where(theirs).values(stakeholder_id=None, email_hash=None, data=None)
     return connection.execute(blank).rowcount
 

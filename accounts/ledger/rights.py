@@ -24,8 +24,8 @@ LONGEST_KEY = 120
 _HASH = 64
 #: Shown although their kind could hide something, and hidden although it could not.
 SHOWN = frozenset({"account.name", "account.domain", "account.industry", "account.territory", "account.division"})
-HIDDEN = frozenset({"rep.slack_id", "signal.source_id", "activity.source_id", "webhook.name", "quarantine.account",
-                    "touch.claimed_by"})  # fmt: skip
+HIDDEN = frozenset({"rep.slack_id", "signal.source_id", "signal.fingerprint", "activity.source_id", "webhook.name",
+                    "quarantine.account", "touch.claimed_by"})  # fmt: skip
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 

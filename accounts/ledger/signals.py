@@ -33,8 +33,8 @@ __all__ = [
 _in_ascii = json.JSONEncoder(default=str).encode
 
 _COLUMNS = (
-    "fingerprint", "source", "source_id", "kind", "account_id", "stakeholder_id", "touch_id", "email_hash", "occurred_at",
-    "received_at", "is_machine", "machine_reason", "machine_confidence", "data",
+    "fingerprint", "source", "source_id", "kind", "account_id", "stakeholder_id", "touch_id", "email_hash",
+    "occurred_at", "received_at", "is_machine", "machine_reason", "machine_confidence", "data",
 )  # fmt: skip
 
 _KNOWN = """
@@ -101,7 +101,9 @@ def record(
         print_ = fingerprint(source, name, at if is_dated else None)
         if print_ not in told:
             names, occurred = (print_, source, name), form.write(at) if at < at_most else received
-            told[print_] = _row(names, kind, whose, occurred, received, {**data, "content": content} if content else data)
+            told[print_] = _row(
+                names, kind, whose, occurred, received, {**data, "content": content} if content else data
+            )
     new = insert_new(connection, "signal", _COLUMNS, sorted(told.values(), key=_in_the_indexes))
     return Recorded(new, len(incoming) - forgotten - new, forgotten)
 

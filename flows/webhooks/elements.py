@@ -52,36 +52,47 @@ def signal(
     message_id: object = None,
     email: object = None,
     provider_id: object = None,
+    is_dated: bool = True,
     data: Mapping[str, Any] | None = None,
 ) -> Incoming:
     """One signal. `kind` None: nobody knows the name `said`, so the whole event is kept.
-    provider_id: the provider's own name for the mail.
+    provider_id: the provider's own name for the mail. is_dated: `at` is in what the provider wrote.
 
     Raises Unreadable for clues that are no text.
     """
     name = text_of(name) or ""
     if isinstance(key, str) and key.startswith(TO_OUR_OWN):  # no buyer did this
-        return _of_our_own(source, name, kind, at, key, f"{key.partition('-')[0]} {_plain(said)}", event, data or {})
+        return _of_our_own(
+            source, name, kind, at, key, f"{key.partition('-')[0]} {_plain(said)}", event, data or {}, is_dated
+        )
     touch_id = touch_of(key)
     if kind is None:
         return Incoming(
-            source, name, _plain(said), at, touch_id, text_of(message_id), text_of(email), data={"event": dict(event)}
+            source,
+            name,
+            _plain(said),
+            at,
+            touch_id,
+            text_of(message_id),
+            text_of(email),
+            is_dated=is_dated,
+            data={"event": dict(event)},
         )
     return Incoming(
         source, name, kind, at, touch_id, text_of(message_id), text_of(email), provider_id=text_of(provider_id),
-        data=data or {},
+        is_dated=is_dated, data=data or {},
     )  # fmt: skip
 
 
 def _of_our_own(
     source: str, name: str, kind: SignalKind | None, at: datetime, key: str, said: str, event: Event,
-    data: Mapping[str, Any],
+    data: Mapping[str, Any], is_dated: bool,
 ) -> Incoming:  # fmt: skip
     """About a brief, a notice or a letter. Of a brief it matters whether it came back."""
     brief = number_of(key, "brief-")
     if brief is not None and kind in LOST:
-        return Incoming(source, name, SignalKind.BRIEF_BOUNCED, at, data={**data, "brief": brief})
-    return Incoming(source, name, said, at, data={"event": dict(event)})
+        return Incoming(source, name, SignalKind.BRIEF_BOUNCED, at, is_dated=is_dated, data={**data, "brief": brief})
+    return Incoming(source, name, said, at, is_dated=is_dated, data={"event": dict(event)})
 
 
 def touch_of(key: object) -> int | None:

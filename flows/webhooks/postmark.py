@@ -101,7 +101,7 @@ def translate(event: Event, post: Post) -> Iterator[Incoming]:
     key = (event.get("Metadata") or {}).get(KEY)
     yield signal(
         SOURCE, post.digest, kind, at, said=said, event=event, key=key, email=email,
-        provider_id=event.get("MessageID"), data=data,
+        provider_id=event.get("MessageID"), is_dated=bool(when), data=data,
     )  # fmt: skip
 
 

@@ -157,6 +157,15 @@ def test_a_signal_told_twice_counts_once_in_one_batch_and_in_two(world: World) -
     assert len(stored(world, Signal.id)) == 1
 
 
+def test_a_dated_signal_from_a_clock_that_is_ahead_counts_once_however_late_it_is_told_again(world: World) -> None:
+    """It is stored with the time of receipt, and known by the time its provider gave it."""
+    ahead = signal("clicked", ALICE, NOW + timedelta(days=1), source_id="evt-1", is_dated=True)
+    with writing(world.engine) as connection:
+        told = [record(connection, [ahead], NOW + timedelta(days=n)) for n in range(3)]
+    assert [one.new for one in told] == [1, 0, 0]
+    assert stored(world, Signal.occurred_at) == [(NOW,)]
+
+
 def test_thousands_at_once_are_each_stored_once_and_counted_exactly(world: World) -> None:
     """More than one statement takes, some of them told before, some twice in the lot: the first telling stays."""
     emails = (ALICE, DANA, None)

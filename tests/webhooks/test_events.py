@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from accounts.ledger.signals import fingerprint_of
 from accounts.ledger.webhooks import Post
 from accounts.ledger.whose import Incoming
 from accounts.outcomes import read_kind
@@ -187,3 +190,25 @@ def test_times_are_the_events_own() -> None:
     (signal,) = signals_of("resend", SAMPLES["resend"][2][0])
     assert signal.occurred_at == NOW, "and not that of the mail, an hour before"
     assert signals_of("sendgrid", samples.sendgrid("open", timestamp=str(SECONDS)))[0].occurred_at == NOW
+
+
+@pytest.mark.parametrize(("provider", "event", "kind", "bounce"), list(every_sample()))
+def test_an_event_that_is_told_again_later_is_known_by_the_same_fingerprint(
+    provider: str, event: dict[str, Any], kind: K | None, bounce: str | None
+) -> None:
+    """What it is known by begins with its time, so that time must come from what the provider wrote."""
+    first = post(provider, event)
+    told: list[Incoming] = []
+    assert understand(first, told) == understand(replace(first, received_at=NOW + timedelta(hours=30)), told) == []
+    once, twice = map(fingerprint_of, told)
+    assert once == twice
+    assert once.startswith(f"{int(told[0].occurred_at.timestamp() * 1_000):012x}")
+
+
+def test_what_postmark_does_not_date_is_known_by_its_name_alone() -> None:
+    undated = {"RecordType": "an event of next year", "MessageID": "883953f4", "Metadata": {"tandem": "touch-1"}}
+    first = post("postmark", undated)
+    told: list[Incoming] = []
+    assert understand(first, told) == understand(replace(first, received_at=NOW + timedelta(hours=30)), told) == []
+    assert fingerprint_of(told[0]) == fingerprint_of(told[1])
+    assert told[0].occurred_at != told[1].occurred_at

@@ -791,6 +791,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("source", sa.String(length=40), nullable=False),
         sa.Column("source_id", sa.String(length=120), nullable=False),
+        sa.Column("fingerprint", sa.String(length=32), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("stakeholder_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
@@ -807,7 +808,7 @@ def upgrade() -> None:
             ["stakeholder_id"], ["stakeholder.id"], name=op.f("fk_signal_stakeholder_id_stakeholder")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_signal")),
-        sa.UniqueConstraint("source_id", "source", name="one_signal_per_source_and_id"),
+        sa.UniqueConstraint("fingerprint", name="one_signal_per_source_and_id"),
     )
     with op.batch_alter_table("signal", schema=None) as batch_op:
         batch_op.create_index("ix_signal_account_id", ["account_id"], unique=False)
