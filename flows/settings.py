@@ -133,6 +133,8 @@ class Web(BaseModel):
     #: Requests that one network (IPv4 /24, IPv6 /48) may make a second, and at once after a silence.
     requests_per_second: float = Field(20, gt=0)
     burst: int = Field(200, ge=1)
+    #: Connections that one process holds; further ones are refused with 503. The files it may have are a limit as well.
+    connections: int = Field(10_000, ge=1)
     #: Addresses of the proxy in front, with commas: whom to believe where a request comes from.
     proxies: str = "127.0.0.1"
 
@@ -145,6 +147,8 @@ class Scale(BaseModel):
     over: Literal["here", "workers", "dask"] = "here"
     #: Into how many shares a run is divided, where it is.
     shares: int = Field(2, ge=1)
+    #: A run over workers does a share itself that nobody has begun after so many minutes without anybody at work.
+    wait_minutes: float = Field(10, gt=0)
     #: The scheduler of a Dask cluster, ``tcp://…:8786``. Without it, one is made on this machine for each run.
     dask_address: str | None = None
 

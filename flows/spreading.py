@@ -3,7 +3,7 @@ by as many senders as there are shares.
 
     over = "here"      this process does it all; up to some 100,000 accounts nothing else is faster
     over = "workers"   each share is a run of the deployments `decide-span` and `send-plans`: any worker of the pool, on
-                       any machine, takes it
+                       any machine, takes it; what none begins, the run does itself after a while
     over = "dask"      each share is a task on a Dask cluster: the one at `scale.dask_address`, or one made for the run
 
 Shares know nothing of each other and meet in the database only. Any of them may run twice, or be killed: what it did
@@ -13,16 +13,18 @@ stands, the rest is done by who comes next.
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from time import sleep
+from time import monotonic, sleep
 from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas import FlowRun
 from prefect.context import FlowRunContext
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
+from prefect.logging import get_run_logger
+from prefect.states import Cancelled
 from pydantic import TypeAdapter
 
 from accounts import tick
@@ -41,6 +43,8 @@ from flows.settings import Scale, load_settings
 CAME_TO = "tandem.came-to"
 #: How often a run asks whether its shares are done, in seconds.
 POLL_SECONDS = 2
+#: How the run of a share ends that nobody began, so that the run which started it did its work.
+TAKEN_BACK = "Taken back"
 
 
 def decide(play: str, now: datetime, accounts: Sequence[str] = ()) -> Decided:
@@ -128,15 +132,19 @@ def send_plans_run(play: str, as_of: datetime | None = None) -> None:
 def _spread(
     scale: Scale, deployment: str, work: Any, shares: Sequence[dict[str, Any]], kind: Any
 ) -> list[Any]:  # fmt: skip
-    """What each share came to, in their order. work: the task that `deployment` runs; kind: what it returns."""
+    """What each share came to. work: the task that `deployment` runs; kind: what it returns."""
     if scale.over == "dask":
         return _over_dask(scale, work, shares)
-    return _over_workers(deployment, shares, kind)
+    return _over_workers(scale, deployment, work, shares, kind)
 
 
-def _over_workers(deployment: str, shares: Sequence[dict[str, Any]], kind: Any) -> list[Any]:
-    """Each share as a run of a deployment. Raises Refused when nobody has deployed it, TandemError when a share fails;
-    the other shares end all the same."""
+def _over_workers(
+    scale: Scale, deployment: str, work: Any, shares: Sequence[dict[str, Any]], kind: Any
+) -> list[Any]:  # fmt: skip
+    """Each share as a run of a deployment; those that nobody begins are done here.
+
+    Raises Refused when nobody has deployed it, TandemError when a share fails; the other shares end all the same.
+    """
     with get_client(sync_client=True) as client:
         try:
             runs = [
@@ -145,15 +153,36 @@ def _over_workers(deployment: str, shares: Sequence[dict[str, Any]], kind: Any) 
             ]
         except ObjectNotFound:
             raise Refused(f"there is no deployment {deployment}", cure="tandem deploy") from None
-        while not all(run.state and run.state.is_final() for run in runs):
-            sleep(POLL_SECONDS)
-            runs = [client.read_flow_run(run.id) for run in runs]
-    failed = [f"{run.name} ({run.state_name})" for run in runs if not (run.state and run.state.is_completed())]
+        runs = _wait(client, runs, scale.wait_minutes)
+    done_here = [work(**share) for run, share in zip(runs, shares, strict=True) if run.state_name == TAKEN_BACK]
+    failed = [
+        f"{run.name} ({run.state_name})"
+        for run in runs
+        if not (run.state and run.state.is_completed()) and run.state_name != TAKEN_BACK
+    ]
     if failed:
         what = f"{len(failed)} of {len(runs)} shares did not come to their end: {', '.join(failed)}"
         raise TandemError(what, cure="their logs say why; the next run takes up what they left")
     told = [run.labels[CAME_TO] for run in runs if CAME_TO in run.labels]  # a killed one costs figures only
-    return [TypeAdapter(kind).validate_json(str(words)) for words in told]
+    return [*(TypeAdapter(kind).validate_json(str(words)) for words in told), *done_here]
+
+
+def _wait(client: SyncPrefectClient, runs: list[FlowRun], minutes: float) -> list[FlowRun]:
+    """Until all of them have ended. After so many minutes in which none was at work, those that nobody has begun are
+    taken back: nobody serves them, and nobody could say when somebody will."""
+    at_work = monotonic()
+    while not all(run.state and run.state.is_final() for run in runs):
+        sleep(POLL_SECONDS)
+        runs = [client.read_flow_run(run.id) for run in runs]
+        waiting = [run for run in runs if run.state and run.state.is_scheduled()]
+        if any(run.state and not run.state.is_final() for run in runs if run not in waiting):
+            at_work = monotonic()
+        elif monotonic() - at_work > minutes * 60:
+            why = f"nobody began it within {minutes:g} minutes: no worker serves it (tandem doctor)"
+            for run in waiting:
+                get_run_logger().warning("%s is done here: %s", run.name, why)
+                client.set_flow_run_state(run.id, Cancelled(name=TAKEN_BACK, message=why))
+    return runs
 
 
 def _start(deployment: str, share: dict[str, Any], name: str) -> FlowRun:

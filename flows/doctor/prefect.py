@@ -20,6 +20,8 @@ START = "tandem up"
 SCHEDULED_WITHIN = timedelta(minutes=3)
 #: Whoever serves a deployment asks for its runs every few seconds.
 SERVED_WITHIN = timedelta(minutes=2)
+#: A run that is due starts within seconds where somebody serves it.
+LATE_BY = timedelta(minutes=10)
 #: The server hears of ended tasks behind the flows' backs; of so many it has not heard, and it has fallen behind.
 DIGESTED_WITHIN, MUCH = timedelta(minutes=1), 500
 #: Importing all flows brings Prefect and its server's parts: seconds, more on a busy machine.
@@ -135,12 +137,18 @@ def backlog(server: PrefectApi, now: datetime) -> Finding:
 
 @where_it_answers
 def late_runs(server: PrefectApi, now: datetime) -> Finding:
-    """Whether what was due has started."""
+    """Whether what was due has started, and whether anybody is there who could start it."""
     late = server.post("/flow_runs/filter", {"flow_runs": {"state": {"name": {"any_": ["Late"]}}}})
     if not late:
         return Finding("late runs", "ok", "none")
     says = f"{len(late)}, the first due {min(run['expected_start_time'] for run in late)[:16]} UTC"
-    return Finding("late runs", "warn", says, f"nobody serves them: {START}, or start a worker")
+    long_ago = {run["deployment_id"] for run in late if now - _due(run) > LATE_BY}
+    entries = server.post("/deployments/filter", {})
+    deserted = sorted(entry["name"] for entry in entries if entry["id"] in long_ago and not _is_served(entry, now))
+    if deserted:
+        says += f"; nobody serves {', '.join(deserted)}"
+        return Finding("late runs", "fail", says, f"{START}, or prefect worker start --pool tandem")
+    return Finding("late runs", "warn", says, "all places are taken: wait, or start another worker")
 
 
 @where_it_answers
@@ -195,6 +203,10 @@ def _has_a_run_ahead(server: PrefectApi, deployment: str) -> bool:
 def _is_served(deployment: dict[str, Any], now: datetime) -> bool:
     polled = deployment["last_polled"]
     return polled is not None and now - datetime.fromisoformat(polled) < SERVED_WITHIN
+
+
+def _due(run: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(run["expected_start_time"])
 
 
 def _plain(url: str) -> str:

@@ -83,7 +83,8 @@ def _late(runs: Runs, now: datetime) -> Sign:
     figures = {"count": len(runs.late)}
     if not late:
         return Sign("late runs", "ok", "none", figures=figures)
-    says = f"{len(late)}, the first for {ago(now - min(run.since for run in late))}"
+    first = ago(now - min(run.since for run in late))
+    says = f"{len(late)}, the first for {first}: {_some([run.name for run in late])}"
     return Sign("late runs", "fail", says, "nobody serves them: tandem up, or start a worker", figures)
 
 

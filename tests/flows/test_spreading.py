@@ -20,7 +20,7 @@ from flows.operating.prefect_api import PrefectApi
 from flows.operating.prefect_server import PrefectServer
 from flows.sending.leaving import Despatch
 from tests.cast import NOW, World
-from tests.flows.house import deployed, only_sqlite
+from tests.flows.house import deployed, only_sqlite, runs_of
 from tests.plays import small_play
 from tests.served import SHARES, served
 
@@ -136,6 +136,27 @@ def test_a_share_that_fails_is_named_once_all_have_ended_and_the_next_run_does_i
         "(their logs say why; the next run takes up what they left)"
     )
     assert nurture_here(monkeypatch)["sent"] > 0
+
+
+@only_sqlite
+def test_shares_that_nobody_begins_are_done_by_the_run_itself_after_a_while(
+    home: Engine, prefect_api: PrefectServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Everything is deployed, and no worker runs."""
+    from flows.nurture import nurture_accounts
+
+    monkeypatch.setenv("TANDEM_SCALE__OVER", "workers")
+    monkeypatch.setenv("TANDEM_SCALE__WAIT_MINUTES", "0.001")
+    monkeypatch.setattr(spreading, "POLL_SECONDS", 0.1)
+    with deployed(*SHARES) as client:
+        earlier = {run.id for run in runs_of(client, *SHARES)}
+        counts = nurture_accounts(as_of=NOW)
+        states = [run.state for run in runs_of(client, *SHARES) if run.id not in earlier]
+    assert counts["sent"] == len(list((tmp_path / "outbox").rglob("*.eml"))) > 1
+    assert len(states) == 4
+    assert {(state.name, state.message) for state in states if state} == {
+        ("Taken back", "nobody began it within 0.001 minutes: no worker serves it (tandem doctor)")
+    }
 
 
 def nurture_here(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:

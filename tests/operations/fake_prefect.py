@@ -10,15 +10,18 @@ from typing import Any
 
 @contextmanager
 def fake_prefect(answers: dict[str, Any], host: str = "127.0.0.1") -> Iterator[str]:
-    """`answers`: path -> what it says, as a value or as a text that is sent as it is. Gives its API address.
+    """`answers`: path -> what it says, as a value, as a function of what was asked, or as a text that is sent as it is.
+    Gives its API address.
 
     ``API`` inside an answer becomes that address.
     """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            asked = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             answer = answers.get(self.path.removeprefix("/api"))
+            if callable(answer):
+                answer = answer(json.loads(asked))
             content = answer if isinstance(answer, bytes) else json.dumps(answer).replace("API", url).encode()
             self.send_response(200 if answer is not None else 404)
             self.end_headers()

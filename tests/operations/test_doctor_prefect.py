@@ -70,6 +70,18 @@ def test_runs_that_were_due_and_never_started() -> None:
     assert (found.state, found.says) == ("warn", "1, the first due 2026-11-23T10:00 UTC")
 
 
+def test_runs_that_were_due_and_that_nobody_is_there_to_start() -> None:
+    """Such as the shares of a big run, on machines without a worker."""
+    deserted = {"/deployments/filter": [_deployment(name="decide-span", last_polled=LONG_AGO)]}
+    with _server(deserted) as server:
+        found = prefect.late_runs(server)
+    assert found is not None
+    assert (found.state, found.says) == ("fail", "1, the first due 2026-11-23T10:00 UTC; nobody serves decide-span")
+    soon = {**deserted, "/flow_runs/filter": [_late(minutes=9)]}
+    with _server(soon) as server:
+        assert _state(prefect.late_runs(server)) == "warn"
+
+
 def test_a_run_that_claims_to_run_and_is_served_by_nobody() -> None:
     with _server() as served:
         assert _state(prefect.dead_runs(served)) == "ok"
@@ -153,6 +165,10 @@ def _deployment(**change: Any) -> dict[str, Any]:
     sound = {"id": "d1", "name": "nurture-accounts", "paused": False, "schedules": [{"active": True}],
              "entrypoint": "flows.nurture:nurture_accounts"}  # fmt: skip
     return {**sound, "updated": LONG_AGO, "last_polled": JUST_NOW, **change}
+
+
+def _late(minutes: int) -> dict[str, Any]:
+    return {"id": "r1", "deployment_id": "d1", "expected_start_time": (NOW - timedelta(minutes=minutes)).isoformat()}
 
 
 def _remembers(enabled: list[str]) -> dict[str, Any]:
