@@ -31,7 +31,7 @@ def serve(host: str, port: int, play: str, as_of: datetime | None) -> None:
     with open_house(play) as here:
         time = running(clock(as_of)) if as_of else utc_now
         app = create_app(here.engine, here.settings, here.play, time)
-        Punctual.room = make_room()
+        Punctual.room = make_room(here.settings.web.connections)
         click.echo(f"listening on http://{host}:{port}, known to recipients as {here.settings.base_url}")
         proxies = here.settings.web.proxies
         settle()

@@ -1,6 +1,7 @@
 """What every request needs, and how a request becomes a signal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -21,10 +22,36 @@ from flows.webhooks.reception import Reception
 from flows.webhooks.slack import Clicks
 
 SOURCE = "web"
+#: Octets of bodies to `/hooks/` that one process reads and keeps at a time; one of Mailgun's may have 30 millions.
+SHELF = 2**27
 
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+class Shelf:
+    """What the bodies of all requests together may take in memory: each may be large, and strangers may send many."""
+
+    def __init__(self, most: int) -> None:
+        self._room = most
+
+    @contextmanager
+    def place(self) -> Iterator[Callable[[int], None]]:
+        """For one request: what is told the octets of each piece; raises HTTPException 503 where there is no room."""
+        taken = 0
+
+        def take(octets: int) -> None:
+            nonlocal taken
+            if octets > self._room:
+                raise HTTPException(503)
+            self._room -= octets
+            taken += octets
+
+        try:
+            yield take
+        finally:
+            self._room += taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +70,7 @@ class Desk:
     metrics_token: str | None = field(default=None, repr=False)
     #: Answers from Slack; None: buttons there are links.
     clicks: Clicks | None = None
+    shelf: Shelf = field(default_factory=lambda: Shelf(SHELF))
 
     def keep(self, connection: Connection, signal: Incoming, now: datetime) -> None:
         """Write a signal down, to be applied by the next collection."""
@@ -63,8 +91,8 @@ def incoming(
     data = {"method": request.method, "user_agent": request.headers.get("user-agent", "")[:300], **more}
     if network := network_of(request.client.host if request.client else None):
         data["network"] = network
-    name = name or f"{kind}/{touch_id}/{now:%Y%m%dT%H%M%S%f}-{token_hex(4)}"
-    return Incoming(SOURCE, name, kind, now, touch_id=touch_id, data=data)
+    alone = f"{kind}/{touch_id}/{now:%Y%m%dT%H%M%S%f}-{token_hex(4)}"
+    return Incoming(SOURCE, name or alone, kind, now, touch_id=touch_id, is_dated=name is None, data=data)
 
 
 def network_of(host: str | None) -> str | None:
@@ -83,10 +111,11 @@ def minds(request: Request) -> bool:
     return request.headers.get("dnt") == "1" or request.headers.get("sec-gpc") == "1"
 
 
-async def read_body(request: Request, most: int) -> bytes:
-    """The body, if it is not longer than `most` bytes. Raises HTTPException 413."""
+async def read_body(request: Request, most: int, take: Callable[[int], None] = lambda octets: None) -> bytes:
+    """The body, if it is not longer than `most` bytes. Raises HTTPException 413, and what `take` raises for a piece."""
     body = bytearray()
     async for piece in request.stream():
+        take(len(piece))
         body += piece
         if len(body) > most:
             raise HTTPException(413)

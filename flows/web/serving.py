@@ -18,12 +18,18 @@ KEEP_ALIVE = 5
 MOST_HEADERS = 16_384
 #: Files we ask for where the system sets no limit.
 MOST_FILES = 65_536
-#: Files of the process that are not connections: the database's, the program's own.
-OTHER_FILES = 200
+#: Files of the process that are not connections: the database's, the program's own, and the last of those refused.
+OTHER_FILES = 400
+#: How many at a time are told why they are refused, and for how many seconds they may listen; others are cut off.
+LISTENERS, FAREWELL = 200, 1.0
+REFUSAL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 10\r\nconnection: close\r\ncontent-type: text/plain\r\n"
+    b"content-length: 20\r\n\r\nbusy, try again soon"
+)
 
 
 class Punctual(H11Protocol):
-    """Closes a connection whose request does not arrive in time, and does not open more than there is room for.
+    """Closes a connection whose request does not arrive in time, and refuses those that there is no room for.
 
     uvicorn itself waits for ever for the rest of a request: five hundred slow senders would stay until the files of
     the process are used up.
@@ -32,21 +38,33 @@ class Punctual(H11Protocol):
     patience = PATIENCE
     room = 10_000
     _deadline: asyncio.TimerHandle | None = None
+    _is_refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self.room:
+        beyond = len(self.connections) - self.room
+        if beyond > LISTENERS:
             transport.abort()
+        elif beyond > 0:
+            self._refuse()
         else:
             self._watch()
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._watch()
+        if not self._is_refused:
+            super().data_received(data)
+            self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
         super().connection_lost(exc)
+
+    def _refuse(self) -> None:
+        """Says so and hangs up a moment later: to hang up on somebody who still talks would unsay it."""
+        self._is_refused = True
+        self.transport.write(REFUSAL)
+        self.transport.write_eof()
+        self._deadline = self.loop.call_later(FAREWELL, self.transport.abort)
 
     def _watch(self) -> None:
         """A deadline from the first byte on, until the request is whole."""
@@ -66,13 +84,13 @@ class Punctual(H11Protocol):
             self.transport.abort()
 
 
-def make_room() -> int:
-    """Lets this process have as many files as it may; how many connections that leaves room for."""
+def make_room(most_connections: int) -> int:
+    """Lets this process have as many files as it may; how many connections that leaves room for, of those wanted."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MOST_FILES if hard == resource.RLIM_INFINITY else hard
     if soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    return max(most - OTHER_FILES, most // 2)
+    return min(most_connections, max(most - OTHER_FILES, most // 2))
 
 
 def settle() -> None:

@@ -1,6 +1,7 @@
 """Whoever posts what no provider has signed is heard for a while, and then no more; others are."""
 
 import asyncio
+from dataclasses import replace
 from itertools import islice
 
 import httpx
@@ -10,6 +11,7 @@ from starlette.responses import Response
 
 from flows.settings import Settings
 from flows.web.app import build, open_desk
+from flows.web.desk import Shelf
 from flows.web.throttle import REFUSED_AT_ONCE, Buckets, Unwelcome
 from tests.cast import World
 from tests.signals.post import play
@@ -75,6 +77,29 @@ def test_what_is_signed_costs_nothing_and_makes_up_for_what_was_not(door: Door) 
     assert door.take(FORGED, FORGED, signed(), FORGED, FORGED, FORGED, FORGED) == [403, 403, 200, 403, 403, 403, 429]
     door.now = 1.0
     assert door.take(signed(), FORGED, FORGED) == [200, 403, 403], "a provider among strangers is heard again"
+
+
+@on_sqlite
+def test_all_bodies_together_have_so_much_room_and_it_is_free_again(world: World, settings: Settings) -> None:
+    """Before it is proved, strangers decide how much is sent, and from how many addresses."""
+
+    def posts(room: int, *requests: Request) -> list[httpx.Response]:
+        desk = replace(open_desk(world.engine, settings, play(), Clock()), shelf=Shelf(room))
+
+        async def post() -> list[httpx.Response]:
+            transport = httpx.ASGITransport(app=build(desk))
+            async with httpx.AsyncClient(transport=transport, base_url=senders.BASE_URL) as client:
+                return [
+                    await client.post("/hooks/sendgrid", content=one.body, headers=dict(one.headers))
+                    for one in requests
+                ]
+
+        return asyncio.run(post())
+
+    size = len(FORGED.body)
+    assert [answer.status_code for answer in posts(size, signed(), FORGED, signed(), signed(1))] == [200, 403, 200, 200]
+    (refused,) = posts(len(signed(2).body) - 1, signed(2))
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "10")
 
 
 @on_sqlite

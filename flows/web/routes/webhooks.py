@@ -1,5 +1,7 @@
 """`/hooks/…`: what providers of mail and the CRM post. The answer comes when it is safe; it says nothing else."""
 
+from collections.abc import Callable
+
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
@@ -18,25 +20,25 @@ async def receive(provider: str, request: Request) -> Response:
         return Response(status_code=404)
     if _media_type(request) not in door.content_types:
         return _refuse(desk, provider, 415)
-    try:
-        call = await _read(desk, request, door.most)
-    except HTTPException:
-        return _refuse(desk, provider, 413)
-    try:
-        await desk.hooks.take(provider, call, desk.clock())
-    except Forged:
-        return Response(status_code=403)
-    except Later:
-        return _refuse(desk, provider, 503)
+    with desk.shelf.place() as take:
+        try:
+            call = await _read(desk, request, door.most, take)
+            await desk.hooks.take(provider, call, desk.clock())
+        except HTTPException as refusal:
+            return _refuse(desk, provider, refusal.status_code)
+        except Forged:
+            return Response(status_code=403)
+        except Later:
+            return _refuse(desk, provider, 503)
     return Response(status_code=200)
 
 
-async def _read(desk: Desk, request: Request, most: int) -> Call:
+async def _read(desk: Desk, request: Request, most: int, take: Callable[[int], None]) -> Call:
     """Raises HTTPException for too much; what says so of itself is not read at all."""
     length = request.headers.get("content-length", "")
     if length.isdecimal() and len(length) < 12 and int(length) > most:
         raise HTTPException(413)
-    body = await read_body(request, most)
+    body = await read_body(request, most, take)
     query = f"?{request.url.query}" if request.url.query else ""
     # the address as the provider knows it: behind a proxy the request has another one
     return Call(f"{desk.hooks.base_url}{request.url.path}{query}", request.headers, body, request.method)
@@ -48,4 +50,4 @@ def _media_type(request: Request) -> str:
 
 def _refuse(desk: Desk, provider: str, status: int) -> Response:
     desk.hooks.count(provider, str(status))
-    return Response(status_code=status)
+    return Response(status_code=status, headers={"retry-after": "10"} if status == 503 else None)
