@@ -9,8 +9,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -20,10 +22,11 @@ from click.testing import CliRunner
 from accounts.errors import Refused
 from flows.cli import tandem
 from flows.doctor import Patient, examine, prefect
-from flows.operating.deployments import deployments_file, read_deployments
+from flows.operating.deployments import are_polled, deployments_file, read_deployments
 from flows.operating.prefect_api import PrefectApi, answers
 from flows.operating.prefect_server import PrefectServer, free_port, running_server, server_of
 from flows.settings import Settings
+from tests.flows.house import until
 
 
 @pytest.fixture
@@ -53,7 +56,7 @@ def test_everything_comes_up_works_and_goes_away_again(home: Path) -> None:
         assert server_of(home / "prefect") == where["api"]
         assert _findings(where) == {"Prefect": "ok", "Prefect pages": "ok", "schedules": "ok", "late runs": "ok",
                                     "dead runs": "ok"}  # fmt: skip
-        _kill_and_see_it_again(where)
+        _kill_and_see_them_again(psutil.Process(process.pid), where)
         family = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
@@ -148,17 +151,24 @@ def _up(*options: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]
             process.wait(30)
 
 
-def _kill_and_see_it_again(where: dict[str, Any]) -> None:
-    """The web app, killed, answers again at the same address."""
-    port = int(where["web"].rpartition(":")[2])
-    first = _listener(port)
-    assert first
-    first.kill()
-    give_up = time.monotonic() + 30
-    while not answers(f"{where['web']}/healthz", seconds=1):
-        assert time.monotonic() < give_up, "it did not come back"
-        time.sleep(0.1)
-    assert _listener(port) != first
+def _kill_and_see_them_again(up: psutil.Process, where: dict[str, Any]) -> None:
+    """Web app, Prefect server and who serves the flows, killed at once: each is back at its work, and there once."""
+    first, api = up.children(), PrefectApi(where["api"])
+    assert {_listener(_port(where[name])) for name in ("web", "api")} < set(first)
+    killed_at = datetime.now(UTC)
+    for one in first:
+        one.kill()
+    until(lambda: answers(f"{where['web']}/healthz", seconds=1))
+    until(api.is_healthy)
+    until(lambda: are_polled(api, where["deployments"], killed_at))
+    second = up.children()
+    assert len(second) == len(first) == 3
+    assert set(second).isdisjoint(first)
+    assert {_listener(_port(where[name])) for name in ("web", "api")} < set(second)
+
+
+def _port(url: str) -> int:
+    return urlsplit(url).port or 0
 
 
 def _listener(port: int) -> psutil.Process | None:
