@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-
 #: In the place of an account: all that its reader answers for.
 EVERYTHING = 0
 

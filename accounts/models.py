@@ -14,6 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from accounts.fingerprints import LENGTH, fingerprint
 from accounts.types import Key, json_value, line, mailbox, pk, refers, sha256, slug, text, utc, word
+from accounts.weeks import week_of
 
 #: Conditions of partial indexes. Two nulls are never equal, so a plain unique key over both hashes would keep nothing.
 ADDRESS_ONLY = text_clause("domain_hash IS NULL")
@@ -110,6 +111,8 @@ class Stakeholder(Base):
     first_name: Mapped[line | None]
     last_name: Mapped[line | None]
     title: Mapped[line | None]
+    #: The contact's own number in the CRM, by which its webhooks speak of people.
+    crm_id: Mapped[slug | None] = mapped_column(index=True)
     crm_role: Mapped[line | None]
     role: Mapped[word] = mapped_column(default="unknown", server_default="unknown")
     role_source: Mapped[word | None]
@@ -312,6 +315,10 @@ def _undated(context: Any) -> str:
     return fingerprint(row["source"], row["source_id"])
 
 
+def _its_week(context: Any) -> int:
+    return week_of(context.get_current_parameters()["received_at"])
+
+
 class Signal(Base):
     """What came back. `kind` unknown is kept with its raw data."""
 
@@ -319,9 +326,9 @@ class Signal(Base):
     __table_args__ = (
         # Fingerprints sort by time: a key of names would write a page for each signal once history is long.
         UniqueConstraint("fingerprint", name="one_signal_per_source_and_id"),
-        # One narrow way in from the account, since each further index costs a page a signal once history is long. Ids
-        # grow with the time of receipt, so "of this account, since then" is a range of it: see signals.first_since.
-        Index("ix_signal_account_id", "account_id"),
+        # One narrow way in from the account, since each further index costs a page a signal once history is long; by
+        # weeks, so that it costs none: see accounts.ledger.weeks.
+        Index("ix_signal_received_week_account_id", "received_week", "account_id"),
         Index("ix_signal_received_at", "received_at"),
         Index("ix_signal_harm", "occurred_at", sqlite_where=HARM, postgresql_where=HARM),
         Index("ix_signal_replied", "received_at", sqlite_where=REPLIED, postgresql_where=REPLIED),
@@ -343,6 +350,7 @@ class Signal(Base):
     email_hash: Mapped[sha256 | None]
     occurred_at: Mapped[utc]
     received_at: Mapped[utc]
+    received_week: Mapped[int] = mapped_column(default=_its_week)
     is_machine: Mapped[bool] = mapped_column(default=False, server_default="0")
     machine_reason: Mapped[line | None]
     #: From 0 to 1, and from `accounts.machines.ENOUGH` on a machine's; null: nothing speaks for one.

@@ -57,8 +57,8 @@ STAKEHOLDERS = _staged(
     "stakeholders",
     Stakeholder,
     (
-        "account_id", "email", "email_hash", "first_name", "last_name", "title", "crm_role", "timezone", "country",
-        "language", "consent_basis", "consent_at", "ads_consent_basis", "ads_consent_at",
+        "account_id", "email", "email_hash", "first_name", "last_name", "title", "crm_id", "crm_role", "timezone",
+        "country", "language", "consent_basis", "consent_at", "ads_consent_basis", "ads_consent_at",
     ),
     ("account",),
 )  # fmt: skip

@@ -579,6 +579,7 @@ def upgrade() -> None:
         sa.Column("first_name", sa.String(length=300), nullable=True),
         sa.Column("last_name", sa.String(length=300), nullable=True),
         sa.Column("title", sa.String(length=300), nullable=True),
+        sa.Column("crm_id", sa.String(length=120), nullable=True),
         sa.Column("crm_role", sa.String(length=300), nullable=True),
         sa.Column("role", sa.String(length=40), server_default="unknown", nullable=False),
         sa.Column("role_source", sa.String(length=40), nullable=True),
@@ -604,6 +605,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("account_id", "email", name="one_stakeholder_per_account_and_address"),
     )
     with op.batch_alter_table("stakeholder", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_stakeholder_crm_id"), ["crm_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_stakeholder_email"), ["email"], unique=False)
         batch_op.create_index(batch_op.f("ix_stakeholder_email_hash"), ["email_hash"], unique=False)
         batch_op.create_index(
@@ -1000,6 +1002,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_stakeholder_home", sqlite_where=sa.text("is_home"), postgresql_where=sa.text("is_home"))
         batch_op.drop_index(batch_op.f("ix_stakeholder_email_hash"))
         batch_op.drop_index(batch_op.f("ix_stakeholder_email"))
+        batch_op.drop_index(batch_op.f("ix_stakeholder_crm_id"))
 
     op.drop_table("stakeholder")
     with op.batch_alter_table("stage_change", schema=None) as batch_op:
