@@ -2,30 +2,69 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from prefect import flow
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.events.actions import DoNothing
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, delete, update
 
 from accounts.errors import InputRefused, Refused
+from accounts.ledger import holds
 from accounts.ledger.decisions import undecided
 from accounts.ledger.engine import reading, writing
-from accounts.models import Account
+from accounts.ledger.subjects import Subject
+from accounts.models import Account, Announcement
+from accounts.vocabulary import HoldCause
+from flows.announcing import tell_news
 from flows.cli import tandem
 from flows.nurture_account import nurture_account
 from flows.operating.automations import automations_file, read_automations
 from flows.operating.deployments import deployments_file, read_deployments
 from flows.operating.prefect_server import PrefectServer
+from flows.publishing import announce
 from flows.track import contact_events, track_accounts
 from tests.cast import NOW, World
 from tests.flows.house import carry_out, only_sqlite, runs_of, until
+from tests.flows.test_news import happen
+from tests.operations.fake_prefect import fake_prefect
 
+#: The things of another test happen at NOW, and the server would take these for the same.
+SOON_AFTER = timedelta(microseconds=1)
 RULES = read_automations(automations_file())
+
+#: What flows say again as long as it is so: event, subject, and what they say of it.
+SAID_AGAIN: list[tuple[str, str, dict[str, Any]]] = [
+    ("tandem.account.contacted", "tandem.account.initech-south", {"play": "new-business"}),
+    ("tandem.accounts.contacted", "tandem.play.new-business", {"play": "new-business"}),
+    ("tandem.crm.stale", "tandem.play.new-business", {"people": 3}),
+    ("tandem.door.closed", "tandem.door.mailbox", {"why": "wrong password"}),
+    ("tandem.health.fail", "tandem.health.held", {"says": "plan 1", "cure": "tandem approve 1", "before": "ok"}),
+]
+#: Subject -> body of every notification.
+HEARD = {
+    "Reply from acme": "Somebody at acme answered. Nurturing is paused there, the rep has the word.",
+    "globex is held": "Nurturing of globex is paused (rep). `tandem release` ends it.",
+    "plan 1 waits for you": (
+        "Much larger. New words. Answer in Prefect (Runs, approve-plan, Resume) or with: tandem approve 1"
+    ),
+    "Overdue at acme: answer": (
+        f"Owed by r…i@lumenflow.example, due {(NOW + SOON_AFTER).isoformat()}. `tandem sla` shows every clock."
+    ),
+    "Stopped: domain bouncing.example": "3 of 6 bounced When it is mended: tandem stop --release",
+    "No news from the CRM for new-business": (
+        "3 people get nothing because what we know of their accounts is too old. Import an export."
+    ),
+    "A brief did not reach r…i@lumenflow.example": "r…i@lumenflow.example is full",
+    "The reply mailbox does not let us in": "wrong password",
+    "Needs a person: held": "plan 1. What to do: tandem approve 1",
+}
 
 
 def test_each_automation_does_one_thing_with_what_is_deployed() -> None:
@@ -136,6 +175,49 @@ def test_a_first_contact_starts_its_account_and_a_lost_event_is_made_up_for(
     assert carry_out(client, nurture_account, run, NOW).state_name == "Completed"
     with reading(world.engine) as connection:
         assert undecided(connection, "new-business", NOW) == []
+
+
+@only_sqlite
+def test_each_automation_does_what_it_says_once_however_often_its_event_is_told(
+    world: World, client: SyncPrefectClient, deploy: Callable[..., dict[str, str]]
+) -> None:
+    """What the ledger has is told by a run that was killed before it could write that down, and by the next one."""
+    at = NOW + SOON_AFTER
+    happen(world, at)
+    globex = Subject(world.accounts["globex"], "globex")
+    with writing(world.engine) as connection:
+        holds.place(connection, globex, HoldCause.REP, by="ravi@lumenflow.example", starts_at=at)
+
+    @flow
+    def tells() -> None:
+        for event, subject, says in SAID_AGAIN:
+            announce(event, subject, subject.rpartition(".")[2], **says)
+        tell_news(world.engine, at)
+        with writing(world.engine) as connection:
+            connection.execute(delete(Announcement))
+        tell_news(world.engine, at)
+
+    heard: list[dict[str, str]] = []
+    with fake_prefect({"/told": lambda said: heard.append(said) or True}) as url:
+        words = {"subject": "{{subject}}", "body": "{{body}}"}
+        block = CustomWebhookNotificationBlock(name="ours", url=f"{url}/told", method="POST", json_data=words)
+        block.save("tandem", overwrite=True)
+        deploy()
+        tells()
+        until(lambda: len(heard) >= len(HEARD))
+        until(lambda: all(by_themselves(client, name) for name in ("nurture-account", "nurture-accounts")))
+    CustomWebhookNotificationBlock.delete("tandem")
+    assert len(HEARD) == sum(rule.notify is not None for rule in RULES)
+    assert {one["subject"]: one["body"] for one in heard} == HEARD
+    assert len(heard) == len(HEARD), "once each"
+    assert by_themselves(client, "nurture-account") == [{"account": "initech-south", "play": "new-business"}]
+    assert by_themselves(client, "nurture-accounts") == [{"play": "new-business"}]
+
+
+def by_themselves(client: SyncPrefectClient, deployment: str) -> list[dict[str, Any]]:
+    """Parameters of the runs that automations started."""
+    runs = runs_of(client, deployment)
+    return [run.parameters for run in runs if run.created_by and run.created_by.type == "AUTOMATION"]
 
 
 def test_many_first_contacts_at_once_are_one_event() -> None:
