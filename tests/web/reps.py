@@ -8,7 +8,7 @@ import requests
 from sqlalchemy import func, insert, select, update
 
 from accounts.ledger.engine import reading, writing
-from accounts.models import Account, Audit, Base, Brief, Decision, Rep
+from accounts.models import Account, Audit, Base, Brief, Decision, Handover, Rep
 from flows.briefs.links import GOOD_FOR, RepLink, link
 from tests.cast import NOW, PLAY, World
 from tests.web.visitor import SECRET, Browser
@@ -61,6 +61,16 @@ def give(world: World, account: str, rep: str) -> None:
         connection.execute(update(Account).where(here).values(owner_id=world.reps[rep]))
 
 
+def hand_over(world: World, account: str, to: str | None) -> None:
+    """As an import notes it."""
+    with writing(world.engine) as connection:
+        here = Account.id == world.accounts[account]
+        before, after = connection.scalar(select(Account.owner_id).where(here)), world.reps[to] if to else None
+        row = {"account_id": world.accounts[account], "from_rep_id": before, "to_rep_id": after, "at": NOW}
+        connection.execute(insert(Handover).values(row))
+        connection.execute(update(Account).where(here).values(owner_id=after))
+
+
 def audited(world: World, action: str = "rep-link") -> list[Any]:
     with reading(world.engine) as connection:
         query = select(Audit.__table__).where(Audit.action == action).order_by(Audit.id)
@@ -88,8 +98,13 @@ class Forms(HTMLParser):
     def __init__(self, page: str) -> None:
         super().__init__()
         self.found: list[tuple[str, list[tuple[str, str]]]] = []
+        #: Words on each button, where it leads if not where its form does, and the number and heading of its form.
+        self.buttons: list[tuple[str, str, int, str]] = []
+        self._button: str | None = None
+        self._heading = ""
         self._select: str | None = None
         self._text: str | None = None
+        self._words = ""
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -97,6 +112,10 @@ class Forms(HTMLParser):
         name, value = had.get("name") or "", had.get("value") or ""
         if tag == "form":
             self.found.append((had.get("action") or "", []))
+            self._heading = ""
+        elif tag in ("button", "h2"):
+            self._button = (had.get("formaction") or "") if tag == "button" else None
+            self._words = ""
         elif tag == "input" and name and (had.get("type") not in ("radio", "checkbox") or "checked" in had):
             self.found[-1][1].append((name, value))
         elif tag == "select":
@@ -108,6 +127,7 @@ class Forms(HTMLParser):
             self.found[-1][1].append((name, ""))
 
     def handle_data(self, data: str) -> None:
+        self._words += data
         if self._text:
             name, before = self.found[-1][1].pop()
             self.found[-1][1].append((name, before + data))
@@ -115,6 +135,10 @@ class Forms(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "textarea":
             self._text = None
+        elif tag == "h2":
+            self._heading = self._words
+        elif tag == "button" and self._button is not None:
+            self.buttons.append((self._words, self._button, len(self.found) - 1, self._heading))
         elif tag == "select":
             self._select = None
 
@@ -122,6 +146,24 @@ class Forms(HTMLParser):
 def press(web: Browser, page: requests.Response, number: int = 0, **filled: str) -> requests.Response:
     """Presses the button of the page's form, with its fields as they are but for those `filled`."""
     action, fields = Forms(page.text).found[number]
+    return _post(web, action, fields, filled)
+
+
+def press_button(
+    web: Browser, page: requests.Response, label: str, about: str = "", **filled: str
+) -> requests.Response:  # fmt: skip
+    """Presses the button with these words, in the form whose heading names `about`."""
+    forms = Forms(page.text)
+    meant = [one for one in forms.buttons if one[0] == label and about in one[3]]
+    assert len(meant) == 1, (label, about, forms.buttons)
+    ((_, address, number, _),) = meant
+    action, fields = forms.found[number]
+    return _post(web, address or action, fields, filled)
+
+
+def _post(
+    web: Browser, action: str, fields: list[tuple[str, str]], filled: dict[str, str]
+) -> requests.Response:  # fmt: skip
     kept = [(name, value) for name, value in fields if name not in filled]
     form = {"content-type": "application/x-www-form-urlencoded"}  # also of a form without a field
     return web.post(action, data=[*kept, *filled.items()], headers=form)
