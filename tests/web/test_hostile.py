@@ -1,5 +1,5 @@
-"""What people try with links and answers, by name: each meets a friendly answer, and leaves a line in an audit that stays
-whole, if the link was genuine once. The depths of each are tested beside what they are about.
+"""What people try with links and answers, by name: each meets a friendly answer and, if its link was genuine once,
+leaves a line in an audit that stays whole. The depths of each are tested beside what they are about.
 """
 
 import pytest

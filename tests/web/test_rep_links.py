@@ -3,15 +3,15 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import select
 
 from accounts.ledger import audit, rep_links
 from accounts.ledger.engine import reading, writing
-from accounts.models import Account, Brief, Handover
+from accounts.models import Brief
 from flows import tokens
 from flows.briefs.links import KINDS, PURPOSE
 from tests.cast import NOW, World
-from tests.web.reps import DAY, TODAY, audited, brief, give, path, planned, rows_but_audit, set_rep
+from tests.web.reps import DAY, TODAY, audited, brief, give, hand_over, path, planned, rows_but_audit, set_rep
 from tests.web.visitor import SECRET, Browser, Clock, on_sqlite
 
 SCANNER = {"user-agent": "Mimecast/1.0"}
@@ -190,16 +190,6 @@ def test_who_had_the_account_before_reads_who_has_it_now_and_changes_nothing(web
     assert web.get(path(world, "page", "hooli")).status_code == 404, "never theirs"
     hand_over(world, "acme", None)
     assert "Nobody has Acme Works now" in web.get(page).text
-
-
-def hand_over(world: World, account: str, to: str | None) -> None:
-    """As an import notes it."""
-    with writing(world.engine) as connection:
-        here = Account.id == world.accounts[account]
-        before, after = connection.scalar(select(Account.owner_id).where(here)), world.reps[to] if to else None
-        row = {"account_id": world.accounts[account], "from_rep_id": before, "to_rep_id": after, "at": NOW}
-        connection.execute(insert(Handover).values(row))
-        connection.execute(update(Account).where(here).values(owner_id=after))
 
 
 @on_sqlite
