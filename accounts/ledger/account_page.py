@@ -13,6 +13,7 @@ from accounts.errors import NotFound
 from accounts.ledger.proposals import OpenProposal, read_open
 from accounts.ledger.scores import read_engagement
 from accounts.ledger.timeline import read_history
+from accounts.ledger.weeks import in_any_week
 from accounts.models import (
     Account,
     Activity,
@@ -77,7 +78,7 @@ _PLACE = func.row_number().over(
 )
 _RANKED = (
     select(Signal.id, Signal.kind, Signal.stakeholder_id, Signal.occurred_at, _PLACE.label("place"))
-    .where(Signal.account_id == HERE, Signal.is_machine.is_(False), Signal.stakeholder_id.is_not(None))
+    .where(in_any_week(), Signal.account_id == HERE, Signal.is_machine.is_(False), Signal.stakeholder_id.is_not(None))
     .where(Signal.kind.in_(sorted(DID_SHORT)), Signal.occurred_at <= AS_OF)
     .subquery()
 )

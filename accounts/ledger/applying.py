@@ -23,6 +23,7 @@ from accounts.ledger.bulk import among
 from accounts.ledger.driver import Form, rows
 from accounts.ledger.effects import Caused, perform
 from accounts.ledger.signals import fingerprint_of, first_since, record
+from accounts.ledger.weeks import weekly
 from accounts.ledger.weighing import weighing_for
 from accounts.ledger.whose import Incoming, Whose, find_owners
 from accounts.machines import JUDGED, WINDOW, Mailed, Trace, Verdict, judge
@@ -30,6 +31,7 @@ from accounts.models import Signal
 from accounts.outcomes import ARRIVALS, READ_DATA, TABLE, Happening, SettleTouch, effects_of
 from accounts.playbook import Pauses, Play
 from accounts.vocabulary import SignalKind
+from accounts.weeks import week_of
 
 #: One applier at a time: scores are read, added to and written. Any number nobody else uses.
 APPLYING = 0x7A4D01
@@ -42,7 +44,7 @@ _COLUMNS = f"""
 _WAITING = f"{_COLUMNS} WHERE applied_at IS NULL ORDER BY id LIMIT :most"
 _JUDGED = ", ".join(f"'{kind.value}'" for kind in sorted(JUDGED))
 _NEIGHBOURS = f"""{_COLUMNS}
-     WHERE account_id {{among:accounts}} AND id >= :earliest AND kind IN ({_JUDGED}, 'delivered')
+     WHERE {{weekly:week}} AND account_id {{among:accounts}} AND id >= :earliest AND kind IN ({_JUDGED}, 'delivered')
        AND (touch_id {{among:touches}} OR (stakeholder_id {{among:people}} AND kind <> 'delivered'))
        AND occurred_at BETWEEN :first AND :last AND applied_at IS NOT NULL"""
 _THESE = f"{_COLUMNS} WHERE fingerprint {{among:fingerprints}} AND applied_at IS NULL"
@@ -153,10 +155,10 @@ def one_at_a_time(connection: Connection) -> None:
 
 
 def _read(connection: Connection, query: str, **values: Any) -> list[Said]:
-    read = Form.of(connection).read
+    read, found = Form.of(connection).read, rows(connection, weekly(connection, query), **values)
     return [
         Said(id, kind, account, person, touch, hashed, read(at), bool(machine), sure, _data(data))
-        for id, kind, account, person, touch, hashed, at, machine, sure, data in rows(connection, query, **values)
+        for id, kind, account, person, touch, hashed, at, machine, sure, data in found
     ]
 
 
@@ -211,7 +213,10 @@ def _neighbours(connection: Connection, about: Sequence[Said]) -> dict[int, Said
         return {}
     span = _span(about)
     earliest = first_since(connection, span["first"])
-    near = _read(connection, _NEIGHBOURS, accounts=accounts, people=people, touches=touches, earliest=earliest, **span)
+    near = _read(
+        connection, _NEIGHBOURS, accounts=accounts, people=people, touches=touches, earliest=earliest,
+        week=week_of(span["first"]), **span,
+    )  # fmt: skip
     return {said.id: said for said in near}
 
 

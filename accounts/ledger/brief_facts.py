@@ -31,6 +31,7 @@ from accounts.ledger.briefs import Look
 from accounts.ledger.bulk import among, chunks
 from accounts.ledger.driver import Form, rows
 from accounts.ledger.signals import first_since
+from accounts.ledger.weeks import weekly
 from accounts.models import (
     Account,
     Activity,
@@ -46,6 +47,7 @@ from accounts.models import (
 )
 from accounts.playbook import Play
 from accounts.vocabulary import ActivityKind, Direction, HoldCause, HoldScope, ProposalState
+from accounts.weeks import week_of
 
 #: Signals may become visible this much after the time they carry: a transaction that was open while a brief was
 #: written. The brief remembers the ids it knew of, so nothing is told twice.
@@ -60,7 +62,8 @@ _SIGNS = """
     SELECT signal.account_id, signal.id, kind, signal.stakeholder_id, {time:occurred_at},
            CASE WHEN received_at > :received THEN {time:received_at} END, touch.content
       FROM signal LEFT JOIN touch ON touch.id = signal.touch_id AND received_at > :received
-     WHERE signal.account_id {among:accounts} AND signal.id >= :least AND is_machine = false AND kind {among:kinds}
+     WHERE {weekly:week} AND signal.account_id {among:accounts} AND signal.id >= :least
+       AND is_machine = false AND kind {among:kinds}
        AND (occurred_at > :earliest OR received_at > :received) AND received_at <= :as_of
      ORDER BY signal.id"""
 
@@ -84,8 +87,8 @@ def read_signs(
     kinds = {kind.value: kind for kind in {*DID, *(kind for kind, weight in play.engagement.weights.items() if weight)}}
     earliest, received = as_of - _LOOK_BACK, since - LATE
     told = rows(
-        connection, _SIGNS, accounts=list(looks), kinds=sorted(kinds), earliest=earliest, received=received,
-        as_of=as_of, least=least,
+        connection, weekly(connection, _SIGNS), accounts=list(looks), kinds=sorted(kinds), earliest=earliest,
+        received=received, as_of=as_of, least=least, week=week_of(min(earliest, received)),
     )  # fmt: skip
     read, found = Form.of(connection).read, defaultdict[int, list[Sign]](list)
     for account, id, kind, person, happened, came_in, content in told:

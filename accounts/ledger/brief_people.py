@@ -12,6 +12,7 @@ from accounts.briefs.material import Outlook, Person, Sign, clean
 from accounts.briefs.saying import DID_SHORT
 from accounts.ledger.driver import Form, rows
 from accounts.ledger.feedback import WRONG_PEOPLE
+from accounts.ledger.weeks import weekly
 from accounts.vocabulary import Answer, EmailStatus, Reason, Role, SignalKind
 
 #: Touch ids and content keys of what a person was sent.
@@ -31,7 +32,7 @@ _LAST_ACTS = """
       FROM (SELECT id, kind, stakeholder_id, occurred_at,
                    row_number() OVER (PARTITION BY stakeholder_id ORDER BY occurred_at DESC, id DESC) AS place
               FROM signal
-             WHERE account_id {among:accounts} AND kind {among:acts} AND is_machine = false
+             WHERE {weekly} AND account_id {among:accounts} AND kind {among:acts} AND is_machine = false
                AND stakeholder_id IS NOT NULL AND occurred_at <= :as_of AND received_at <= :as_of) AS ranked
      WHERE place = 1"""
 _HAD = """
@@ -110,7 +111,7 @@ def _time_or_none(connection: Connection) -> Callable[[Any], datetime | None]:
 def _last_acts(connection: Connection, ids: list[int], as_of: datetime) -> dict[int, Sign]:
     """Person -> the last thing they did, ever."""
     read, acts = Form.of(connection).read, sorted(kind.value for kind in DID_SHORT)
-    found = rows(connection, _LAST_ACTS, accounts=ids, acts=acts, as_of=as_of)
+    found = rows(connection, weekly(connection, _LAST_ACTS), accounts=ids, acts=acts, as_of=as_of)
     return {person: Sign(id, SignalKind(kind), person, read(at)) for id, kind, person, at in found}
 
 

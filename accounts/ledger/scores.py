@@ -31,11 +31,13 @@ from accounts.ledger.bulk import chunks
 from accounts.ledger.driver import Form, execute, rows, write_many
 from accounts.ledger.feedback import WRONG_PEOPLE
 from accounts.ledger.subjects import find_subjects
+from accounts.ledger.weeks import weekly
 from accounts.ledger.weighing import Weighing, enter, read_weighing, weighing_for
 from accounts.models import Signal, Stakeholder
 from accounts.playbook import Engagement as Rules
 from accounts.playbook import Play
 from accounts.vocabulary import Role
+from accounts.weeks import week_of
 
 _SCORES = f"""
     SELECT score.account_id, score.person, score.mass, {{time:score.latest_at}}, score.play, stakeholder.role
@@ -44,9 +46,10 @@ _SCORES = f"""
 _SCORES_OF = _SCORES.replace("ORDER BY", "AND score.account_id {among:accounts} ORDER BY")
 _TOLD = """
     SELECT account_id, id, stakeholder_id, kind, {time:occurred_at} FROM signal
-     WHERE account_id {among:accounts} AND kind {among:kinds} AND is_machine = false AND applied_at IS NOT NULL
+     WHERE {weekly} AND account_id {among:accounts} AND kind {among:kinds}
+       AND is_machine = false AND applied_at IS NOT NULL
      ORDER BY account_id, occurred_at, id"""
-_TOLD_SINCE = _TOLD.replace("ORDER BY", "AND occurred_at >= :since ORDER BY")
+_TOLD_SINCE = _TOLD.replace("{weekly}", "{weekly:week}").replace("ORDER BY", "AND occurred_at >= :since ORDER BY")
 _ROLES = f"""
     SELECT account_id, id, role, id IN ({WRONG_PEOPLE}) FROM stakeholder WHERE account_id {{among:accounts}}"""
 _MASSES = "SELECT account_id, person, mass, latest_at, signals, play FROM score WHERE account_id {among:accounts}"
@@ -145,7 +148,7 @@ def recompute(connection: Connection, accounts: Iterable[int] | None = None) -> 
         execute(connection, "DELETE FROM score WHERE account_id {among:accounts}", accounts=list(some))
         for play in sorted({plays[account] for account in some} & known.rules.keys()):
             theirs = [account for account in some if plays[account] == play]
-            people += _anew(connection, known, play, "account_id {among:accounts}", accounts=theirs)
+            people += _anew(connection, known, play, "{weekly} AND account_id {among:accounts}", accounts=theirs)
     return people
 
 
@@ -230,7 +233,9 @@ def read_told(
     listed = list(weighing)
     query, when = _TOLD if since is None else _TOLD_SINCE, Form.of(connection).read
     told: dict[int, list[Told]] = {}
-    for account, id, person, kind, at in rows(connection, query, accounts=list(accounts), kinds=listed, since=since):
+    week = week_of(since) if since else None
+    found = rows(connection, weekly(connection, query), accounts=list(accounts), kinds=listed, since=since, week=week)
+    for account, id, person, kind, at in found:
         one = Told(id, person or NOBODY, weighing[kind], when(at))
         told.setdefault(account, []).append(one)
     return told
@@ -258,7 +263,7 @@ def _anew_in(connection: Connection, known: Weighing, play: str) -> int:
     return _anew(connection, known, play, f"account_id IS NOT NULL AND {whose}", others=others)
 
 
-def _anew(connection: Connection, known: Weighing, play: str, whose: str, **values: list[int] | list[str]) -> int:
+def _anew(connection: Connection, known: Weighing, play: str, whose: str, **values: Any) -> int:
     rules, dialect = known.rules[play], connection.dialect.name
     weights = {kind.value: float(weight) for kind, weight in sorted(rules.weights.items()) if weight}
     if not weights:
@@ -267,8 +272,8 @@ def _anew(connection: Connection, known: Weighing, play: str, whose: str, **valu
     cases = " ".join(f"WHEN '{kind}' THEN {weight!r}" for kind, weight in weights.items())
     kinds = ", ".join(f"'{kind}'" for kind in weights)
     query = _ANEW_ON[dialect].format(**_WORDS_ON[dialect], weights=f"CASE kind {cases} END", kinds=kinds, whose=whose)
-    landmark = _landmark(connection)
-    return execute(connection, query, play=play, half=rules.half_life.total_seconds(), landmark=landmark, **values)
+    values |= {"play": play, "half": rules.half_life.total_seconds(), "landmark": _landmark(connection)}
+    return execute(connection, weekly(connection, query), **values)
 
 
 def _masses(connection: Connection, accounts: list[int]) -> dict[tuple[int, int], tuple[Mass, str]]:

@@ -13,6 +13,7 @@ from accounts.errors import NotFound, Refused
 from accounts.ledger.bulk import among
 from accounts.ledger.planning import reprieve
 from accounts.ledger.touches import move
+from accounts.ledger.weeks import in_any_week
 from accounts.models import Signal, Touch
 from accounts.outcomes import SETTLING
 from accounts.touch_states import Refusal
@@ -107,4 +108,4 @@ def _failed() -> Update:
 def _signalled(kinds: frozenset[SignalKind] | set[SignalKind]) -> ColumnElement[bool]:
     """By way of the account, whose signals are few; no index leads from a touch to its signals."""
     its_own = (Signal.account_id == Touch.account_id) & (Signal.touch_id == Touch.id)
-    return exists(select(Signal.id).where(its_own, Signal.kind.in_(sorted(kinds))))
+    return exists(select(Signal.id).where(in_any_week(), its_own, Signal.kind.in_(sorted(kinds))))

@@ -18,11 +18,13 @@ from accounts.garbage import uncollected
 from accounts.ledger.announcements import untold
 from accounts.ledger.bulk import spelt
 from accounts.ledger.driver import Form, Row, insert_new, rows
+from accounts.ledger.weeks import in_any_week
 from accounts.ledger.whose import Incoming, Whose, find_owners
 from accounts.machines import own_verdict
 from accounts.models import Account, Signal, Stakeholder
 from accounts.outcomes import read_kind
 from accounts.vocabulary import About, SignalKind
+from accounts.weeks import week_of
 
 __all__ = [
     "Incoming", "Known", "Recorded", "Reply", "count_waiting", "first_since", "read_known", "read_signals", "record",
@@ -34,7 +36,7 @@ _in_ascii = json.JSONEncoder(default=str).encode
 
 _COLUMNS = (
     "fingerprint", "source", "source_id", "kind", "account_id", "stakeholder_id", "touch_id", "email_hash",
-    "occurred_at", "received_at", "is_machine", "machine_reason", "machine_confidence", "data",
+    "occurred_at", "received_at", "received_week", "is_machine", "machine_reason", "machine_confidence", "data",
 )  # fmt: skip
 
 _KNOWN = """
@@ -89,7 +91,7 @@ def record(
     """
     owners = find_owners(connection, incoming) if owners is None else owners
     form = Form.of(connection)
-    at_most, received = received_at.astimezone(UTC), form.write(received_at)
+    at_most, received, week = received_at.astimezone(UTC), form.write(received_at), week_of(received_at)
     told: dict[str, Row] = {}
     forgotten = 0
     for signal, whose in zip(incoming, owners, strict=True):
@@ -100,10 +102,8 @@ def record(
         at, name = at if at.tzinfo is UTC else _utc(at), stored_name(source_id)
         print_ = fingerprint(source, name, at if is_dated else None)
         if print_ not in told:
-            names, occurred = (print_, source, name), form.write(at) if at < at_most else received
-            told[print_] = _row(
-                names, kind, whose, occurred, received, {**data, "content": content} if content else data
-            )
+            names, times = (print_, source, name), (form.write(at) if at < at_most else received, received, week)
+            told[print_] = _row(names, kind, whose, times, {**data, "content": content} if content else data)
     new = insert_new(connection, "signal", _COLUMNS, sorted(told.values(), key=_in_the_indexes))
     return Recorded(new, len(incoming) - forgotten - new, forgotten)
 
@@ -166,7 +166,7 @@ def read_signals(
         .limit(limit)
     )  # fmt: skip
     if account is not None:
-        query = query.where(Account.key == account)
+        query = query.where(Account.key == account, in_any_week())
     if email is not None:
         query = query.where(Stakeholder.email == email)
     return list(connection.execute(query.where(Signal.kind.in_(list(kinds))) if kinds else query))
@@ -179,7 +179,7 @@ def fingerprint_of(signal: Incoming) -> str:
 
 
 def _row(
-    names: tuple[str, str, str], said: str, whose: Whose, occurred: Any, received: Any, data: Mapping[str, Any]
+    names: tuple[str, str, str], said: str, whose: Whose, times: tuple[Any, Any, int], data: Mapping[str, Any]
 ) -> Row:  # fmt: skip
     """In the order of the columns."""
     kind = read_kind(said)
@@ -189,7 +189,7 @@ def _row(
     judged = (verdict.is_machine, verdict.reason, verdict.confidence) if verdict else _NOT_JUDGED
     account_id, person_id, touch_id, hashed, *_ = whose
     return (
-        *names, _NAMES[kind], account_id, person_id, touch_id, hashed, occurred, received, *judged,
+        *names, _NAMES[kind], account_id, person_id, touch_id, hashed, *times, *judged,
         _as_json(data) if data else None,
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, true,
 
 from accounts.ledger.bulk import among
 from accounts.ledger.driver import Form, rows
+from accounts.ledger.weeks import in_any_week
 from accounts.models import (
     Account,
     Activity,
@@ -136,7 +137,8 @@ def last_words(connection: Connection, accounts: Collection[int], now: datetime)
             among(connection, Feedback.account_id, ids), Feedback.at <= now
         ),
         select(Signal.account_id, Signal.occurred_at).where(
-            among(connection, Signal.account_id, ids), Signal.kind.in_(sorted(MEETINGS)), Signal.is_machine.is_(False),
+            in_any_week(), among(connection, Signal.account_id, ids), Signal.kind.in_(sorted(MEETINGS)),
+            Signal.is_machine.is_(False),
             Signal.occurred_at <= now,
         ),
     ).subquery()  # fmt: skip

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from accounts.briefs.saying import DID
 from accounts.ledger.driver import Form, rows
+from accounts.ledger.weeks import weekly
 from accounts.rep_pages.timeline import Entry, History, Source
 
 #: Lines on one page.
@@ -33,7 +34,7 @@ _PIECES = (
     _latest(Source.MARKETING, "touch", "sent_at", f"stakeholder_id, content, {_NOTHING}, {_NOTHING}"),
     _latest(Source.BUYER, "signal", "occurred_at", f"signal.stakeholder_id, kind, touch.content, {_NOTHING}",
             join="LEFT JOIN touch ON touch.id = signal.touch_id",
-            which="AND is_machine = false AND kind {among:kinds}"),
+            which="AND {weekly} AND is_machine = false AND kind {among:kinds}"),
     _latest(Source.STAGE, "stage_change", "at", f"{_NOBODY}, to_stage, from_stage, refused_reason"),
     _latest(Source.HOLD, "hold", "starts_at", f'stakeholder_id, cause, "by", {_NOTHING}'),
     _latest(Source.RELEASE, "hold", "released_at", f"stakeholder_id, cause, released_by, {_NOTHING}"),
@@ -59,7 +60,7 @@ def read_whole_history(connection: Connection, account_id: int, now: datetime) -
 def _entries(connection: Connection, account_id: int, now: datetime, *, start: int, length: int) -> list[Entry]:
     read = Form.of(connection).read
     found = rows(
-        connection, _HISTORY, account=account_id, now=now, kinds=sorted(kind.value for kind in DID),
+        connection, weekly(connection, _HISTORY), account=account_id, now=now, kinds=sorted(kind.value for kind in DID),
         most=start + length, length=length, start=start,
     )  # fmt: skip
     return [Entry(read(at), Source(source), *more) for at, source, *more in found]

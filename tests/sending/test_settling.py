@@ -87,8 +87,8 @@ def test_late_proof_is_looked_for_in_the_accounts_of_unknown_touches_only(world:
         ]
     steps = [step.detail for plan in plans for step in plan]
     assert any("ix_touch_state_due_at" in step for step in steps)
-    assert any("ix_signal_account_id" in step for step in steps)
-    assert not [step for step in steps if step.startswith("SCAN")]
+    assert any("ix_signal_received_week_account_id" in step for step in steps)
+    assert not [step for step in steps if step.startswith(("SCAN touch", "SCAN signal"))]
 
 
 def test_what_the_provider_dropped_has_failed(world: World) -> None:

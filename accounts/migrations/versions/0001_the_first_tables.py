@@ -801,6 +801,7 @@ def upgrade() -> None:
         sa.Column("email_hash", sa.String(length=64), nullable=True),
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("received_week", sa.Integer(), nullable=False),
         sa.Column("is_machine", sa.Boolean(), server_default="0", nullable=False),
         sa.Column("machine_reason", sa.String(length=300), nullable=True),
         sa.Column("machine_confidence", sa.Float(), nullable=True),
@@ -813,7 +814,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("fingerprint", name="one_signal_per_source_and_id"),
     )
     with op.batch_alter_table("signal", schema=None) as batch_op:
-        batch_op.create_index("ix_signal_account_id", ["account_id"], unique=False)
         batch_op.create_index(
             "ix_signal_harm",
             ["occurred_at"],
@@ -822,6 +822,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("kind IN ('bounced', 'complained')"),
         )
         batch_op.create_index("ix_signal_received_at", ["received_at"], unique=False)
+        batch_op.create_index("ix_signal_received_week_account_id", ["received_week", "account_id"], unique=False)
         batch_op.create_index(
             "ix_signal_replied",
             ["received_at"],
@@ -949,13 +950,13 @@ def downgrade() -> None:
         batch_op.drop_index(
             "ix_signal_replied", sqlite_where=sa.text("kind = 'replied'"), postgresql_where=sa.text("kind = 'replied'")
         )
+        batch_op.drop_index("ix_signal_received_week_account_id")
         batch_op.drop_index("ix_signal_received_at")
         batch_op.drop_index(
             "ix_signal_harm",
             sqlite_where=sa.text("kind IN ('bounced', 'complained')"),
             postgresql_where=sa.text("kind IN ('bounced', 'complained')"),
         )
-        batch_op.drop_index("ix_signal_account_id")
 
     op.drop_table("signal")
     with op.batch_alter_table("role_change", schema=None) as batch_op:
