@@ -59,8 +59,9 @@ class Vitals:
     #: Touches of the last days that nobody could send in time, and those that were sent.
     expired: int = 0
     sent: int = 0
-    #: Rows that could not be taken.
+    #: Rows that could not be taken; among them what the CRM says, by its number, of contacts who are not known here.
     quarantined: int = 0
+    nameless: Waiting = Waiting()
     #: Kill switches that are pulled.
     brakes: Waiting = Waiting()
     #: Octets on disk.
@@ -207,6 +208,15 @@ def _quarantine(vitals: Vitals, limits: Limits, now: datetime) -> Sign:
     return Sign("quarantine", "warn", f"{vitals.quarantined} rows", "tandem quarantine", {"count": vitals.quarantined})
 
 
+def _nameless(vitals: Vitals, limits: Limits, now: datetime) -> Sign:
+    nameless = vitals.nameless
+    if not nameless.count or nameless.since is None:
+        return Sign("noes", "ok", "each has a name", figures={"count": 0})
+    says = f"{nameless.count} from the CRM, by a number nobody here has, the first for {ago(now - nameless.since)}"
+    cure = "tandem quarantine show: look the number up there; tandem signal add, or tandem forget"
+    return Sign("noes", "fail", says, cure, _figures(nameless, now))
+
+
 def _brakes(vitals: Vitals, limits: Limits, now: datetime) -> Sign:
     if not vitals.brakes.count or vitals.brakes.since is None:
         return Sign("brakes", "ok", "none is pulled", figures={"count": 0})
@@ -229,5 +239,5 @@ def _figures(waiting: Waiting, now: datetime) -> dict[str, Any]:
 
 LOOKS: tuple[Callable[[Vitals, Limits, datetime], Sign], ...] = (
     _crm, _signals, _unapplied, _webhooks, _mailbox, _queue, _sending, _unknown, _held, _late, _expired, _quarantine,
-    _brakes,
+    _nameless, _brakes,
 )  # fmt: skip

@@ -5,13 +5,32 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Text, and_, bindparam, cast, delete, exists, func, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from accounts.errors import NotFound
+from accounts.health import Waiting
 from accounts.identity import normalise_email
 from accounts.ledger.bulk import insert_into
 from accounts.ledger.incoming import KEYS, TABLES
 from accounts.models import Quarantine
+from accounts.types import Utc
+
+#: Rules of what the CRM says of a contact by its number: a no of somebody nobody knows, and the wish to be forgotten.
+NAMELESS, TO_FORGET = "contact_unknown", "contact_to_forget"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +121,13 @@ def count_open(connection: Connection, dataset: str | None = None) -> int:
     return connection.scalar(query if dataset is None else query.where(Quarantine.dataset == dataset)) or 0
 
 
+def noes_without_a_name(connection: Connection) -> Waiting:
+    """What the CRM says of contacts that nobody knows, or who were not erased yet."""
+    about = or_(*(_with_reason(rule) for rule in (NAMELESS, TO_FORGET)))
+    count, first = func.count(), func.min(Quarantine.first_seen, type_=Utc())
+    return Waiting(*connection.execute(select(count, first).where(Quarantine.resolved_at.is_(None), about)).one())
+
+
 def read_entry(connection: Connection, id: int) -> Entry:
     """Raises NotFound."""
     row = connection.execute(_columns().where(Quarantine.id == id)).one_or_none()
@@ -118,8 +144,12 @@ def read_open(
     if dataset is not None:
         query = query.where(Quarantine.dataset == dataset)
     if rule is not None:
-        query = query.where(cast(Quarantine.reasons, Text).like(f'%"rule": "{rule}"%'))
+        query = query.where(_with_reason(rule))
     return [_entry(row) for row in connection.execute(query.order_by(Quarantine.id).limit(most))]
+
+
+def _with_reason(rule: str) -> ColumnElement[bool]:
+    return cast(Quarantine.reasons, Text).like(f'%"rule": "{rule}"%')
 
 
 def open_in_pieces(connection: Connection, dataset: str, at_once: int = 1_000) -> Iterator[list[Entry]]:

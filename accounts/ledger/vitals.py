@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select, text
 
 from accounts.health import LATELY, Vitals, Waiting
 from accounts.ledger import mailboxes
-from accounts.ledger.quarantine import count_open
+from accounts.ledger.quarantine import count_open, noes_without_a_name
 from accounts.models import Account, Brake, Decision, SendPlan, Signal, Touch, Webhook
 from accounts.types import Utc
 from accounts.vocabulary import PlanState, Reason, TouchState
@@ -39,6 +39,7 @@ def read_vitals(connection: Connection, now: datetime) -> Vitals:
         ),
         sent=_count(connection, select(func.count()).where(Touch.state == TouchState.SENT, Touch.sent_at > lately)),
         quarantined=count_open(connection),
+        nameless=noes_without_a_name(connection),
         brakes=_waiting(connection, Brake.at, Brake.released_at.is_(None)),
         size=_size(connection),
     )

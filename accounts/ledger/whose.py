@@ -34,6 +34,8 @@ class Incoming(NamedTuple):
     domain: str | None = None
     #: The provider's own name for the mail; with the address it leads to the touch.
     provider_id: str | None = None
+    #: The CRM's own number of the contact; the address is found by it before anything else is, see crm_contacts.py.
+    crm_id: str | None = None
     #: Every telling of it brings the same time: then repetitions are looked for among signals of that time.
     is_dated: bool = False
     #: Key of the content it is about.

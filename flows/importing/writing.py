@@ -7,6 +7,7 @@ from flows.importing.datasets import Dataset
 from flows.importing.job import Job
 from flows.importing.shaping import written_columns
 from flows.importing.staging import Staged
+from flows.webhooks.contacts import hear_again
 
 
 def write_facts(connection: Connection, job: Job, dataset: Dataset, staged: Staged) -> None:
@@ -23,3 +24,4 @@ def write_facts(connection: Connection, job: Job, dataset: Dataset, staged: Stag
     facts.mark_seen(connection, name, job.now)
     if name == "stakeholders":
         facts.note_owner_conflicts(connection, job.now)
+        hear_again(connection, job.now)

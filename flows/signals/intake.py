@@ -41,6 +41,7 @@ from flows.signals.files import (
     unknown_kinds,
 )
 from flows.signals.reweighing import Rescored, Shift, rescore
+from flows.webhooks.erasing import erase_contacts
 from flows.webhooks.reading import read_posts
 
 #: Signals applied in one transaction: about a tenth of a second, so that an opt-out on the web never waits long.
@@ -143,6 +144,7 @@ def collect(
     rescored = rescore(engine, play, now)
     applied = list(drain(engine, play, now))
     late = settle_late(engine, now)
+    erase_contacts(engine, settings, now)
     return summarise(engine, tally, applied, rescored, late)
 
 

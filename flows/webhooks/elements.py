@@ -52,11 +52,13 @@ def signal(
     message_id: object = None,
     email: object = None,
     provider_id: object = None,
+    crm_id: str | None = None,
     is_dated: bool = True,
     data: Mapping[str, Any] | None = None,
 ) -> Incoming:
     """One signal. `kind` None: nobody knows the name `said`, so the whole event is kept.
-    provider_id: the provider's own name for the mail. is_dated: `at` is in what the provider wrote.
+    provider_id: the provider's own name for the mail; crm_id: the CRM's for the person; is_dated: `at` is in what the
+    provider wrote.
 
     Raises Unreadable for clues that are no text.
     """
@@ -80,7 +82,7 @@ def signal(
         )
     return Incoming(
         source, name, kind, at, touch_id, text_of(message_id), text_of(email), provider_id=text_of(provider_id),
-        is_dated=is_dated, data=data or {},
+        crm_id=crm_id, is_dated=is_dated, data=data or {},
     )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """HubSpot: lists of what changed in the CRM, signed over method, address, body and time (version 3).
 
 "Validating requests from HubSpot" and "Webhooks API". Its events name people by HubSpot's numbers only, and the import
-brings what changed; what must not wait for it is an opt-out, and that is put before a person.
+brings what changed; what must not wait for it is an opt-out or an erasure. The number is what the import calls
+`crm_id`; what becomes of one that nobody has is in contacts.py.
 """
 
 import hmac
@@ -23,7 +24,7 @@ TOLERANCE = timedelta(minutes=5)
 EVENTS: Mapping[str, K] = {}
 """None of HubSpot's events is a buyer's doing: contact.creation, company.propertyChange … They are kept as they are."""
 
-#: A contact is to be forgotten, or does not want mail: somebody must look who it is.
+#: A contact is to be forgotten, or does not want mail.
 FORGET = "contact.privacyDeletion"
 OPT_OUT = "hs_email_optout"
 
@@ -50,19 +51,28 @@ def split(post: Post) -> list[Event]:
 
 
 def name(event: Event) -> object:
-    return event.get("subscriptionType")
+    """A change of the one property that matters is called after it."""
+    return OPT_OUT if event.get("propertyName") == OPT_OUT else event.get("subscriptionType")
 
 
 def translate(event: Event, post: Post) -> Iterator[Incoming]:
     said = name(event)
     at = at_second(event["occurredAt"] / 1_000)
-    if said == FORGET:
-        raise Unreadable("asks for a contact to be forgotten, by HubSpot's number; find the address and forget it")
-    if event.get("propertyName") == OPT_OUT and str(event.get("propertyValue")).lower() == "true":
-        raise Unreadable("says that a contact wants no mail, by HubSpot's number; find the address and opt it out")
     # the event's own id is used again now and then
     parts = ("eventId", "subscriptionId", "objectId", "occurredAt")
-    yield signal(SOURCE, "/".join(str(event.get(part)) for part in parts), None, at, said=said, event=event)
+    id = "/".join(str(event.get(part)) for part in parts)
+    if said == FORGET or (said == OPT_OUT and str(event.get("propertyValue")).lower() == "true"):
+        about = {"crm_event": dict(event), **({"erase": True} if said == FORGET else {})}
+        yield signal(SOURCE, id, K.UNSUBSCRIBED, at, said=said, event=event, crm_id=_number(event), data=about)
+    else:
+        yield signal(SOURCE, id, None, at, said=event.get("subscriptionType"), event=event)
 
 
-READER = Reader(split, name, translate, frozenset())
+def _number(event: Event) -> str:
+    number = event.get("objectId")
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise Unreadable("says no to mail and names no contact")
+    return str(number)
+
+
+READER = Reader(split, name, translate, frozenset({FORGET, OPT_OUT}))

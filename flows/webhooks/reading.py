@@ -20,11 +20,11 @@ from accounts.ledger import quarantine
 from accounts.ledger.engine import writing
 from accounts.ledger.quarantine import Reason
 from accounts.ledger.signals import Incoming, Recorded, record
-from accounts.ledger.webhooks import Post, forget_read, mark_read, mark_unreadable, read_waiting
+from accounts.ledger.webhooks import Post, Waiting, forget_read, mark_read, mark_unreadable, read_waiting
 from flows.webhooks import NOES, Event, Reader, Unreadable
+from flows.webhooks.contacts import DATASET, name_contacts
 from flows.webhooks.registry import READERS
 
-DATASET = "webhooks"
 #: Posts and octets of one transaction: some 10,000 events, a fraction of a second.
 POSTS, OCTETS = 200, 4_000_000
 #: How long it is remembered that a post came; longer than anybody tries again, and than a token of Mailgun's is good.
@@ -88,6 +88,8 @@ def _read_lot(engine: Engine, now: datetime, understood: Understood, most: int, 
             wrong = understand(one.post, signals)
             refused.extend(wrong)
             broken.extend((one.id, each.reason.sentence) for each in wrong if each.whole)
+        signals, nameless = name_contacts(connection, signals)
+        refused.extend(_waits(one, reason, waiting) for one, reason in nameless)
         recorded, not_had = record_(connection, signals, now)
         refused.extend(Refused(waiting[0].post, _written(one._asdict()), _reason(error)) for one, error in not_had)
         quarantine.put_aside(connection, [_aside(one, now) for one in refused])
@@ -98,6 +100,11 @@ def _read_lot(engine: Engine, now: datetime, understood: Understood, most: int, 
     understood.quarantined += len(refused)
     understood.unknown |= {signal.kind for signal in signals if "event" in signal.data}
     return True
+
+
+def _waits(signal: Incoming, reason: Reason, waiting: Sequence[Waiting]) -> Refused:
+    post = next(one.post for one in waiting if one.post.provider == signal.source)
+    return Refused(post, _written(signal.data["crm_event"]), reason)
 
 
 NotHad = list[tuple[Incoming, Exception]]

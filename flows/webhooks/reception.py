@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 
 from accounts.ledger.applying import act_on_noes
+from accounts.ledger.crm_contacts import with_addresses
 from accounts.ledger.engine import writing
 from accounts.ledger.webhooks import Kept, Post, keep
 from flows.webhooks import Call, Door, Forged
@@ -88,7 +89,8 @@ def _hear(engine: Engine, posts: Sequence[Post]) -> list[None]:
         signals = [signal for post in posts for signal in noes_in(post)]
         if signals:
             with writing(engine) as connection:
-                act_on_noes(connection, signals, max(post.received_at for post in posts))
+                named, _ = with_addresses(connection, signals)
+                act_on_noes(connection, named, max(post.received_at for post in posts))
     except Exception as error:
         log.error("a no could not be heard at the door: %s", type(error).__name__)  # no address
     return [None] * len(posts)

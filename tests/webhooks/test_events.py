@@ -172,11 +172,19 @@ def test_hubspot_events_are_kept_and_told_apart_though_their_ids_are_not_unique(
         samples.hubspot("contact.propertyChange", propertyName="hs_email_optout", propertyValue="true"),
     ],
 )
-def test_a_no_that_names_nobody_is_put_before_a_person(event: dict[str, Any]) -> None:
-    """HubSpot says it by its own number, which leads to no address here: silence would be a missed no."""
+def test_a_no_of_the_crm_names_the_contact_by_its_number(event: dict[str, Any]) -> None:
+    found: list[Incoming] = []
+    made = senders.hubspot([event])
+    assert understand(Post("hubspot", "n", "d" * 64, NOW, "application/json", made.body), found) == []
+    (signal,) = found
+    assert (signal.kind, signal.crm_id, signal.email) == (K.UNSUBSCRIBED, "123", None)
+
+
+def test_a_no_that_names_nobody_at_all_is_put_before_a_person() -> None:
+    event = {**samples.hubspot("contact.privacyDeletion"), "objectId": None}
     made = senders.hubspot([event])
     (refused,) = understand(Post("hubspot", "n", "d" * 64, NOW, "application/json", made.body), [])
-    assert "HubSpot's number" in refused.reason.sentence
+    assert refused.reason.sentence == "says no to mail and names no contact"
     assert json.loads(refused.written) == event
 
 
