@@ -48,6 +48,7 @@ def test_a_house_that_nothing_happened_in_yet_is_well() -> None:
         ({"late": 4}, "late", "fail", "a step came too late for 4 people"),
         ({"expired": 2}, "expired", "warn", "2 in 7 days"),
         ({"quarantined": 5}, "quarantine", "warn", "5 rows"),
+        ({"nameless": Waiting(2, NOW - 3 * HOUR)}, "noes", "fail", "2 from the CRM, by a number nobody here has"),
         ({"brakes": Waiting(1, NOW - HOUR)}, "brakes", "warn", "1 pulled, the first 60 min ago"),
     ],
 )
