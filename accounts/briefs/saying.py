@@ -109,6 +109,8 @@ HELD_FOR: dict[HoldCause, str] = {
     HoldCause.LEGAL: "for legal reasons",
 }
 
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _VARIABLE = re.compile(r"{{\s*([a-z_.]+)\s*}}")
 
 
@@ -127,15 +129,16 @@ class Local:
     def moment(self, at: datetime) -> str:
         """``Mon 10:12`` within six days either way, otherwise ``Mon 12 Oct 10:12``."""
         there = at.astimezone(self.zone)
-        return f"{there:%a %H:%M}" if self._is_near(there.date()) else f"{there:%a} {there.day} {there:%b %H:%M}"
+        day = "" if self._is_near(there) else f" {there.day} {_MONTHS[there.month - 1]}"
+        return f"{_DAYS[there.weekday()]}{day} {there.hour:02}:{there.minute:02}"
 
     def day(self, at: datetime) -> str:
         """``Mon`` within six days either way, otherwise ``12 Oct``; with the year when it is another one."""
-        there = at.astimezone(self.zone).date()
+        there = at.astimezone(self.zone)
         if self._is_near(there):
-            return f"{there:%a}"
-        year = "" if there.year == self.today.year else f"{there: %Y}"
-        return f"{there.day} {there:%b}{year}"
+            return _DAYS[there.weekday()]
+        year = "" if there.year == self.today.year else f" {there.year}"
+        return f"{there.day} {_MONTHS[there.month - 1]}{year}"
 
     def in_full(self, at: datetime) -> str:
         """``Tuesday 24 November 2026, 11:00``."""

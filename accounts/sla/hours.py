@@ -7,10 +7,11 @@ A rep who is away without a backup leaves the clock running: the customer waits 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import NamedTuple
 
 from accounts.calendar import HORIZON, Calendar, Hours, Place, ZoneSource, calendar_at, country_of_zone, known_zone
-from accounts.playbook import Play, Window
+from accounts.playbook import Play, Window, WorkingHours
 
 #: From, and until; None: nobody knows until when.
 Span = tuple[datetime, datetime | None]
@@ -58,7 +59,7 @@ def shifts(owner: int, desks: Mapping[int, Desk], start: datetime) -> list[Shift
 
 def calendar_of(play: Play, timezone: str | None) -> Calendar:
     """The working hours of the play on the clock of a zone, with the public holidays of its country."""
-    window = _window(play)
+    window = _window(play.sla.hours, play.window.default_timezone, play.window.default_country)
     if timezone and known_zone(timezone):
         return calendar_at(window, Place(timezone, ZoneSource.REP, country_of_zone(timezone) or window.default_country))
     return calendar_at(window, Place(window.default_timezone, ZoneSource.PLAY, window.default_country))
@@ -124,14 +125,11 @@ def spent(time: Iterable[Hours], until: datetime) -> timedelta:
     return total
 
 
-def _window(play: Play) -> Window:
-    hours = play.sla.hours
+@cache
+def _window(hours: WorkingHours, timezone: str, country: str | None) -> Window:
+    """Made once, since every clock asks for it."""
     return Window(
-        days=hours.days,
-        opens=hours.opens,
-        closes=hours.closes,
-        default_timezone=play.window.default_timezone,
-        default_country=play.window.default_country,
+        days=hours.days, opens=hours.opens, closes=hours.closes, default_timezone=timezone, default_country=country
     )
 
 

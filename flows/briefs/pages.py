@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import css_inline
 from jinja2 import StrictUndefined
-from jinja2.runtime import LoopContext
+from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import SandboxedEnvironment
 
 from accounts.briefs import LABELS, AccountBrief, Asset, Brief, Planned, Seat, Statement
@@ -49,8 +49,12 @@ class _Sandbox(SandboxedEnvironment):
                 return self.undefined(obj=obj, name=attribute)
         return super().getattr(obj, attribute)
 
-    def is_safe_callable(self, obj: Any) -> bool:
-        return type(obj) is Links or super().is_safe_callable(obj)
+    def call(__self, __context: Context, __obj: Any, *args: Any, **named: Any) -> Any:  # noqa: N805  as Jinja2 has it
+        if type(__obj) is Links:  # which asks for none of the template's own variables
+            named.pop("_loop_vars", None)
+            named.pop("_block_vars", None)
+            return __obj(*args, **named)
+        return super().call(__context, __obj, *args, **named)
 
 
 class BriefPages:
