@@ -1,6 +1,7 @@
 """The house the tests live in: both databases, and the cast."""
 
 import atexit
+import gc
 import os
 import shutil
 import signal
@@ -21,6 +22,9 @@ from tests.ledgers import PostgresStage, SqliteStage, Stage, for_one_test
 signal.signal(signal.SIGINT, signal.default_int_handler)
 #: `pytest --hypothesis-profile=chaos --timeout=0`: hundreds of histories instead of a few, where a test asks for it.
 settings.register_profile("chaos", max_examples=500, stateful_step_count=60, deadline=None)
+
+# Until all tests are found next to nothing is thrown away, and what was made by then stays: nobody walks through it.
+gc.disable()
 
 os.environ.setdefault("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -47,6 +51,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((place for place, beginning in enumerate(LONGEST) if name.startswith(beginning)), len(LONGEST))
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
