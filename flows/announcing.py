@@ -4,14 +4,11 @@ An event is written down as told only when the server has it. A run that is kill
 one; killed between the two, that one tells it a second time under the same id, and the server takes it for one.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import get_client
-from prefect.context import FlowRunContext
-from prefect.events import Event, RelatedResource, Resource
+from prefect.events import Event
 from sqlalchemy import Engine
 
 from accounts.ledger import announcements
@@ -19,6 +16,7 @@ from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
 from flows.house import open_house
 from flows.news import News, gather_news
+from flows.publishing import hand_in, resource_of
 
 #: Events handed in together: so many a killed run may tell a second time.
 AT_ONCE = 100
@@ -37,28 +35,13 @@ def tell_news(engine: Engine, now: datetime) -> int:
     """
     with reading(engine) as connection:
         news = gather_news(connection, now)
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
-        return 0
     for some in chunks(news, AT_ONCE):
-        _hand_in(some, f"prefect.flow-run.{context.flow_run.id}")
+        if not hand_in(map(_event, some)):
+            return 0
         with writing(engine) as connection:
             announcements.mark(connection, ((one.about, one.fact_id) for one in some), now)
     return len(news)
 
 
-def _hand_in(news: Sequence[News], run: str) -> None:
-    """The server has them when this comes back."""
-    related = [RelatedResource({"prefect.resource.id": run, "prefect.resource.role": "flow-run"})]
-    events = [
-        Event(
-            id=one.id,
-            event=one.event,
-            resource=Resource({"prefect.resource.id": one.subject, "prefect.resource.name": one.name}),
-            related=related,
-            payload=dict(one.says),
-        )
-        for one in news
-    ]
-    with get_client(sync_client=True) as client:
-        client.request("POST", "/events", json=[event.model_dump(mode="json") for event in events])
+def _event(one: News) -> Event:
+    return Event(id=one.id, event=one.event, resource=resource_of(one.subject, one.name), payload=dict(one.says))

@@ -10,7 +10,7 @@ from typing import Any
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
-from prefect.events import emit_event
+from prefect.events import Event, RelatedResource, Resource
 
 #: Rows a table artifact shows; the rest is in `tandem plan` and `tandem touches`.
 MOST_ROWS = 200
@@ -39,14 +39,30 @@ def publish_table(key: str, rows: Iterable[Mapping[str, Any]], description: str)
 
 
 def announce(event: str, subject: str, name: str, **payload: Any) -> None:
-    """Emit ``tandem.…`` for automations; `subject` is the resource, such as ``tandem.account.acme``.
+    """Hand in ``tandem.…`` for automations; `subject` is the resource, such as ``tandem.account.acme``.
 
     For what the next run says again as long as it is so; what is told once goes through `flows.announcing`.
     """
-    if FlowRunContext.get() is not None:
-        emit_event(
-            event, resource={"prefect.resource.id": subject, "prefect.resource.name": name}, payload=payload or None
-        )
+    hand_in([Event(event=event, resource=resource_of(subject, name), payload=payload)])
+
+
+def hand_in(events: Iterable[Event]) -> bool:
+    """The server has them when this comes back; it may not take one whose id it knows.
+
+    False outside a flow run: there is no server. Raises what the server answers when it does not take them.
+    """
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return False
+    run = {"prefect.resource.id": f"prefect.flow-run.{context.flow_run.id}", "prefect.resource.role": "flow-run"}
+    told = [event.model_copy(update={"related": [RelatedResource(run)]}) for event in events]
+    with get_client(sync_client=True) as client:
+        client.request("POST", "/events", json=[one.model_dump(mode="json") for one in told])
+    return True
+
+
+def resource_of(subject: str, name: str) -> Resource:
+    return Resource({"prefect.resource.id": subject, "prefect.resource.name": name})
 
 
 def artifact_key(words: str) -> str:
