@@ -16,21 +16,25 @@ from sqlalchemy import Engine, event, select, text
 
 from accounts.ledger.engine import create_tables, open_ledger, reading, writing
 from accounts.ledger.signals import Incoming, record
-from accounts.models import Brief
+from accounts.models import Brief, Touch
 from accounts.playbook import load_play
+from accounts.tick import decide
+from flows import nurturing
 from flows.cli.run import plain_function
 from flows.house import House
 from flows.operating.backup import digest_of
+from flows.operating.health import look_after
 from flows.settings import TEMPLATES, Settings
 from flows.signals.intake import collect
 from tests.cast import NOW, address_of, build_world
+from tests.sending.desk import certified, claim
 
 HOUR = timedelta(hours=1)
 PLAY = load_play(TEMPLATES / "plays" / "new-business")
 #: Who did what, and nobody has drawn the consequences.
 WORDS = (("alice", "acme", "replied"), ("bob", "acme", "clicked"), ("gina", "globex", "unsubscribed"))
 #: Of each kind of run: each costs a second run.
-MOST_STOPS = 12
+MOST_STOPS, FEW_STOPS = 12, 6
 Copy = Callable[[], House]
 Work = Callable[[House, datetime], object]
 
@@ -45,7 +49,7 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("seeded")
     engine = open_ledger(f"sqlite:///{home / 'tandem.db'}")
     create_tables(engine)
-    build_world(engine)
+    world = build_world(engine)
     with writing(engine) as connection:
         connection.execute(text("UPDATE account SET first_contacted_at = NULL, stage = 'target' WHERE key = 'globex'"))
         told = [
@@ -53,6 +57,7 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for number, (name, account, kind) in enumerate(WORDS)
         ]
         record(connection, told, NOW - HOUR)
+    claim(world, certified(world, {"ivan": "discovery/why-now"}), now=NOW - HOUR)  # and its sender died elsewhere
     engine.dispose()
     return home
 
@@ -78,10 +83,26 @@ def _take_in(house: House, now: datetime) -> object:
     return collect(house.engine, house.settings, house.play, now)
 
 
+def _watch(house: House, now: datetime) -> object:
+    """As with a Prefect server that has nothing to bury."""
+    return look_after(house.engine, house.settings, None, {}, now)
+
+
+def _nurture_account(house: House, now: datetime) -> object:
+    """What the flow of that name does for Acme."""
+    acme = nurturing.ids_of(house.engine, ["acme"])
+    decide(house.engine, house.play, now, accounts=acme)
+    plan = nurturing.freeze(house.engine, house.play, now, accounts=acme)
+    assert plan is not None
+    nurturing.judge(house.engine, house.play, plan, now)
+    return nurturing.send(house.engine, house.settings, house.play, [plan], now)
+
+
 WORK: dict[str, Work] = {
     "track": plain_function("track"),
     "listen": _take_in,
     "audiences": plain_function("audiences"),
+    "health": _watch,
 }
 
 
@@ -115,19 +136,40 @@ def test_a_rep_is_told_once_wherever_the_run_is_stopped(copy: Copy) -> None:
     assert 1 in ends
 
 
+def test_an_account_whose_run_is_stopped_is_written_to_by_the_run_for_all(copy: Copy) -> None:
+    """Everybody gets what they would have got, once, wherever the run for one account was stopped."""
+    work, nurture, whole = _nurture_account, plain_function("nurture"), copy()
+    moments = _moments(whole, work, most=FEW_STOPS)
+    nurture(whole, NOW)
+    meant, letters = _written_to(whole)
+    assert Counter(meant.values()) == {"sent": letters, "unknown": 1}
+    assert letters > 0
+    for at in moments:
+        stopped = _stopped(copy(), work, at)
+        nurture(stopped, NOW)
+        assert _written_to(stopped) == (meant, letters), f"stopped at {at}"
+
+
+def _written_to(house: House) -> tuple[dict[tuple[int | None, str], str], int]:
+    """Person and content -> how it ended; and the letters that left."""
+    with reading(house.engine) as connection:
+        rows = connection.execute(select(Touch.stakeholder_id, Touch.content, Touch.state)).all()
+    return {(person, content): state for person, content, state in rows}, _letters(house)
+
+
 def _stopped(house: House, work: Work, at: int) -> House:
     with _watching(house.engine, at), pytest.raises(Stopped):
         work(house, NOW)
     return house
 
 
-def _moments(house: House, work: Work) -> list[int]:
+def _moments(house: House, work: Work, most: int = MOST_STOPS) -> list[int]:
     """Run it whole, and choose where to stop the others: a stop inside a transaction is one before its commit."""
     with _watching(house.engine) as seen:
         work(house, NOW)
     commits = [number for number, what in enumerate(seen, 1) if what == "commit"]
     every = sorted({moment for at in commits for moment in (at, at + 1) if moment <= len(seen)})
-    return every[:: -(-len(every) // MOST_STOPS)]
+    return every[:: -(-len(every) // most)]
 
 
 @contextmanager
@@ -164,4 +206,8 @@ def _told(house: House) -> tuple[dict[str, int], int]:
     """Briefs by state, and the letters that left."""
     with reading(house.engine) as connection:
         states = Counter(connection.scalars(select(Brief.state)))
-    return dict(states), len(list(house.settings.outbox.glob("*.eml")))
+    return dict(states), _letters(house)
+
+
+def _letters(house: House) -> int:
+    return len(list(house.settings.outbox.glob("*.eml")))
