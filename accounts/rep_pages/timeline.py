@@ -113,8 +113,7 @@ def _release(entry: Entry, person: str | None, play: Play, account: str) -> str:
 def _answer(entry: Entry, person: str | None, play: Play, account: str) -> str:
     who = clean(entry.note) or "Somebody"
     about = f" about {person}" if person else ""
-    came = f": {clean(entry.more)}" if entry.more else ""
-    return f"{who} answered “{entry.word.replace('_', ' ')}”{about}{came}"
+    return f"{who}: {clean(entry.more)}" if entry.more else f"{who} answered “{entry.word.replace('_', ' ')}”{about}"
 
 
 _SAYS = {

@@ -53,7 +53,7 @@ PICTURES = os.environ.get("TANDEM_PICTURES")
 CHOICES = ("pause", "fewer", "topic:cost", "all", "none")
 #: Whatever the keyboard reaches and shows no outline when it does.
 UNSEEN = """
-    [...document.querySelectorAll("a[href], button, select, textarea, input:not([type=hidden])")].filter(one => {
+    [...document.querySelectorAll("a[href], button, summary, select, textarea, input:not([type=hidden])")].filter(one => {
         one.focus();
         const {outlineStyle, outlineWidth} = getComputedStyle(one);
         return outlineStyle === "none" || parseFloat(outlineWidth) < 2;

@@ -13,7 +13,7 @@ from flows.settings import TEMPLATES
 from tests.briefs.sample import YESTERDAY, acme, ravi
 from tests.cast import NOW, World
 from tests.plays import small_play
-from tests.web.reps import TODAY, path, planned, press, rows_but_audit
+from tests.web.reps import TODAY, Forms, path, planned, press, rows_but_audit
 from tests.web.visitor import SECRET, Browser, on_sqlite
 
 FRIDAY, TUESDAY = datetime(2026, 11, 26, 23, 0, tzinfo=UTC), datetime(2026, 11, 30, 23, 0, tzinfo=UTC)
@@ -47,7 +47,8 @@ def test_days_and_colleagues_that_cannot_be_are_asked_again_and_change_nothing(w
     before = rows_but_audit(world)
     good = {"since": "2026-11-27", "until": "2026-12-01", "backup": ""}
     for wrong, said in (
-        ({"until": "2026-11-20"}, "is over"), ({"until": ""}, "is missing"), ({"since": "2026-12-05"}, "is not after"),
+        ({"until": "2026-11-20"}, "is over"), ({"until": ""}, "is missing"),
+        ({"since": "2026-12-05"}, "1 december is not after 5 december"),
         ({"backup": "999"}, "nobody has that number"), ({"backup": str(world.reps["ravi"])}, "nobody has that number"),
         ({"until": "<b>soon</b>"}, "is no day"),
     ):  # fmt: skip
@@ -55,6 +56,8 @@ def test_days_and_colleagues_that_cannot_be_are_asked_again_and_change_nothing(w
         assert page.status_code == 400
         assert said in page.text.lower(), wrong
         assert "<b>" not in page.text
+        filled = dict(Forms(page.text).found[0][1])
+        assert filled["since"] == {**good, **wrong}["since"], "what was typed stands there still"
     assert rows_but_audit(world) == before
 
 

@@ -15,6 +15,7 @@ from accounts.briefs.seats import Seat, SeatState, seats
 from accounts.errors import Refused
 from accounts.ledger.account_page import read_account_page
 from accounts.ledger.engine import reading
+from accounts.ledger.notices import TOLD_AT_ONCE
 from accounts.ledger.proposals import read_open
 from accounts.ledger.subjects import account_keys
 from accounts.rep_pages.facts import AccountFacts, AccountPage, Clock, Lease
@@ -176,7 +177,9 @@ def _standing(visit: Visit, facts: AccountFacts) -> Iterator[Line]:
 
 
 def _held(visit: Visit, facts: AccountFacts, hold: Held) -> str:
-    return f"{held_text(hold, facts.material, visit.local)} ({_by(visit, hold.by)})"
+    """Who said so, unless it was the buyer: then the text says what they did."""
+    said = held_text(hold, facts.material, visit.local)
+    return said if hold.cause in TOLD_AT_ONCE else f"{said} ({_by(visit, hold.by)})"
 
 
 def _by(visit: Visit, who: str) -> str:

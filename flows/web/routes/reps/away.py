@@ -1,6 +1,7 @@
 """A rep says when they are away and who stands in, or that they are there again."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from fastapi import Response
@@ -20,13 +21,19 @@ HERE = "here"
 USUAL = timedelta(days=7)
 
 
-def ask_away(connection: Connection, visit: Visit, refusal: InputRefused | None = None, status: int = 200) -> Response:
-    """The form, with what holds now."""
+def ask_away(
+    connection: Connection, visit: Visit, refusal: InputRefused | None = None, asked: Mapping[str, str] | None = None
+) -> Response:
+    """The form, with what holds now; of a refused one, with what was asked."""
     away = absence_of(connection, visit.to.rep_id, visit.now)
+    fields = tuple(
+        replace(field, values=(asked[field.name],)) if asked and field.name in asked else field
+        for field in _fields(connection, visit, away)
+    )
     return visit.desk.pages.show(
-        "rep_ask", status, visit=visit, asks="When are you away?", does=_does(connection, visit, away),
-        button="Do it this way", fields=_fields(connection, visit, away), refusal=refusal, back=visit.links("page"),
-        account="Your accounts",
+        "rep_ask", 400 if refusal else 200, visit=visit, asks="When are you away?",
+        does=_does(connection, visit, away), button="Do it this way", fields=fields, refusal=refusal,
+        back=visit.links("page"), account="Your accounts",
     )  # fmt: skip
 
 
@@ -41,7 +48,7 @@ def go(visit: Visit, form: Mapping[str, tuple[str, ...]]) -> Response:
             is_new = go_away(connection, rep, since, until, backup, by=by, now=visit.now)
     except InputRefused as refusal:
         with reading(visit.desk.engine) as connection:
-            return ask_away(connection, visit, refusal, 400)
+            return ask_away(connection, visit, refusal, asked)
     with reading(visit.desk.engine) as connection:
         said = _said(connection, visit, away)
     return visit.desk.pages.show("rep_wished", visit=visit, said=said, is_new=is_new, back=visit.links("page"))
@@ -68,8 +75,15 @@ def _read(visit: Visit, asked: Mapping[str, str]) -> Absence | None:
         return None
     since, until = (_day(visit, name, asked.get(name, "")) for name in ("since", "until"))
     if until <= visit.now:
-        raise InputRefused(f"{visit.local.day(until)} is over", where="until", cure="name a day to come")
+        raise InputRefused(f"{_called(visit, until)} is over", where="until", cure="name a day to come")
+    if until <= since:
+        what = f"{_called(visit, until)} is not after {_called(visit, since)}"
+        raise InputRefused(what, where="until", cure="name a later day")
     return Absence(since, until, _backup(visit, asked.get("backup", "")))
+
+
+def _called(visit: Visit, at: datetime) -> str:
+    return saying.day(at, visit.now, visit.local.zone)
 
 
 def _day(visit: Visit, name: str, value: str) -> datetime:
