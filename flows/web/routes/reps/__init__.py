@@ -3,7 +3,7 @@
 door.py      whether a link opens         account.py    the page of an account      own.py    brief, list, rhythm
 forms.py     every answer: what it asks   fields.py     the fields of its form      answering.py   asked and done
 other.py     all further answers on one page       sheet.py   a history for a spreadsheet
-away.py      when a rep is away, and who stands in
+away.py      when a rep is away, and who stands in       evidence.py   what stands behind each sentence of a brief
 """
 
 from collections.abc import Mapping

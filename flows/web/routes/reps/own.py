@@ -17,6 +17,7 @@ from accounts.rep_pages.accounts import AccountLine
 from accounts.vocabulary import Duty
 from flows.briefs.answered import answered_since
 from flows.web.routes.reps.door import Visit
+from flows.web.routes.reps.evidence import MOST_PROOFS, proofs_of
 from flows.web.routes.reps.fields import Field, Option
 
 _OWED = {Duty.ANSWER: "your answer", Duty.CALL: "a call"}
@@ -68,7 +69,10 @@ def show_brief(connection: Connection, visit: Visit) -> Response | None:
         return None
     brief = from_payload(payload)
     answered = answered_since(connection, brief, visit.now)
-    return visit.desk.pages.show("rep_brief", visit=visit, brief=brief, labels=LABELS, answered=answered)
+    proofs = proofs_of(connection, visit, brief)
+    return visit.desk.pages.show(
+        "rep_brief", visit=visit, brief=brief, labels=LABELS, answered=answered, proofs=proofs, most=MOST_PROOFS
+    )
 
 
 def ask_rhythm(connection: Connection, visit: Visit) -> Response:
