@@ -6,6 +6,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from prefect import flow, runtime
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from sqlalchemy import Engine, delete, insert
 
 from accounts.ledger.engine import writing
@@ -14,6 +16,7 @@ from flows.operating.prefect_api import PrefectApi
 from flows.operating.prefect_server import PrefectServer
 from flows.operating.runs import dead_runs, mark_crashed, read_runs, retention, undigested
 from tests.cast import NOW
+from tests.flows.house import until
 from tests.flows.test_flows import BARE, page
 from tests.flows.test_flows import home as home
 
@@ -37,6 +40,25 @@ def test_a_run_without_a_sign_of_life_is_dead_and_one_that_beats_is_not(prefect_
     assert silent in {run.id for run in dead_runs(api, then)}
     for run in ours:
         _end(api, run)
+
+
+def test_a_run_as_the_product_runs_it_beats_by_itself_and_is_dead_ten_minutes_after_its_last_beat(
+    prefect_api: PrefectServer,
+) -> None:
+    """The other tests have it off: here it is Prefect's own, every three minutes, as we leave it."""
+    api, ids, last = PrefectApi(prefect_api.url), list[str](), list[datetime]()
+
+    @flow
+    def works() -> None:
+        ids.append(str(runtime.flow_run.id))
+        until(lambda: bool(_beats_of(api, ids[0])))
+        last.extend(_beats_of(api, ids[0]))
+        assert ids[0] not in _dead(api, last[0] + 10 * MINUTE - timedelta(milliseconds=1))
+        assert ids[0] in _dead(api, last[0] + 10 * MINUTE + timedelta(seconds=1))
+
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: PREFECT_FLOWS_HEARTBEAT_FREQUENCY.default()}):
+        works()
+    assert ids[0] not in _dead(api, last[0] + 11 * MINUTE), "it has ended"
 
 
 def test_a_run_that_waited_for_hours_and_begins_just_now_is_not_dead(prefect_api: PrefectServer) -> None:
@@ -129,6 +151,16 @@ def _beat(server: PrefectServer, run: str, at: datetime) -> None:
         "resource": {"prefect.resource.id": f"prefect.flow-run.{run}"}, "related": [], "payload": {},
     }  # fmt: skip
     assert requests.post(f"{server.url}/events", json=[heartbeat], timeout=5).status_code == 204
+
+
+def _beats_of(api: PrefectApi, run: str) -> list[datetime]:
+    """When it said that it lives, the latest first."""
+    asked = {"event": {"name": ["prefect.flow-run.heartbeat"]}, "resource": {"id": [f"prefect.flow-run.{run}"]}}
+    return [datetime.fromisoformat(one["occurred"]) for one in api.post("/events/filter", {"filter": asked})["events"]]
+
+
+def _dead(api: PrefectApi, at: datetime) -> set[str]:
+    return {run.id for run in dead_runs(api, at)}
 
 
 def _told(server: PrefectServer, resource: str) -> list[str]:
