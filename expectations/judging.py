@@ -19,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from accounts.garbage import uncollected
 from expectations.rules import Rule, Suite, any_broken, filled
 
 SOME_ROWS = "there_is_at_least_one_row"
@@ -103,7 +104,8 @@ def great_expectations() -> Any:
     """The library, with its side effects undone: it would take over all warnings of the process, and its two thousand
     modules would be walked by every garbage collection from then on."""
     is_new = "great_expectations" not in sys.modules
-    import great_expectations as gx
+    with uncollected():
+        import great_expectations as gx
 
     if is_new:
         logging.captureWarnings(False)
