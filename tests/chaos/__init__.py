@@ -3,6 +3,7 @@
     python -m tests.chaos --histories 1000 --sabotage all     what `make chaos` runs; prints the seed of every history
     python -m tests.chaos --seed 4711                         one again: the same people, faults and moments
     python -m tests.chaos --histories 0 --kill machine        a run under Prefect, when the power goes
+    python -m tests.chaos --histories 0 --seed 1 --doors 50   the web app, 50 times
 
 A **history** (history.py) is drawn from its seed: who works when and with which clock, what breaks at which moment, who
 says no. The **world** (world.py) is twenty to sixty people who are due. The **house** they live in (databases.py) is a
@@ -23,6 +24,8 @@ and no more unknown outcomes than connections that were cut.
 
 Runs under Prefect are killed, too (killed_runs.py): who carries one out, the Prefect server, PostgreSQL, or all of them
 at once (household.py). The next run has to bring it to its end, by the post office's record.
+
+The web app is killed as well, under callers at all of its doors (doors.py): what it answered has to be in the ledger.
 
 Whether the judgement can say guilty is shown by **sabotage** (sabotage.py): one protection of the product is removed
 and the same histories must fail.

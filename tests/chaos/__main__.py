@@ -16,6 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from tests.chaos.doors import lives
 from tests.chaos.history import Database, draw
 from tests.chaos.killed_runs import KILLS, kill_a_run
 from tests.chaos.lane import Judged, lane, warm_up
@@ -23,6 +24,8 @@ from tests.chaos.processes import exit_of, fork
 from tests.chaos.sabotage import SABOTAGES, Sabotage, sabotaged
 
 ALL = "all"
+#: Lives of the web app, on the databases in turn. In so many on one, each door is heard at least once.
+DOORS, MANY_LIVES = 200, 10
 #: The sabotage that is also tried in a run under Prefect: it shows that a killed run can be found guilty.
 SHOWS = "silent-journal"
 
@@ -44,12 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start = random.SystemRandom().randrange(10**6) * 1000 if asked.seed is None else asked.seed
     number = asked.histories if asked.histories is not None else 1000 if asked.seed is None else 1
     asked.keep.mkdir(parents=True, exist_ok=True)
-    kills = _kills(asked)
+    kills, rounds = _kills(asked), asked.doors if asked.doors is not None else DOORS if asked.seed is None else 0
     if number:
         warm_up()
     well = _are_clean(Order(range(start, start + number), asked.lanes, asked.database, asked.keep), asked.quiet)
     for kill in kills:
         well &= _run_is_clean(kill, asked.keep)
+    databases = [asked.database] if asked.database else list(Database)
+    for place, database in enumerate(databases[:rounds]):
+        well &= _doors_are_clean(database, range(start + place, start + rounds, len(databases)), asked.quiet)
     for name in sorted(SABOTAGES) if ALL in asked.sabotage else asked.sabotage:
         sabotage, seeds = SABOTAGES[name], range(start, start + asked.within)
         well &= _is_found_out(sabotage, Order(seeds, asked.lanes, asked.database, asked.keep / name, sabotage))
@@ -68,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
                         help="then remove this protection, too: it must be found out")  # fmt: skip
     parser.add_argument("--kill", choices=[ALL, *KILLS], action="append",
                         help="a run under Prefect that is killed so (all; with --seed: none)")  # fmt: skip
+    parser.add_argument("--doors", type=int,
+                        help=f"lives of the web app that are ended, in all ({DOORS}; with --seed: none)")  # fmt: skip
     parser.add_argument("--within", type=int, default=100, help="within so many histories (100)")
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "tandem-chaos",
                         help="where the records of guilty histories go")  # fmt: skip
@@ -78,6 +86,23 @@ def _parser() -> argparse.ArgumentParser:
 def _kills(asked: argparse.Namespace) -> Sequence[str]:
     named = asked.kill if asked.kill is not None else [ALL] if asked.seed is None else []
     return list(KILLS) if ALL in named else named
+
+
+def _doors_are_clean(database: Database, seeds: Sequence[int], quiet: bool) -> bool:
+    """All doors answered something, and all they answered was kept."""
+    answered, guilty = Counter[str](), 0
+    for life in lives(database, seeds):
+        answered.update(life.answered)
+        guilty += bool(life.guilty)
+        if life.guilty or not quiet:
+            print("\n    ".join((str(life), *life.guilty)), flush=True)
+    silent = [door for door, number in answered.items() if not number]
+    print(
+        f"doors: {len(seeds)} lives on {database}: {answered.total()} answers kept, by {_listed(answered)}; "
+        f"guilty: {guilty or 'none'}; silent: {', '.join(silent) or 'none'}",
+        flush=True,
+    )
+    return not guilty and not (silent and len(seeds) >= MANY_LIVES)
 
 
 def _run_is_clean(kill: str, keep: Path) -> bool:

@@ -1,12 +1,15 @@
 """Promise 2, 3 and 5 under chaos, in short: a few histories, and one protection removed. `make chaos` is the
 long version."""
 
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests.chaos.doors import judge
 from tests.chaos.history import Database, draw
 from tests.chaos.sabotage import SABOTAGES
 
@@ -29,7 +32,7 @@ def chaos(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def said(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
     """Histories on both databases, then one sabotage; in one lane, each of which starts a server of its own."""
     orders = ("--seed", "9000", "--histories", str(HISTORIES), "--sabotage", "silent-journal", "--lanes", "1")
-    return chaos(tmp_path_factory.mktemp("chaos"), *orders)
+    return chaos(tmp_path_factory.mktemp("chaos"), *orders, "--doors", "1")
 
 
 def test_no_letter_twice_none_lost_and_every_no_heard_whatever_is_killed(
@@ -42,6 +45,17 @@ def test_no_letter_twice_none_lost_and_every_no_heard_whatever_is_killed(
 
 def test_a_protection_that_is_removed_is_found_out(said: subprocess.CompletedProcess[str]) -> None:
     assert "silent-journal: found out by" in said.stdout, said.stdout + said.stderr
+
+
+def test_what_the_doors_of_the_web_app_answered_is_kept(said: subprocess.CompletedProcess[str]) -> None:
+    """On SQLite; in long on both, and tests/web/test_killed.py in short."""
+    assert re.search(r"doors: 1 lives on sqlite: [1-9]\d* answers kept,.* guilty: none", said.stdout), said.stdout
+
+
+def test_an_answer_that_was_lost_or_kept_twice_is_found_out() -> None:
+    kept = Counter({"a": 1, "b": 2, "nobody was told": 1})
+    assert judge({"click": {"a"}, "pixel": set()}, Counter(a=1)) == []
+    assert judge({"click": {"a", "c"}}, kept) == ["click: 1 answered and lost, c first", "b is there 2 times"]
 
 
 def test_the_same_seed_draws_the_same_history() -> None:
