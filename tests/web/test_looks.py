@@ -53,7 +53,8 @@ PICTURES = os.environ.get("TANDEM_PICTURES")
 CHOICES = ("pause", "fewer", "topic:cost", "all", "none")
 #: Whatever the keyboard reaches and shows no outline when it does.
 UNSEEN = """
-    [...document.querySelectorAll("a[href], button, summary, select, textarea, input:not([type=hidden])")].filter(one => {
+    [...document.querySelectorAll("a[href], button, summary, select, textarea, input")].filter(one => {
+        if (one.type === "hidden") return false;
         one.focus();
         const {outlineStyle, outlineWidth} = getComputedStyle(one);
         return outlineStyle === "none" || parseFloat(outlineWidth) < 2;
@@ -197,7 +198,7 @@ def everything_at_acme(web: Browser, world: World, touch: int) -> dict[str, str]
         "correct": reps.path(world, "correct_person", about=bob), "hold": reps.path(world, "hold"),
         "wrong-line": reps.path(world, "wrong_line", brief=written), "claim": reps.path(world, "claim", about=bob),
         "veto": reps.path(world, "veto", about=bob), "rhythm": reps.path(world, "off", None),
-        "away": reps.path(world, "away", None),
+        "away": reps.path(world, "away", None), "other": reps.path(world, "other", brief=written),
     }  # fmt: skip
 
 

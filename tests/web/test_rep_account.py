@@ -70,6 +70,15 @@ def test_the_page_tells_group_plan_and_history_of_an_account(web: Browser, world
 
 
 @on_sqlite
+def test_what_a_rep_said_stands_there_once_and_a_hold_by_a_buyer_names_no_program(web: Browser, world: World) -> None:
+    tell(world.engine, signal("replied", "bob@acme.example", NOW - DAY))
+    web.post(path(world, "wrong_person", about=world.people["erin"]), data={"words": ""})
+    page = web.get(path(world, "page")).text
+    assert "On hold until 3 Dec, after a reply</span>" in page
+    assert history(page)[0] == "ravi@lumenflow.example: No more mail to Erin Example; colleagues go on."
+
+
+@on_sqlite
 def test_what_machines_did_is_nowhere_on_the_page(web: Browser, world: World) -> None:
     with writing(world.engine) as connection:
         touch = send(connection, world, "alice")
