@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, get_args
 
@@ -139,7 +140,9 @@ def _read(path: Path) -> tuple[str, str]:
     return text.replace("\r\n", "\n").replace("\r", "\n"), hashlib.sha256(raw).hexdigest()
 
 
+@lru_cache(maxsize=1024)
 def _parse(text: str, file: str, *, first_line: int) -> Marked:
+    """Remembered, as of a play's many files one changes between two looks, if any; nobody writes to what comes back."""
     loader = _PlainYaml(text)
     try:
         node = loader.get_single_node()

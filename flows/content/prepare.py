@@ -35,6 +35,11 @@ def flat(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+#: Of an edited play most texts are as they were; what was prepared holds no value of anybody's.
+_prepared = lru_cache(maxsize=1024)
+
+
+@_prepared
 def prepare(source: str, *, autoescape: bool) -> Fill:
     """A template that gives text. The source was checked before."""
     if "{" not in source:
@@ -42,6 +47,7 @@ def prepare(source: str, *, autoescape: bool) -> Fill:
     return _made(_HTML if autoescape else _TEXT, source, _Flattened())
 
 
+@_prepared
 def prepare_quoted(source: str, *, autoescape: bool) -> Fill:
     """A template that gives the same text as quoted-printable UTF-8 with CRLF line ends."""
     return _made(_QUOTED_HTML if autoescape else _QUOTED_TEXT, source, _Quoted())
