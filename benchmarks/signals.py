@@ -23,6 +23,7 @@ from typing import Any
 
 from sqlalchemy import Engine, func, insert, select, text
 
+from accounts.fingerprints import fingerprint
 from accounts.identity import email_hash
 from accounts.ledger import scores, weighing
 from accounts.ledger.applying import apply_waiting
@@ -31,6 +32,7 @@ from accounts.ledger.engine import reading, writing
 from accounts.ledger.signals import Incoming, record
 from accounts.models import Account, Signal, Stakeholder, Touch
 from accounts.vocabulary import SignalKind
+from accounts.weeks import WEEK_SECONDS, week_of
 from benchmarks.postroom import postgresql, sqlite
 from tests.signals.post import play
 
@@ -115,19 +117,24 @@ def past(engine: Engine, first: int, end: int, history: int) -> str:
         numbers = f"WITH RECURSIVE one (n) AS (VALUES ({first}) UNION ALL SELECT n + 1 FROM one WHERE n < {end - 1})"
         dice, share, name = f"abs(random()) % {PEOPLE}", f"abs(random()) % {SCALE}", "printf('o%08d', n)"
         at = f"strftime('%Y-%m-%d %H:%M:%f000', '{oldest:%Y-%m-%d %H:%M:%S}', (n * {step}) || ' seconds')"
+        known_by = "printf('%012x%s', strftime('%s', at) * 1000, lower(hex(randomblob(10))))"
+        week = f"strftime('%s', at) / {WEEK_SECONDS}"
     else:
         numbers = f"WITH one AS (SELECT n FROM generate_series({first}, {end - 1}) AS n)"
         dice, share, name = (
             f"floor(random() * {PEOPLE})::bigint", f"floor(random() * {SCALE})::int", "'o' || lpad(n::text, 8, '0')"
         )  # fmt: skip
         at = f"timestamptz '{oldest.isoformat()}' + n * {step} * interval '1 second'"
+        time = "lpad(to_hex((date_part('epoch', at) * 1000)::bigint), 12, '0')"
+        known_by = f"{time} || substr(md5(random()::text), 1, 20)"
+        week = f"floor(date_part('epoch', at) / {WEEK_SECONDS})::int"
     return f"""
         INSERT INTO signal (source, source_id, kind, account_id, stakeholder_id, touch_id, occurred_at, received_at,
-                            is_machine, applied_at)
+                            is_machine, applied_at, fingerprint, received_week)
         {numbers},
         made AS MATERIALIZED (SELECT n, {dice} AS person, {share} AS share, {at} AS at FROM one)
         SELECT 'old', {name}, CASE {_shares("share")} END, person / {GROUP} + 1, person + 1, person + 1, at, at,
-               false, at
+               false, at, {known_by}, {week}
           FROM made"""
 
 
@@ -138,16 +145,17 @@ def _shares(column: str) -> str:
 
 
 def news(count: int, round_: int) -> list[Incoming]:
-    """As a provider tells them: by Message-ID, out of order."""
+    """As a provider tells them: by Message-ID, out of order, under names that begin with anything."""
     dice = random.Random(round_)
     return [
         Incoming(
-            "provider", f"r{round_}-{number}", dice.choices(KINDS, SHARES)[0].value,
+            "provider", f"{dice.getrandbits(128):032x}", dice.choices(KINDS, SHARES)[0].value,
             NOW - timedelta(seconds=dice.randrange(86_400)),
             message_id=f"<tandem.{dice.randrange(PEOPLE)}@mail.example>",
+            is_dated=True,
             data={"url": f"https://x.example/{dice.randrange(9)}", "user_agent": "Mozilla/5.0"},
         )
-        for number in range(count)
+        for _ in range(count)
     ]  # fmt: skip
 
 
@@ -172,18 +180,22 @@ def measure(engine: Engine, count: int, rounds: int) -> Iterator[tuple[float, fl
 
 def bare(engine: Engine, count: int, rounds: int) -> Iterator[float]:
     """Seconds to insert as many ready rows into the same table and its indexes, and to commit."""
-    columns = "source, source_id, kind, account_id, stakeholder_id, touch_id, occurred_at, received_at, is_machine"
-    values = ", ".join("?" * 10)
-    sql = f"INSERT INTO signal ({columns}, applied_at) VALUES ({values}) ON CONFLICT (source, source_id) DO NOTHING"
+    columns = (
+        "source, source_id, fingerprint, kind, account_id, stakeholder_id, touch_id, occurred_at, received_at, "
+        "received_week, is_machine, applied_at"
+    )
+    values = ", ".join("?" * 12)
+    sql = f"INSERT INTO signal ({columns}) VALUES ({values}) ON CONFLICT (fingerprint) DO NOTHING"
     with reading(engine) as connection:
         at = Form.of(connection).write(NOW)
     for round_ in range(rounds):
         dice = random.Random(round_)
         people = [dice.randrange(PEOPLE) for _ in range(count)]
         ready = [
-            ("bare", f"b{number}", "clicked", who // GROUP + 1, who + 1, who + 1, at, at, False, at)
+            ("bare", f"b{number}", fingerprint("bare", f"b{number}", NOW), "clicked", who // GROUP + 1, who + 1,
+             who + 1, at, at, week_of(NOW), False, at)
             for number, who in enumerate(people)
-        ]
+        ]  # fmt: skip
         start = perf_counter()
         with writing(engine) as connection:
             write_many(connection, sql, ready)

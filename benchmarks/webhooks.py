@@ -38,6 +38,7 @@ from accounts.ledger.engine import open_ledger, reading, writing
 from accounts.ledger.links import Link, remember_links
 from accounts.ledger.webhooks import Post, keep
 from accounts.models import Score, Signal, Stakeholder
+from accounts.weeks import week_of
 from benchmarks.signals import DATABASES, PEOPLE, build
 from flows.settings import Settings
 from flows.signals.intake import Tally, drain, take_webhooks
@@ -263,13 +264,13 @@ def bare_rows(engine: Engine, bodies: list[bytes], table: str) -> float:
     """Seconds to insert ready rows, in the same lots, into an empty table."""
     with reading(engine) as connection:
         write = Form.of(connection).write
-    received = write(datetime.now(UTC))
-    rows = []
+    now = datetime.now(UTC)
+    received, week, rows = write(now), week_of(now), []
     for event in (event for body in bodies for event in json.loads(body)):
         person, at = int(event["tandem"][6:]), write(datetime.fromtimestamp(event["timestamp"], UTC))
         data = json.dumps({"url": event["url"], "user_agent": event["useragent"]})
         who = ((person - 1) // 5 + 1, person, person)
-        rows.append(("sendgrid", event["sg_event_id"], event["event"], *who, at, received, False, data))
+        rows.append(("sendgrid", event["sg_event_id"], event["event"], *who, at, received, week, False, data))
     id_, time_ = ("INTEGER", "TEXT") if engine.dialect.name == "sqlite" else ("BIGSERIAL", "TIMESTAMPTZ")
     with writing(engine) as connection:
         connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
@@ -277,7 +278,8 @@ def bare_rows(engine: Engine, bodies: list[bytes], table: str) -> float:
             text(
                 f"CREATE TABLE {table} (id {id_} PRIMARY KEY, source VARCHAR(40), source_id VARCHAR(120), "
                 f"kind VARCHAR(40), account_id BIGINT, stakeholder_id BIGINT, touch_id BIGINT, occurred_at {time_}, "
-                f"received_at {time_}, is_machine BOOLEAN, data TEXT, UNIQUE (source, source_id))"
+                f"received_at {time_}, received_week INTEGER, is_machine BOOLEAN, data TEXT, "
+                "UNIQUE (source, source_id))"
             )
         )
         if table == "bare_wide":
@@ -285,7 +287,8 @@ def bare_rows(engine: Engine, bodies: list[bytes], table: str) -> float:
                 connection.execute(text(f"CREATE INDEX {table}_{number} ON {table} ({index})"))
     insertion = f"""
         INSERT INTO {table} (source, source_id, kind, account_id, stakeholder_id, touch_id, occurred_at, received_at,
-        is_machine, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, source_id) DO NOTHING"""
+        received_week, is_machine, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (source, source_id) DO NOTHING"""
     start = time.perf_counter()
     for first in range(0, len(rows), 10_000):
         with writing(engine) as connection:
