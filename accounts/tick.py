@@ -48,13 +48,14 @@ class Decided:
 
 def decide(
     engine: Engine, play: Play, now: datetime, *,
-    only_due: bool = True, accounts: Collection[int] | None = None, span: Span | None = None,
+    only_due: bool = True, accounts: Collection[int] | None = None, among: Collection[int] | None = None,
+    span: Span | None = None,
 ) -> Decided:  # fmt: skip
     """Stores the answer for each stakeholder of the accounts that changed or fell due.
 
-    accounts: exactly these (ids), due or not. only_due False: all accounts of the play. span: of these accounts only;
-    processes may work on several spans at once, and on the same one. The same facts and the same clock write nothing.
-    May be killed between any two shards: what it did stands, the rest is still due.
+    accounts: exactly these (ids), due or not. among: of these (ids) only. only_due False: all accounts of the play.
+    span: of these accounts only; processes may work on several spans at once, and on the same one. The same facts and
+    the same clock write nothing. May be killed between any two shards: what it did stands, the rest is still due.
     """
     with writing(engine) as connection:
         notice(connection, play, now)
@@ -65,10 +66,11 @@ def decide(
             if accounts is not None
             else accounts_of(connection, play, due_by=now if only_due else None, span=span)
         )
+    wanted = ids if among is None else [id for id in ids if id in among]
     planner = Planner(play, now, standing.seen)
     tally = _Tally()
     with uncollected():
-        for shard in chunks(ids, SHARD):
+        for shard in chunks(wanted, SHARD):
             with writing(engine) as connection:
                 lock(connection, shard)
                 reads = read_accounts(connection, shard, play, now, standing)

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, true,
 
 from accounts.ledger.bulk import among
 from accounts.ledger.driver import Form, rows
-from accounts.ledger.weeks import in_any_week
+from accounts.ledger.weeks import in_any_week, weekly
 from accounts.models import (
     Account,
     Activity,
@@ -29,6 +29,7 @@ from accounts.sla.causes import HISTORY, MEETINGS, SALES_HAS_THE_WORD, Fact, Tol
 from accounts.sla.facts import PlanFact, Stood, Waiting
 from accounts.sla.hours import Desk, Span
 from accounts.vocabulary import ActivityKind, Answer, Direction, HoldScope, Reason, Role, Side, SignalKind, Verdict
+from accounts.weeks import week_of
 
 _ASKS = """
     SELECT signal.account_id, signal.id, {time:signal.occurred_at}, {time:signal.received_at}, signal.stakeholder_id
@@ -36,6 +37,8 @@ _ASKS = """
      WHERE account.play = :play AND signal.kind {among:kinds} AND signal.is_machine = false
        AND signal.received_at > :after AND signal.received_at <= :now
        AND signal.occurred_at > :after AND signal.occurred_at <= :now"""
+#: Found by their accounts rather than by the time.
+_OF_SOME = " AND {weekly:week} AND signal.account_id {among:only}"
 _SALES_TOUCHES = """
     SELECT account_id, id, {time:occurred_at}, stakeholder_id FROM activity
      WHERE account_id {among:accounts} AND kind <> 'note' AND (direction IS NULL OR direction <> 'inbound')
@@ -90,11 +93,11 @@ def read_asks(
     only: Collection[int] | None = None,
 ) -> dict[int, list[Fact]]:  # fmt: skip
     """Account -> what people did of these kinds since then, or lately; no machines, nothing we do not know yet."""
-    query = _ASKS if only is None else f"{_ASKS} AND signal.account_id {{among:only}}"
+    after, query = since or now - HISTORY, _ASKS if only is None else weekly(connection, _ASKS + _OF_SOME)
     read, found = Form.of(connection).read, defaultdict[int, list[Fact]](list)
     told = rows(
-        connection, f"{query} ORDER BY signal.id", play=play, kinds=sorted(kind.value for kind in kinds),
-        after=since or now - HISTORY, now=now, only=sorted(only or ()),
+        connection, f"{query} ORDER BY signal.id", play=play, kinds=sorted(kind.value for kind in kinds), after=after,
+        now=now, week=week_of(after), only=sorted(only or ()),
     )  # fmt: skip
     for account, id, happened, came_in, person in told:
         at, received = read(happened), read(came_in)

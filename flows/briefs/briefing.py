@@ -108,7 +108,7 @@ def write_briefs(
         theirs = [look for look in looks if look.rep_id in turn.digests]
         news = accounts_with_news(connection, theirs, play, now) if theirs else {}
     if told := {*turn.jumps.values(), *chain.from_iterable(news.values())}:
-        decide(engine, play, now)
+        decide(engine, play, now, among=told)
         keep_clocks(engine, play, now, only=told)
     digests = _written(engine, play, [look for look in looks if look.rep_id in news], now)
     _store(engine, digests, now, ledger.DIGEST)
