@@ -134,6 +134,8 @@ def _state(person: Person, account: AccountMaterial, play: Play, local: Local) -
     sign, on_file = person.last_sign, evidence("stakeholder", person.id)
     if gone := _GONE.get(person.email_status) or ("opted out" if person.opted_out_at else None):
         return SeatState.OUT, gone, on_file
+    if person.is_wrong:
+        return SeatState.OUT, "wrong person", on_file
     if sign and is_warm(person, play, local.now):
         return SeatState.WARM, f"{DID_SHORT[sign.kind]} {local.day(sign.at)}", sign.evidence
     if sign:

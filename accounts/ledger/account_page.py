@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, bindparam, func, or_, select
+from sqlalchemy import BindParameter, Connection, Row, bindparam, func, literal_column, or_, select
 
 from accounts.briefs.material import AccountMaterial, Held, Mail, Newcomer, Outlook, Person, SalesTouch, Sign, clean
 from accounts.briefs.saying import DID_SHORT
 from accounts.errors import NotFound
+from accounts.ledger.feedback import WRONG_PEOPLE
 from accounts.ledger.proposals import OpenProposal, read_open
 from accounts.ledger.scores import read_engagement
 from accounts.ledger.timeline import read_history
@@ -68,6 +69,7 @@ _PEOPLE = (
         Stakeholder.id, Stakeholder.first_name, Stakeholder.last_name, Stakeholder.title, Stakeholder.email,
         Stakeholder.role, Stakeholder.email_status, Stakeholder.opted_out_at, Decision.answer, Decision.reason,
         Decision.until, Decision.content, _VETOED.exists().label("vetoed"),
+        literal_column(f"stakeholder.id IN ({WRONG_PEOPLE})").label("is_wrong"),
     )
     .outerjoin(Decision, Decision.stakeholder_id == Stakeholder.id)
     .where(Stakeholder.account_id == HERE)
@@ -221,7 +223,7 @@ def _people(connection: Connection, touches: Sequence[Row[Any]], here: Mapping[s
         Person(
             row.id, _called(row), row.email, Role(row.role), EmailStatus(row.email_status), row.opted_out_at,
             acts.get(row.id), _outlook(row), row.vetoed, tuple(touch.id for touch in had[row.id]),
-            frozenset(touch.content for touch in had[row.id]),
+            frozenset(touch.content for touch in had[row.id]), bool(row.is_wrong),
         )
         for row in connection.execute(_PEOPLE, here)
     )  # fmt: skip

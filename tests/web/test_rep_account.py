@@ -76,6 +76,8 @@ def test_what_a_rep_said_stands_there_once_and_a_hold_by_a_buyer_names_no_progra
     page = web.get(path(world, "page")).text
     assert "On hold until 3 Dec, after a reply</span>" in page
     assert history(page)[0] == "ravi@lumenflow.example: No more mail to Erin Example; colleagues go on."
+    erin = page.split("<strong>Erin Example</strong>")[1].split("</li>")[0]
+    assert ("Out: wrong person" in erin, "Ready" in erin) == (True, False)
 
 
 @on_sqlite
