@@ -1,6 +1,9 @@
 """The demo's story, its first days told without Prefect: real imports, plans, mail and signals in a throw-away home."""
 
+import re
 from collections.abc import Iterator
+from email import message_from_bytes, policy
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,10 @@ from flows.demo.story import START, Teller
 from flows.demo.world import build_world
 from flows.house import House, open_house
 from flows.settings import load_settings
+from tests.web.conftest import board as board
+from tests.web.conftest import serve as serve
+from tests.web.conftest import settings as settings
+from tests.web.visitor import Clock, Serve
 
 TWO_DAYS = 16  # chores
 
@@ -83,6 +90,21 @@ def test_a_second_demo_in_the_same_folder_is_refused(tmp_path: Path) -> None:
 def touches(house: House) -> list[Listed]:
     with reading(house.engine) as connection:
         return list_touches(connection, limit=10_000)
+
+
+def test_every_link_of_a_brief_opens_and_says_for_whom_it_is(told: Teller, serve: Serve) -> None:
+    """One of them as its rep has it in the mail, on the web app at the moment it came."""
+    house = told.house
+    mail = message_from_bytes(min(house.settings.outbox.glob("tandem-brief.*.eml")).read_bytes(), policy=policy.default)
+    text = mail.get_body(("plain",)).get_content()  # type: ignore[attr-defined]
+    links = set(re.findall(rf"{re.escape(house.settings.base_url)}(/r/\S+)", text))
+    assert len(links) > 8
+    clock = Clock()
+    clock.now = mail["date"].datetime
+    web = serve(house.engine, clock, house.play, house.settings)
+    name = text.splitlines()[0].removeprefix("Brief for ")
+    shown = [web.get(link) for link in sorted(links)]
+    assert {(page.status_code, f"For {name} only" in unescape(page.text)) for page in shown} == {(200, True)}
 
 
 def test_reps_open_their_briefs_or_do_not(told: Teller) -> None:
