@@ -1,4 +1,4 @@
-"""Telling automations, and whoever else listens to events, what there is to tell: the end of every flow.
+"""Telling automations, and whoever else listens to events, what there is to tell: at the end of a flow.
 
 An event is written down as told only when the server has it. A run that is killed before that leaves it to the next
 one; killed between the two, that one tells it a second time under the same id, and the server takes it for one.

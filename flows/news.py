@@ -1,6 +1,6 @@
 """What there is to tell automations, and whoever else listens: events about facts that nobody was told of.
 
-Whoever wrote the fact need not live to tell it: every flow tells all there is, at its end.
+Whoever wrote the fact need not live to tell it: flows tell all there is, whoever wrote it.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -7,6 +7,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+from prefect import flow
 from sqlalchemy import Engine, func, select
 
 from accounts.errors import Refused, TandemError
@@ -157,6 +158,34 @@ def test_shares_that_nobody_begins_are_done_by_the_run_itself_after_a_while(
     assert {(state.name, state.message) for state in states if state} == {
         ("Taken back", "nobody began it within 0.001 minutes: no worker serves it (tandem doctor)")
     }
+
+
+def test_a_share_that_waits_for_a_worker_which_is_busy_with_another_one_is_left_to_it(
+    prefect_api: PrefectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, looks = PrefectApi(prefect_api.url), iter(("RUNNING", "RUNNING", "COMPLETED", "COMPLETED"))
+    seen: list[str] = []
+
+    with deployed("send-plans") as client:
+        deployment = client.read_deployment_by_name("send-plans/send-plans").id
+        busy, other = (
+            client.create_flow_run_from_deployment(deployment, name=name, parameters={"play": "new-business"})
+            for name in ("busy", "other")
+        )
+
+        def work_goes_on(_seconds: float) -> None:
+            seen.append(str(client.read_flow_run(other.id).state_name))
+            api.post(f"/flow_runs/{busy.id}/set_state", {"state": {"type": next(looks)}, "force": True})
+
+        monkeypatch.setattr(spreading, "sleep", work_goes_on)
+
+        @flow
+        def waits() -> list[str | None]:
+            return [run.state_name for run in spreading._wait(client, [busy, other], minutes=0)]
+
+        ends = waits()
+    assert seen == ["Scheduled", "Scheduled", "Scheduled", "Taken back"], "left alone while the first one was at work"
+    assert ends == ["Completed", "Taken back"]
 
 
 def nurture_here(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
