@@ -756,6 +756,11 @@ class AudienceMember(Base):
     synced_at: Mapped[utc | None]
 
 
+def _told_in(context: Any) -> list[int]:
+    """The accounts of a brief that is written."""
+    return [account["id"] for account in context.get_current_parameters()["payload"].get("accounts", ())]
+
+
 class Brief(Base):
     """What one rep was told at one time: the brief itself with its evidence, and how its delivery went."""
 
@@ -766,6 +771,8 @@ class Brief(Base):
     as_of: Mapped[utc]
     words: Mapped[int]
     payload: Mapped[json_value]
+    #: Ids of the accounts that are told in full: found without reading the payload, which is long.
+    told: Mapped[json_value] = mapped_column(default=_told_in)
     #: `digest`; or `jump`, about the one account that turned hot between two digests.
     kind: Mapped[word] = mapped_column(default="digest", server_default="digest")
     delivered_at: Mapped[utc | None]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, ColumnElement, Connection, TableValuedAlias, cast, column, func, select, true, update
+from sqlalchemy import ColumnElement, Connection, String, TableValuedAlias, cast, column, func, select, true, update
 
 from accounts.briefs.roads import Next, Tried
 from accounts.ledger.announcements import untold
@@ -182,10 +182,10 @@ def latest(connection: Connection, rep_id: int | None = None, limit: int = 20) -
 def _accounts_told(connection: Connection) -> tuple[TableValuedAlias, ColumnElement[int]]:
     """The accounts that a brief tells in full, as rows beside its own, and the id of each."""
     if connection.dialect.name == "sqlite":
-        told = func.json_each(Brief.payload, "$.accounts").table_valued("value", name="told")
-        return told, cast(func.json_extract(told.c.value, "$.id"), Key)
-    told = func.json_array_elements(Brief.payload["accounts"]).table_valued(column("value", JSON), name="told")
-    return told, cast(told.c.value.op("->>")("id"), Key)
+        told = func.json_each(Brief.told).table_valued("value", name="told")
+        return told, cast(told.c.value, Key)
+    told = func.json_array_elements_text(Brief.told).table_valued(column("value", String), name="told")
+    return told, cast(told.c.value, Key)
 
 
 def _tried(connection: Connection, brief_ids: Sequence[int]) -> dict[int, dict[str, Tried]]:
