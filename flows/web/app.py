@@ -19,6 +19,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from accounts.playbook import Play
@@ -77,6 +78,7 @@ def build(desk: Desk) -> FastAPI:
     app.include_router(routes)
     app.add_exception_handler(SQLAlchemyError, ledger_is_away)
     app.add_exception_handler(HTTPException, nothing_here)
+    app.add_exception_handler(ClientDisconnect, hung_up)
     app.add_exception_handler(Exception, our_mistake)
     return app
 
@@ -103,6 +105,11 @@ def ledger_is_away(request: Request, error: Exception) -> Response:
 def nothing_here(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
     return desk_of(request).pages.show(_for_whom("unknown", request), status)
+
+
+def hung_up(request: Request, error: Exception) -> Response:
+    """In the middle of a request: nobody's mistake, and nobody reads the answer. Thousands may do so at once."""
+    return Response(status_code=400)
 
 
 def our_mistake(request: Request, error: Exception) -> Response:

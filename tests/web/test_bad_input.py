@@ -151,6 +151,16 @@ def test_what_is_no_http_is_refused_and_the_next_visitor_served(wide: Browser, r
 
 
 @on_sqlite
+def test_who_hangs_up_in_the_middle_of_a_request_is_no_mistake_of_ours(wide: Browser, touch: int) -> None:
+    """Thousands may do so at once: a mistake would be told in fifty lines each."""
+    for path in (preferences_path(touch), "/collect"):
+        raw(wide, b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\ncut" % path.encode(), hang_up=True)
+    counted = wide.get("/metrics").text
+    assert 'method="POST",route="/collect",status="400"' in counted
+    assert 'status="500"' not in counted
+
+
+@on_sqlite
 @pytest.mark.parametrize("kind", ["application/json", "multipart/form-data", "text/xml; charset=nonsense", ""])
 @pytest.mark.parametrize(
     "body", [b"{", b"--x\r\n", b"<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]>", b"\xff" * 50]
