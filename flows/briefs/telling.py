@@ -97,6 +97,7 @@ def _note(settings: Settings, news: News, reader: Reader, now: datetime) -> Note
     )
     answers = (
         ("End that earlier", links("release", news.account_id)),
+        ("Another answer", links("other", news.account_id)),
         (f"Everything about {news.account_name}", links("page", news.account_id)),
     )
     return Note("notice", news.hold_id, reader, page.subject, lines, answers, page, now)
@@ -110,7 +111,8 @@ def write_notice(news: News, links: Links, templates: Path) -> Page:
         "headline": f"{who} {DID[news.cause]}", "title": news.title, "account": news.account_name,
         "at": f"{news.at.astimezone(zone):%a %d %b %Y, %H:%M} ({zone.key})",
         "words": _said(news), "hold": _hold(news, zone), "email": news.email,
-        "release": links("release", news.account_id), "page": links("page", news.account_id),
+        "release": links("release", news.account_id), "other": links("other", news.account_id),
+        "page": links("page", news.account_id),
     }  # fmt: skip
     html, text = (pages(templates).get_template(f"notice.{kind}").render(facts) for kind in ("html", "txt"))
     return Page(f"{facts['headline']} ({news.account_name})", html, text)

@@ -131,5 +131,5 @@ def test_a_reply_is_told_by_slack_at_once_in_the_buyers_words(world: World, ways
     assert "*Bob Example replied (Acme Works)*" in text
     assert "“Call &lt;me&gt; on Friday”" in text
     assert [button["text"]["text"] for button in buttons_of(said["blocks"])] == [
-        "End that earlier", "Everything about Acme Works",
+        "End that earlier", "Another answer", "Everything about Acme Works",
     ]  # fmt: skip
