@@ -11,7 +11,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 
 from accounts.engagement import (
     FORGOTTEN_AFTER,
@@ -268,7 +268,7 @@ def _anew(connection: Connection, known: Weighing, play: str, whose: str, **valu
     weights = {kind.value: float(weight) for kind, weight in sorted(rules.weights.items()) if weight}
     if not weights:
         return 0
-    _teach_powers(connection)
+    _prepare(connection)
     cases = " ".join(f"WHEN '{kind}' THEN {weight!r}" for kind, weight in weights.items())
     kinds = ", ".join(f"'{kind}'" for kind in weights)
     query = _ANEW_ON[dialect].format(**_WORDS_ON[dialect], weights=f"CASE kind {cases} END", kinds=kinds, whose=whose)
@@ -301,9 +301,11 @@ def _landmark(connection: Connection) -> int:
     return int(latest.timestamp()) if latest else 0
 
 
-def _teach_powers(connection: Connection) -> None:
-    """Some builds of SQLite come without mathematics."""
-    if connection.dialect.name == "sqlite":
+def _prepare(connection: Connection) -> None:
+    """Some builds of SQLite come without mathematics; PostgreSQL would add up a hundred thousand people on its disk."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL work_mem = '64MB'"))
+    else:
         known = "SELECT 1 FROM pragma_function_list WHERE name = 'pow'"
         if connection.exec_driver_sql(known).first() is None:
             driver: Any = connection.connection.driver_connection
