@@ -30,7 +30,6 @@ from accounts.ledger.answers import answers_since
 from accounts.ledger.briefs import Look
 from accounts.ledger.bulk import among, chunks
 from accounts.ledger.driver import Form, rows
-from accounts.ledger.signals import first_since
 from accounts.ledger.weeks import weekly
 from accounts.models import (
     Account,
@@ -62,8 +61,7 @@ _SIGNS = """
     SELECT signal.account_id, signal.id, kind, signal.stakeholder_id, {time:occurred_at},
            CASE WHEN received_at > :received THEN {time:received_at} END, touch.content
       FROM signal LEFT JOIN touch ON touch.id = signal.touch_id AND received_at > :received
-     WHERE {weekly:week} AND signal.account_id {among:accounts} AND signal.id >= :least
-       AND is_machine = false AND kind {among:kinds}
+     WHERE {weekly:week} AND signal.account_id {among:accounts} AND is_machine = false AND kind {among:kinds}
        AND (occurred_at > :earliest OR received_at > :received) AND received_at <= :as_of
      ORDER BY signal.id"""
 
@@ -75,20 +73,15 @@ def signals_of_people(*columns: Any) -> Select[Any]:
     )  # fmt: skip
 
 
-def first_sign(connection: Connection, since: datetime, as_of: datetime) -> int:
-    """From this id on there may be a signal that a brief of then, or the heat of an account, has to know of."""
-    return first_since(connection, min(as_of - _LOOK_BACK, since - LATE))
-
-
 def read_signs(
-    connection: Connection, looks: dict[int, Look], play: Play, since: datetime, as_of: datetime, least: int
+    connection: Connection, looks: dict[int, Look], play: Play, since: datetime, as_of: datetime
 ) -> dict[int, list[Sign]]:  # fmt: skip
-    """What people did in the last weeks, and all that came in since the last brief. least: see `first_sign`."""
+    """What people did in the last weeks, and all that came in since the last brief."""
     kinds = {kind.value: kind for kind in {*DID, *(kind for kind, weight in play.engagement.weights.items() if weight)}}
     earliest, received = as_of - _LOOK_BACK, since - LATE
     told = rows(
         connection, weekly(connection, _SIGNS), accounts=list(looks), kinds=sorted(kinds), earliest=earliest,
-        received=received, as_of=as_of, least=least, week=week_of(min(earliest, received)),
+        received=received, as_of=as_of, week=week_of(min(earliest, received)),
     )  # fmt: skip
     read, found = Form.of(connection).read, defaultdict[int, list[Sign]](list)
     for account, id, kind, person, happened, came_in, content in told:

@@ -113,12 +113,10 @@ def _material(
     looks = {watch.look.rep_id: watch.look for watch in watching.values() if watch.absent is None}
     wanted = [(reader, account) for reader, one in seen.items() for account in one.full]
     owners = _owners(connection, [account for _, account in wanted])
-    since = min(watch.look.since for watch in watching.values())
-    least = facts.first_sign(connection, since, as_of) if wanted else 0
     open_reps: dict[int, list[AccountMaterial]] = {}
     for some in chunks(wanted, ACCOUNTS_AT_ONCE):
         theirs = {account: watching[owners[account]] for _, account in some}
-        accounts = _accounts(connection, theirs, play, as_of, least)
+        accounts = _accounts(connection, theirs, play, as_of)
         for reader, account in some:
             open_reps.setdefault(reader, []).append(accounts[account])
         for reader in [reader for reader in open_reps if reader != some[-1][0]]:
@@ -153,13 +151,13 @@ def _rep(look: Look, accounts: list[AccountMaterial]) -> RepMaterial:
 
 
 def _accounts(
-    connection: Connection, watching: Mapping[int, Watch], play: Play, as_of: datetime, least: int
+    connection: Connection, watching: Mapping[int, Watch], play: Play, as_of: datetime
 ) -> dict[int, AccountMaterial]:  # fmt: skip
     """Account id -> its material: twelve queries for up to 500 accounts. `watching`: account id -> its watch."""
     ids, looks = list(watching), {account: watch.look for account, watch in watching.items()}
     since = min(look.since for look in looks.values())
     people = read_names(connection, ids)
-    signs = facts.read_signs(connection, looks, play, since, as_of, least)
+    signs = facts.read_signs(connection, looks, play, since, as_of)
     mails, moves = facts.read_mails(connection, ids, since, as_of), facts.read_moves(connection, ids, since, as_of)
     holds, touches = facts.read_holds(connection, ids, since, as_of), facts.read_sales_touches(connection, ids, as_of)
     newcomers, owing = facts.read_newcomers(connection, ids, as_of), sales_owes(connection, ids, as_of)

@@ -1,7 +1,8 @@
 """The clocks between sales and marketing, looked at: started, stopped, warned, escalated; and told to whom it concerns.
 
-Every flow that may have changed a fact looks (track, listen, brief). Looking is one transaction; looking again tells
-nothing twice, and what a killed run did not tell, the next one does.
+Every flow that may have changed a fact looks: track and listen at all clocks, a pass of briefs at those of the accounts
+it tells of. Looking is one transaction; looking again tells nothing twice, and what a killed run did not tell, the next
+one does.
 """
 
 from collections.abc import Collection, Iterable, Sequence
