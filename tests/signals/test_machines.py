@@ -1,7 +1,10 @@
 """Which clicks no person made: each sign says why and how sure it is, and several add up."""
 
 import random
+import tomllib
 from datetime import timedelta
+from ipaddress import ip_network
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 
 from accounts.errors import InputRefused
 from accounts.machines import ENOUGH, Mailed, Trace, judge, own_verdict
-from accounts.machines.networks import find, read_networks
+from accounts.machines.networks import FILE, find, read_networks
 from accounts.machines.programs import GMAIL_AHEAD
 from accounts.vocabulary import SignalKind
 from tests.cast import NOW
@@ -188,6 +191,16 @@ def test_the_list_of_networks_is_data_with_its_sources_and_answers_for_parts_of_
     assert find(BARRACUDA) == known
     assert find("64.235.0.0/16") is None
     assert find("203.0.113.0/24") is find("2001:db8::/48") is None
+
+
+def test_no_network_of_the_list_is_private_or_stands_in_another() -> None:
+    entries = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    read_networks(FILE)
+    listed: list[Any] = [ip_network(prefix) for entry in entries.values() for prefix in entry["prefixes"]]
+    assert [one for one in listed if not one.is_global or one.is_multicast] == []
+    assert [(one, other) for one, other in combinations(listed, 2) if one.overlaps(other)] == []
+    assert [name for name, entry in entries.items() if not entry["source"] or not entry["checked"]] == []
+    assert {entry["sure"] for entry in entries.values() if entry["sure"] >= ENOUGH} == set(), "none decides alone"
 
 
 @pytest.mark.parametrize(
