@@ -96,7 +96,7 @@ reps = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(reps)
 def test_never_more_than_150_words_an_account_and_no_statement_without_proof(rep: RepMaterial) -> None:
     brief = write_brief(rep, PLAY, NOW)
