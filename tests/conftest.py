@@ -132,8 +132,8 @@ def world(stage: Stage, database: Engine) -> World:
 
 
 def _hurry(url: str) -> None:
-    """This server need not outlive a power cut; nor does it look, between two tests, at what one of them left behind, and
-    choose other plans for the next."""
+    """This server need not outlive a power cut; nor does it look, between two tests, at what one of them left behind,
+    and choose other plans for the next."""
     engine = open_ledger(url).execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         for setting in ("fsync", "full_page_writes", "autovacuum"):
