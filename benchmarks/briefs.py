@@ -115,12 +115,17 @@ def links_of(number: int) -> Links:
     return Links("https://go.lumenflow.example", "a secret of the house", number, number, NOW.date())
 
 
-def rendered(pages: BriefPages, briefs: list[Brief]) -> int:
-    total = 0
-    for number, brief in enumerate(briefs):
-        links = links_of(number)
-        total += len(pages.html(brief, links)) + len(pages.text(brief, links))
-    return total
+def stages(engine: Engine, play: Play, pages: BriefPages) -> tuple[float, float]:
+    """Ledger to HTML and text, brief by brief: seconds of CPU up to the briefs, and from them on."""
+    started, laid_out = process_time(), 0.0
+    with reading(engine) as connection, uncollected():
+        for number, (_, brief) in enumerate(briefs_of(connection, read_looks(connection, NOW), play, NOW)):
+            laid_out += spent(partial(lay_out, pages, brief, links_of(number)))
+    return process_time() - started - laid_out, laid_out
+
+
+def lay_out(pages: BriefPages, brief: Brief, links: Links) -> int:
+    return len(pages.html(brief, links)) + len(pages.text(brief, links))
 
 
 def bare_jinja(briefs: list[Brief]) -> Callable[[], int]:
@@ -197,11 +202,12 @@ def measure(engine: Engine, play: Play, rounds: int, home: Path, reps: int) -> d
     pages = BriefPages(TEMPLATES)
     with counting(engine) as to_write:
         briefs = written(engine, play)
+    played = [stages(engine, play, pages) for _ in range(rounds)]
     found = {
         LIMIT: timed(bare_jinja(briefs), rounds),
-        PRODUCT: timed(lambda: rendered(pages, written(engine, play)), rounds),
-        "  of that: ledger to brief": timed(lambda: written(engine, play), rounds),
-        "  of that: brief to HTML and text": timed(lambda: rendered(pages, briefs), rounds),
+        PRODUCT: median(sum(both) for both in played),
+        "  of that: ledger to brief": median(written for written, _ in played),
+        "  of that: brief to HTML and text": median(laid_out for _, laid_out in played),
         **nights(engine, play, rounds, home, reps),
     }
     with counting(engine) as of_quiet:
