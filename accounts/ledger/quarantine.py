@@ -154,10 +154,20 @@ def _with_reason(rule: str) -> ColumnElement[bool]:
 
 def open_in_pieces(connection: Connection, dataset: str, at_once: int = 1_000) -> Iterator[list[Entry]]:
     """All open rows of a data set that can be judged again, in pieces."""
-    last = 0
-    while found := read_open(connection, dataset=dataset, after=last, most=at_once):
-        last = found[-1].id
+    for found in _pieces(connection, at_once, dataset=dataset):
         yield [entry for entry in found if entry.fields is not None]
+
+
+def open_for(connection: Connection, dataset: str, rule: str) -> list[Entry]:
+    """All open rows of a data set with this reason."""
+    return [entry for found in _pieces(connection, 1_000, dataset=dataset, rule=rule) for entry in found]
+
+
+def _pieces(connection: Connection, at_once: int, **of: str) -> Iterator[list[Entry]]:
+    last = 0
+    while found := read_open(connection, after=last, most=at_once, **of):
+        last = found[-1].id
+        yield found
 
 
 def read_fields(connection: Connection, ids: Collection[int]) -> dict[int, dict[str, str] | None]:

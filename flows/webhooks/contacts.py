@@ -39,7 +39,7 @@ def name_contacts(
 def hear_again(connection: Connection, now: datetime) -> None:
     """After an import: what waits and names somebody it has brought acts in the same transaction."""
     for rule in (NAMELESS, TO_FORGET):
-        for entry in quarantine.read_open(connection, dataset=DATASET, rule=rule):
+        for entry in quarantine.open_for(connection, DATASET, rule):
             named, _ = with_addresses(connection, list(_signals_of(entry)))
             if named:
                 act_on_noes(connection, named, now)

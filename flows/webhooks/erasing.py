@@ -19,7 +19,7 @@ log = logging.getLogger("tandem.webhooks")
 def erase_contacts(engine: Engine, settings: Settings, now: datetime) -> None:
     """A kill between the erasure and its note leaves an entry about nobody, for a person to dismiss."""
     with reading(engine) as connection:
-        waiting = quarantine.read_open(connection, dataset=DATASET, rule=TO_FORGET)
+        waiting = quarantine.open_for(connection, DATASET, TO_FORGET)
         numbers = {entry.id: entry.reasons[0].value or "" for entry in waiting}
         known = addresses_of(connection, set(numbers.values()))
     for entry, number in numbers.items():
