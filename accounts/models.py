@@ -757,8 +757,9 @@ class AudienceMember(Base):
 
 
 def _told_in(context: Any) -> list[int]:
-    """The accounts of a brief that is written."""
-    return [account["id"] for account in context.get_current_parameters()["payload"].get("accounts", ())]
+    """The accounts of a brief that is written, as far as it names them by their ids."""
+    accounts = context.get_current_parameters()["payload"].get("accounts", ())
+    return [account["id"] for account in accounts if "id" in account]
 
 
 class Brief(Base):
