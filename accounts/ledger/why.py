@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 from accounts.errors import NotFound
 from accounts.identity import domain_hash, domain_of, email_hash, normalise_email
 from accounts.ledger.bulk import chunks
+from accounts.ledger.weeks import in_any_week
 from accounts.models import Account, Activity, Hold, Rep, SendPlan, Signal, Stakeholder, Suppression, Touch, Veto
 from accounts.outcomes import read_instant
 from accounts.pauses import PAUSE
@@ -125,15 +126,18 @@ def _elsewhere(connection: Connection, who: Who) -> Sequence[str]:
 
 
 def _bounced_at(connection: Connection, who: Who, now: datetime) -> datetime | None:
-    bounces = (Signal.stakeholder_id == who.id) & (Signal.kind == SignalKind.BOUNCED) & (Signal.occurred_at <= now)
-    return connection.scalar(select(func.max(Signal.occurred_at)).where(bounces))
+    theirs = (Signal.account_id == who.account_id) & (Signal.stakeholder_id == who.id)
+    bounces = (Signal.kind == SignalKind.BOUNCED) & (Signal.occurred_at <= now)
+    return connection.scalar(select(func.max(Signal.occurred_at)).where(in_any_week(), theirs, bounces))
 
 
 def _pause_asked(connection: Connection, who: Who, now: datetime) -> datetime | None:
     """The latest pause asked for, by this person in any of their accounts."""
-    theirs = select(Stakeholder.id).where(Stakeholder.email == who.email)
-    asked = (Signal.kind == SignalKind.PREFERRED) & (Signal.occurred_at <= now) & Signal.stakeholder_id.in_(theirs)
-    query = select(Signal.data).where(asked).order_by(Signal.occurred_at.desc())
+    of_person = Stakeholder.email == who.email
+    theirs = Signal.account_id.in_(select(Stakeholder.account_id).where(of_person))
+    theirs &= Signal.stakeholder_id.in_(select(Stakeholder.id).where(of_person))
+    asked = (Signal.kind == SignalKind.PREFERRED) & (Signal.occurred_at <= now)
+    query = select(Signal.data).where(in_any_week(), theirs, asked).order_by(Signal.occurred_at.desc())
     ends = (read_instant((data or {}).get("until")) for data in connection.scalars(query))
     return next((end for end in ends if end is not None), None)
 

@@ -183,9 +183,7 @@ class TestClocks:
         assert days.clock(Duty.ANSWER).told_at == NOW + 24 * HOUR
 
     @on_sqlite
-    def test_a_manager_who_is_a_rep_as_well_gets_a_link(
-        self, world: World, days: Days, post: Post
-    ) -> None:
+    def test_a_manager_who_is_a_rep_as_well_gets_a_link(self, world: World, days: Days, post: Post) -> None:
         with writing(world.engine) as connection:
             connection.execute(update(Rep).where(Rep.id == world.reps["ravi"]).values(manager_email=SOFIA))
         days.signal("replied", NOW)
