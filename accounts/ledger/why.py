@@ -134,8 +134,8 @@ def _bounced_at(connection: Connection, who: Who, now: datetime) -> datetime | N
 def _pause_asked(connection: Connection, who: Who, now: datetime) -> datetime | None:
     """The latest pause asked for, by this person in any of their accounts."""
     of_person = Stakeholder.email == who.email
-    theirs = Signal.account_id.in_(select(Stakeholder.account_id).where(of_person))
-    theirs &= Signal.stakeholder_id.in_(select(Stakeholder.id).where(of_person))
+    groups, people = (select(column).where(of_person) for column in (Stakeholder.account_id, Stakeholder.id))
+    theirs = Signal.account_id.in_(groups) & Signal.stakeholder_id.in_(people)
     asked = (Signal.kind == SignalKind.PREFERRED) & (Signal.occurred_at <= now)
     query = select(Signal.data).where(in_any_week(), theirs, asked).order_by(Signal.occurred_at.desc())
     ends = (read_instant((data or {}).get("until")) for data in connection.scalars(query))
