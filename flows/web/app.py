@@ -73,7 +73,8 @@ def build(desk: Desk) -> FastAPI:
     """The addresses and what they answer, without what stands before them."""
     app = FastAPI(title="Tandem", openapi_url=None)
     app.state.desk = desk
-    for room in (clicks, unsubscribe, preferences, opens, assets, visits, webhooks, reps, slack, health):
+    # what is asked most comes first: each address is compared with all before it
+    for room in (webhooks, clicks, opens, unsubscribe, preferences, assets, visits, reps, slack, health):
         app.include_router(room.routes)
     app.include_router(routes)
     app.add_exception_handler(SQLAlchemyError, ledger_is_away)

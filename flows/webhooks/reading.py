@@ -4,7 +4,6 @@ What makes no sense goes into quarantine with a reason and as it came; the eleme
 """
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -149,7 +148,7 @@ def understand(post: Post, signals: list[Incoming]) -> list[Refused]:
 def noes_in(post: Post) -> Iterator[Incoming]:
     """Only what must act at once: opt-outs, complaints, bounces."""
     reader = READERS[post.provider]
-    if not _mentions(post.provider).search(post.body):
+    if not any(name in post.body for name in _names_of_noes(post.provider)):
         return
     for element in _elements_of_noes(reader, post):
         try:
@@ -159,10 +158,9 @@ def noes_in(post: Post) -> Iterator[Incoming]:
 
 
 @cache
-def _mentions(provider: str) -> re.Pattern[bytes]:
-    """A look at the bytes is cheaper than one at the elements."""
-    noes = READERS[provider].noes
-    return re.compile(b"|".join(re.escape(name.encode()) for name in sorted(noes)) if noes else b"(?!)")
+def _names_of_noes(provider: str) -> tuple[bytes, ...]:
+    """As they stand in a body: a look at the bytes is cheaper than one at the elements."""
+    return tuple(name.encode() for name in sorted(READERS[provider].noes))
 
 
 def _elements_of_noes(reader: Reader, post: Post) -> Sequence[Event]:

@@ -1,7 +1,7 @@
 """Work done together: what comes in while the last lot is being worked on becomes the next lot.
 
 A commit costs the same for one row as for a hundred, so nobody waits longer than one lot, and the busier it is the
-more is done at once.
+more is done at once. Where nobody waits for the answer, a breath between two lots makes larger ones.
 """
 
 import asyncio
@@ -14,10 +14,15 @@ R = TypeVar("R")
 
 
 class Together(Generic[T, R]):
-    """`work` is called in `executor` with at most `most` things at a time; it answers each, in order."""
+    """`work` is called in `executor` with at most `most` things at a time; it answers each, in order.
 
-    def __init__(self, work: Callable[[Sequence[T]], Sequence[R]], executor: Executor, most: int) -> None:
-        self._work, self._executor, self._most = work, executor, most
+    breath: seconds from the end of one lot to the next; what comes in later than that is worked on at once.
+    """
+
+    def __init__(
+        self, work: Callable[[Sequence[T]], Sequence[R]], executor: Executor, most: int, breath: float = 0
+    ) -> None:
+        self._work, self._executor, self._most, self._breath = work, executor, most, breath
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
         self._worker: asyncio.Task[None] | None = None
 
@@ -41,6 +46,8 @@ class Together(Generic[T, R]):
                     _tell(lot, [error] * len(lot))
                 else:
                     _tell(lot, answers)
+                if self._breath:
+                    await asyncio.sleep(self._breath)
         finally:
             self._worker = None
 

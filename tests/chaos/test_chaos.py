@@ -14,7 +14,7 @@ from tests.chaos.history import Database, draw
 from tests.chaos.sabotage import SABOTAGES
 
 ROOT = Path(__file__).parents[2]
-HISTORIES = 8
+HISTORIES = 6
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and prctl"),

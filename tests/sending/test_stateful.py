@@ -375,7 +375,7 @@ def thoroughness(database: Engine) -> settings:
     """A few short histories, or with the profile `chaos` many long ones; on PostgreSQL a tenth."""
     share = 1 if database.dialect.name == "sqlite" else 10
     chaos = settings.get_current_profile_name() == "chaos"
-    examples, steps = (150, 60) if chaos else (20, 30)
+    examples, steps = (150, 60) if chaos else (14, 30)
     return settings(
         max_examples=max(examples // share, 4), stateful_step_count=steps, deadline=None,
         suppress_health_check=list(HealthCheck), print_blob=True,
