@@ -15,7 +15,6 @@ import json
 import random
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -24,7 +23,7 @@ from time import process_time
 from typing import Any
 
 from jinja2 import Environment
-from sqlalchemy import Engine, event, insert, select, update
+from sqlalchemy import Engine, insert, select, update
 
 from accounts.briefs import LABELS, Brief
 from accounts.briefs.account import SETTLED, STOP
@@ -42,6 +41,7 @@ from flows.briefs.links import Links
 from flows.briefs.pages import MARGIN, RULE, STARTS, BriefPages, inlined
 from flows.channels.email.memory import Memory
 from flows.settings import TEMPLATES, Settings
+from tests.statements import counting
 
 TARGET = 0.2
 #: A quiet night may cost so much of a busy one.
@@ -159,21 +159,6 @@ def spent(way: Callable[[], object]) -> float:
 def timed(way: Callable[[], object], rounds: int) -> float:
     """The median of some rounds."""
     return median(spent(way) for _ in range(rounds))
-
-
-@contextmanager
-def counting(engine: Engine) -> Iterator[list[str]]:
-    """The statements that were run inside."""
-    statements: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 def nothing_falls_due(engine: Engine, until: datetime) -> None:

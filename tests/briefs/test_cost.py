@@ -16,8 +16,8 @@ from flows.channels.email.memory import Memory
 from flows.sales.sla import keep_clocks
 from flows.settings import Settings
 from tests.briefs.conftest import Add
-from tests.briefs.test_material import counting
 from tests.cast import NOW, PLAY, World
+from tests.statements import counting
 
 MINUTE = timedelta(minutes=1)
 #: Statements of a pass in which nobody is told anything, the beginnings of its transactions among them.

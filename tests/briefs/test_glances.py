@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event
 
 from accounts.briefs import write_brief
 from accounts.ledger.brief_material import accounts_with_news, briefs_of, read_material
@@ -14,6 +13,7 @@ from accounts.playbook import Play
 from accounts.vocabulary import HoldCause
 from tests.briefs.conftest import Add
 from tests.cast import NOW, World
+from tests.statements import counting
 
 #: What the champion of each of Ravi's further accounts did, by account; None: only marketing wrote.
 DID = (
@@ -69,8 +69,6 @@ def test_only_accounts_with_news_are_told_of(busy: World, play: Play) -> None:
 
 
 def test_the_number_of_queries_does_not_grow_with_the_accounts(busy: World, play: Play) -> None:
-    statements: list[str] = []
-    event.listen(busy.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
-    with reading(busy.engine) as connection:
+    with counting(busy.engine) as statements, reading(busy.engine) as connection:
         list(briefs_of(connection, read_looks(connection, NOW, busy.reps["ravi"]), play, NOW))
     assert len([one for one in statements if "SELECT" in one.upper()]) <= 30

@@ -1,10 +1,8 @@
 """What is read for a brief, on both databases: everything that is news, nothing a machine did, few queries."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
-from sqlalchemy import Engine, event, insert
+from sqlalchemy import insert
 
 from accounts.briefs.material import AccountMaterial, RepMaterial
 from accounts.ledger.brief_material import read_material
@@ -16,6 +14,7 @@ from accounts.vocabulary import Answer, BriefState, EmailStatus, HoldCause, Role
 from flows.sales.sla import keep_clocks
 from tests.briefs.conftest import Add
 from tests.cast import NOW, World
+from tests.statements import counting
 
 YESTERDAY = NOW - timedelta(days=1)
 
@@ -37,21 +36,6 @@ def briefed(world: World, rep: str, state: BriefState, days: float = 1, known: t
         at = NOW - timedelta(days=days)
         store_briefs(connection, [(world.reps[rep], at, 10, {"since": at.isoformat(), "known": list(known)})])
         connection.execute(Brief.__table__.update().where(Brief.as_of == at).values(state=state))
-
-
-@contextmanager
-def counting(engine: Engine) -> Iterator[list[str]]:
-    """The statements that were run inside."""
-    statements: list[str] = []
-
-    def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 class TestWhatIsRead:

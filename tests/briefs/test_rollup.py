@@ -65,7 +65,8 @@ def test_never_more_than_200_words() -> None:
     assert len(" ".join((words.headline, *words.lines)).split()) <= 200
 
 
-def test_each_manager_gets_one_a_week_on_its_first_working_day(world: World, play: Play, add: Add) -> None:
+def ravi_owes_an_answer(world: World, add: Add) -> None:
+    """And all reps have one manager, who is none."""
     with writing(world.engine) as connection:
         connection.execute(update(Rep).values(manager_email="dach@lumenflow.example"))
     add(
@@ -73,6 +74,10 @@ def test_each_manager_gets_one_a_week_on_its_first_working_day(world: World, pla
         account_id=world.accounts["acme"], rep_id=world.reps["ravi"], evidence=["signal:1"], paused=[], warned=[],
         happened_at=MONDAY - 3 * DAY, started_at=MONDAY - 3 * DAY, due_at=MONDAY - 2 * DAY,
     )  # fmt: skip
+
+
+def test_each_manager_gets_one_a_week_on_its_first_working_day(world: World, play: Play, add: Add) -> None:
+    ravi_owes_an_answer(world, add)
     add(
         RepAnswer, account_id=world.accounts["acme"], rep_id=world.reps["ravi"], by="ravi", kind="ripe", via="web",
         at=MONDAY - DAY,
@@ -94,13 +99,7 @@ def test_each_manager_gets_one_a_week_on_its_first_working_day(world: World, pla
 def test_a_manager_who_is_no_rep_sees_by_the_link_what_is_owed_and_answers_for_it(
     world: World, play: Play, add: Add, settings: Settings, serve: Serve, clock: Clock
 ) -> None:
-    with writing(world.engine) as connection:
-        connection.execute(update(Rep).values(manager_email="dach@lumenflow.example"))
-    add(
-        SlaClock, play="new-business", side="sales", duty="answer", subject="signal:1", state="breached",
-        account_id=world.accounts["acme"], rep_id=world.reps["ravi"], evidence=["signal:1"], paused=[], warned=[],
-        happened_at=MONDAY - 3 * DAY, started_at=MONDAY - 3 * DAY, due_at=MONDAY - 2 * DAY,
-    )  # fmt: skip
+    ravi_owes_an_answer(world, add)
     write_rollups(world.engine, play, MONDAY)
     settings = settings.model_copy(update={"secret_key": SecretStr(SECRET)})
     deliver_letters(world.engine, settings, play, MONDAY, channel=(mails := Memory()))
