@@ -138,17 +138,16 @@ def left_behind(path: Path, engine: Engine) -> Iterator[Told | None]:
     None, and it stays where it is: its sender lives, or it belongs to another ledger, machine or user.
     """
     try:
-        fd = os.open(path, os.O_RDWR)
+        file = path.open("r+b")
     except (FileNotFoundError, PermissionError):  # somebody else has taken it up, or it is another user's to take up
         yield None
         return
-    try:
-        told = _read(path, engine) if _lock(fd) else None
+    with file:
+        mine = _lock(file.fileno()) and os.fstat(file.fileno()).st_nlink  # none: taken up since it was opened here
+        told = _read(file.read(), path.stem, engine) if mine else None
         yield told
         if told is not None:
             path.unlink(missing_ok=True)
-    finally:
-        os.close(fd)
 
 
 def journals_in(folder: Path) -> list[Path]:
@@ -182,17 +181,17 @@ def ledger_mark(engine: Engine) -> str:
     return sha256(engine.url.render_as_string(hide_password=True).encode()).hexdigest()[:16]
 
 
-def _read(path: Path, engine: Engine) -> Told | None:
-    head, _, lines = path.read_bytes().partition(b"\n")
+def _read(journal: bytes, worker: str, engine: Engine) -> Told | None:
+    head, _, lines = journal.partition(b"\n")
     try:
         header = json.loads(head)
         mine = header["ledger"] == ledger_mark(engine)
         same_boot, same_host = header["boot"] == boot() is not None, header["host"] == _host()
     except (ValueError, TypeError, KeyError):
-        return Told(path.stem, None)
+        return Told(worker, None)
     if not mine or not (same_boot or same_host):
         return None
-    return Told(path.stem, _touches(lines) if same_boot else None)
+    return Told(worker, _touches(lines) if same_boot else None)
 
 
 def _touches(lines: bytes) -> dict[int, Outcome | None] | None:

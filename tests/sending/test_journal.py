@@ -26,6 +26,7 @@ from accounts.vocabulary import TouchState
 from flows.channels.email import Outgoing
 from flows.channels.email.memory import Memory
 from flows.nurturing import tidy
+from flows.sending import journal
 from flows.sending.journal import Journal, Told, journals_in, left_behind
 from flows.sending.leaving import despatch
 from flows.sending.recovering import recover
@@ -240,6 +241,23 @@ def test_two_tidiers_at_once_take_up_a_journal_once(world: World, claimed: Journ
         done = list(tidiers.map(lambda _: recover(world.engine, folder, LATER), range(8)))
     assert sum(len(one.unknown) for one in done) == 1
     assert sum(len(one.again) for one in done) == 2
+
+
+def test_a_journal_taken_up_while_another_tidier_opened_it_is_gone_for_that_one(
+    world: World, claimed: Journal, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its opening and its locking the first one may do all of it."""
+    _die(claimed)
+    lock, first = journal._lock, []
+
+    def late(fd: int, *kind: int) -> bool:
+        monkeypatch.setattr(journal, "_lock", lock)
+        first.append(recover(world.engine, folder, LATER))
+        return lock(fd, *kind)
+
+    monkeypatch.setattr(journal, "_lock", late)
+    assert recover(world.engine, folder, LATER) == TakenUp()
+    assert [len(done.again) for done in first] == [3]
 
 
 @on_postgresql
