@@ -1,21 +1,18 @@
 """Plays: what marketers decide, as values. A play is data, read from `templates/plays/<play>/`, never logic.
 
 `play.yaml` becomes a `Play`; the front matter of each content file becomes a `Step`. Unknown keys are refused, so a
-misspelt one is found when the file is read and not when a mail is missing. `load_play` reads the folder; the rules
-that look across keys and files stand in `playrules.py`.
+misspelt one is found when the file is read and not when a mail is missing. The rules that look across keys and files
+stand in `playrules.py`; `playfiles.py` reads the folder.
 """
 
-import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, time, timedelta
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from accounts.errors import ContentRefused, NotFound
-from accounts.textfiles import Document, Marked, nearest, read_document, read_yaml, shown, validated
+from accounts.textfiles import Marked
 from accounts.vocabulary import ActivityKind, Channel, PauseClock, Role, SignalKind
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -310,85 +307,3 @@ class Play(_Frozen):
     def step(self, key: str) -> Step | None:
         """The content with this key, or None when the play has it no longer."""
         return next((step for step in self.steps if step.key == key), None)
-
-
-def load_play(folder: Path) -> Play:
-    """The play in `folder` with all its content.
-
-    Raises ContentRefused with file, line, key and what would be valid; NotFound when there is no play.
-    """
-    if not (folder / "play.yaml").is_file():
-        there = sorted(path.parent.name for path in folder.parent.glob("*/play.yaml"))
-        cure = nearest(folder.name, there) if there else "a play is a folder with a play.yaml"
-        raise NotFound(f"there is no play {folder.name!r}", where=shown(folder.parent), cure=cure)
-    from accounts.playrules import slugs_are_unique  # the rules speak of the models above
-
-    head, digest = read_yaml(folder / "play.yaml")
-    play = _read_head(head, folder.name)
-    digests, steps, creatives = {"play.yaml": digest}, list[Step](), list[AdCreative]()
-    for path in _content_files(folder):
-        document = read_document(path)
-        name = path.relative_to(folder).as_posix()
-        digests[name] = document.digest
-        if path.parent.name == "ads":
-            creatives.append(_read_creative(document, play, name))
-        else:
-            steps.append(_read_step(document, play, name))
-    play = play.model_copy(update={"steps": tuple(steps), "creatives": tuple(creatives), "version": _version(digests)})
-    slugs_are_unique(play)
-    return play
-
-
-def _read_head(head: Marked, key: str) -> Play:
-    from accounts.playrules import PLAY_RULES
-
-    play = validated(head, Play, key=key, version="", steps=(), creatives=())
-    for rule in PLAY_RULES:
-        rule(play, head)
-    return play
-
-
-def _content_files(folder: Path) -> Iterator[Path]:
-    """Every content file below `folder`, in stable order; refuses what would be overlooked in silence."""
-    for path in sorted(folder.glob("**/*")):
-        hidden = any(part.startswith(".") or part.endswith("~") for part in path.relative_to(folder).parts)
-        if hidden or path.is_dir() or path == folder / "play.yaml":
-            continue
-        if path.suffix != ".md":
-            raise ContentRefused(
-                "this file would never be read", where=shown(path), cure="name it ….md or move it away"
-            )
-        yield path
-
-
-def _read_step(document: Document, play: Play, name: str) -> Step:
-    from accounts.playrules import STEP_RULES, stage_of_file
-
-    stage = stage_of_file(play, document.front, name)
-    front = replace(
-        document.front, values={"not_after": stage.cadence and stage.cadence.not_after, **document.front.values}
-    )
-    step = validated(
-        front, Step, key=f"{play.key}/{name.removesuffix('.md')}", stage=stage.key, digest=document.digest,
-        body=document.body, source=Source(document.front, document.body_line),
-    )  # fmt: skip
-    for rule in STEP_RULES:
-        rule(step, front)
-    return step
-
-
-def _read_creative(document: Document, play: Play, name: str) -> AdCreative:
-    from accounts.playrules import CREATIVE_RULES, stage_of_file
-
-    stage = stage_of_file(play, document.front, name)
-    key = f"{play.key}/{name.removesuffix('.md')}"
-    creative = validated(document.front, AdCreative, key=key, stage=stage.key, text=document.body.strip())
-    for rule in CREATIVE_RULES:
-        rule(creative, document.front)
-    return creative
-
-
-def _version(digests: dict[str, str]) -> str:
-    """A digest over all files of a play: names and contents, in the order of the names."""
-    lines = "".join(f"{name} {digest}\n" for name, digest in sorted(digests.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()

@@ -33,7 +33,8 @@ from accounts.ledger.briefs import read_looks, store_briefs
 from accounts.ledger.engine import create_tables, open_ledger, reading, writing
 from accounts.models import Account, Decision, Rep, Signal, SlaClock, Stakeholder
 from accounts.models import Brief as BriefRow
-from accounts.playbook import Play, load_play
+from accounts.playbook import Play
+from accounts.playfiles import load_play
 from accounts.vocabulary import BriefState
 from benchmarks.crowd import NOW, REPS, crowd_play, fill, write
 from flows.briefs.briefing import brief_reps

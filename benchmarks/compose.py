@@ -23,7 +23,7 @@ from typing import Any
 from jinja2 import Environment
 
 from accounts.ledger.recipients import Recipient
-from accounts.playbook import load_play
+from accounts.playfiles import load_play
 from flows.channels.email.compose import Envelope, Readable
 from flows.content.mailing import Mailroom, compose_touch, open_mailroom, read_touch
 from flows.content.render import read_layout, write_templates

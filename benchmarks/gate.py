@@ -26,7 +26,8 @@ from accounts.identity import email_hash
 from accounts.ledger import locks, plans
 from accounts.ledger.engine import create_tables, open_ledger, writing
 from accounts.models import Account, Decision, PlanMember, Rep, Stakeholder, Touch
-from accounts.playbook import Play, Window, load_play
+from accounts.playbook import Play, Window
+from accounts.playfiles import load_play
 from benchmarks.crowd import NOW as THEN
 from benchmarks.crowd import NURTURED, PLAY, account_facts, content_key, crowd_play, fill, first_person, role_of
 from expectations import snapshot

@@ -28,7 +28,7 @@ from pydantic import SecretStr
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from accounts.playbook import load_play
+from accounts.playfiles import load_play
 from benchmarks.compose import CONTENT, people
 from flows.channels.email import EmailChannel, Outgoing, Sent
 from flows.channels.email.http_line import Line

@@ -19,7 +19,8 @@ from accounts.identity import email_hash
 from accounts.ledger import plans
 from accounts.ledger.engine import create_tables, open_ledger, writing
 from accounts.models import Account, Decision, Rep, Stakeholder
-from accounts.playbook import Play, Window, load_play
+from accounts.playbook import Play, Window
+from accounts.playfiles import load_play
 from benchmarks.compose import NAMES
 from benchmarks.crowd import NOW
 from flows.content.mailing import Mailroom, open_mailroom

@@ -34,7 +34,7 @@ from accounts.ledger import scores
 from accounts.ledger.engine import open_ledger, reading, writing
 from accounts.ledger.schema import upgrade
 from accounts.models import Account, Audit, Signal, Stakeholder
-from accounts.playbook import load_play
+from accounts.playfiles import load_play
 from accounts.tick import decide
 from benchmarks.crowd import fill
 from flows.briefs.links import Links

@@ -31,7 +31,7 @@ from sqlalchemy.engine import make_url
 
 from accounts.ledger.engine import create_tables, open_ledger, reading, writing
 from accounts.models import Touch
-from accounts.playbook import load_play
+from accounts.playfiles import load_play
 from benchmarks.crowd import NOW, fill
 from benchmarks.postroom import SINK, waited_for
 from flows.operating.prefect_server import PrefectServer, free_port, running_server

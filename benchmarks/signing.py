@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pydantic import SecretStr
 
 from accounts.ledger.recipients import Recipient
-from accounts.playbook import load_play
+from accounts.playfiles import load_play
 from flows.channels.email import Outgoing
 from flows.channels.email.dkim import SEALED, SIGNED
 from flows.channels.email.smtp import Smtp

@@ -26,7 +26,8 @@ from accounts.outcomes import (  # noqa: E402
     Suppress,
     effects_of,
 )
-from accounts.playbook import Play, load_play  # noqa: E402
+from accounts.playbook import Play  # noqa: E402
+from accounts.playfiles import load_play  # noqa: E402
 from accounts.vocabulary import BounceAction, SignalKind  # noqa: E402
 
 PAGE = ROOT / "docs" / "signals.md"

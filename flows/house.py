@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 
 from accounts.errors import NotFound
 from accounts.ledger.engine import open_existing_ledger
-from accounts.playbook import Play, load_play
+from accounts.playbook import Play
+from accounts.playfiles import load_play
 from flows.settings import Settings, load_settings
 
 

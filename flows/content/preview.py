@@ -8,7 +8,8 @@ from sqlalchemy import Engine
 from accounts.errors import NotFound, Refused
 from accounts.ledger.engine import reading
 from accounts.ledger.recipients import NO_TOUCH, Recipient, read_readers
-from accounts.playbook import Play, Step, load_play
+from accounts.playbook import Play, Step
+from accounts.playfiles import load_play
 from accounts.textfiles import nearest
 from flows.content.mailing import Mail, compose_touch, open_mailroom, read_touch
 from flows.content.render import Message

@@ -9,7 +9,7 @@ from flows.doctor.finding import Finding, Patient, refused
 
 def templates(patient: Patient) -> Finding:
     """Whether every play loads and every content of it compiles."""
-    from accounts.playbook import load_play
+    from accounts.playfiles import load_play
     from flows.content.render import compile_play
 
     plays = sorted(patient.settings.templates.glob("plays/*/play.yaml"))

@@ -12,7 +12,7 @@ from accounts.errors import TandemError
 from accounts.health import Limits, Sign, ago, signs_of
 from accounts.ledger.engine import reading
 from accounts.ledger.vitals import read_vitals
-from accounts.playbook import load_play
+from accounts.playfiles import load_play
 from flows.operating.prefect_api import PrefectApi
 from flows.operating.prefect_server import server_of
 from flows.operating.runs import Runs, read_runs, retention, undigested

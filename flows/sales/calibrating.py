@@ -21,7 +21,8 @@ from accounts.errors import Refused
 from accounts.ledger import audit
 from accounts.ledger import calibration as ledger
 from accounts.ledger.engine import reading, writing
-from accounts.playbook import Play, load_play
+from accounts.playbook import Play
+from accounts.playfiles import load_play
 from accounts.playtext import reweigh
 from accounts.vocabulary import SignalKind
 

@@ -10,7 +10,7 @@ from accounts.errors import PlanRefused
 from accounts.ledger import audit, plans, settling, touches
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.vetoes import veto
-from accounts.playbook import load_play
+from accounts.playfiles import load_play
 from accounts.touch_states import explain
 from accounts.vocabulary import PlanState, Reason
 from expectations import gate

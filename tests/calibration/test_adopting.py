@@ -16,7 +16,8 @@ from accounts.ledger import calibration as ledger
 from accounts.ledger.audit import read_audit, verify
 from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Calibration, Feedback, Signal, Stakeholder
-from accounts.playbook import Play, load_play
+from accounts.playbook import Play
+from accounts.playfiles import load_play
 from accounts.playtext import reweigh
 from accounts.vocabulary import SignalKind
 from flows.sales.calibrating import adopt, calibrate, calibrate_monthly

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.calibration import MOST_CHANGE, Calibration, agreement, calibrate, with_weights
-from accounts.playbook import Engagement, load_play
+from accounts.playbook import Engagement
+from accounts.playfiles import load_play
 from accounts.vocabulary import SignalKind
 from flows.settings import TEMPLATES
 from tests.calibration.market import verdicts

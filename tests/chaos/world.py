@@ -10,7 +10,8 @@ from sqlalchemy import Engine, insert
 from accounts.identity import email_hash
 from accounts.ledger.engine import writing
 from accounts.models import Account, Rep, Stakeholder
-from accounts.playbook import Caps, Play, load_play
+from accounts.playbook import Caps, Play
+from accounts.playfiles import load_play
 from expectations.audience import Limits
 from flows.settings import TEMPLATES, Settings, Smtp
 from tests.cast import NOW, PLAY

@@ -16,7 +16,8 @@ from accounts.ledger.engine import reading, writing
 from accounts.ledger.links import Link, destination, remember_links
 from accounts.ledger.recipients import NO_TOUCH, Recipient, read_readers, read_recipients
 from accounts.models import Account, Rep, Stakeholder, Touch
-from accounts.playbook import Tracking, load_play
+from accounts.playbook import Tracking
+from accounts.playfiles import load_play
 from flows.content.mailing import (
     PAGES_LAST,
     Mail,

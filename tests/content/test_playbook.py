@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.errors import ContentRefused, NotFound
-from accounts.playbook import Play, load_play
+from accounts.playbook import Play
+from accounts.playfiles import load_play
 from accounts.vocabulary import Role, SignalKind
 from tests.content.desk import FILES, WHY_NOW, lay_out, spoil
 

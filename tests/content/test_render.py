@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from accounts.errors import ContentRefused, NotFound
 from accounts.ledger.links import Link
-from accounts.playbook import load_play
+from accounts.playfiles import load_play
 from flows.content.prepare import flat
 from flows.content.render import Compiled, Facts, Message, compile_play, read_layout
 from flows.content.variables import CONTRACT, FILTERS, LAYOUT_CONTRACT, MISSING, OPTIONAL

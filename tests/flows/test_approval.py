@@ -16,7 +16,7 @@ from sqlalchemy import Engine, select
 from accounts.ledger.engine import reading
 from accounts.ledger.vetoes import read_vetoes
 from accounts.models import Audit, SendPlan, Touch
-from accounts.playbook import load_play
+from accounts.playfiles import load_play
 from expectations.audience import Limits
 from flows import nurturing
 from flows.approve import approve_plan

@@ -231,7 +231,7 @@ def test_many_first_contacts_at_once_are_one_event() -> None:
 def _contacted_just_now(engine: Engine, key: str) -> None:
     """Everybody was decided about, and sales reached one account after that."""
     from accounts import tick
-    from accounts.playbook import load_play
+    from accounts.playfiles import load_play
     from flows.settings import TEMPLATES
 
     play = load_play(TEMPLATES / "plays" / "new-business")

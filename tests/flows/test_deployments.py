@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from accounts.errors import InputRefused
-from accounts.playbook import load_play
+from accounts.playfiles import load_play
 from flows.operating.deployments import (
     Deployment,
     are_polled,

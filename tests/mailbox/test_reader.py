@@ -17,7 +17,8 @@ from sqlalchemy import Engine, func, select
 from accounts.errors import Unreachable
 from accounts.ledger.engine import reading, writing
 from accounts.models import Hold, MailboxState, Quarantine, Signal, Stakeholder, Suppression
-from accounts.playbook import Play, load_play
+from accounts.playbook import Play
+from accounts.playfiles import load_play
 from flows import nurturing, tokens
 from flows.briefs.telling import tell_reps
 from flows.channels.email.registry import open_channel

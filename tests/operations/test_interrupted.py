@@ -17,7 +17,7 @@ from sqlalchemy import Engine, event, select, text
 from accounts.ledger.engine import create_tables, open_ledger, reading, writing
 from accounts.ledger.signals import Incoming, record
 from accounts.models import Brief, Touch
-from accounts.playbook import load_play
+from accounts.playfiles import load_play
 from accounts.tick import decide
 from flows import nurturing
 from flows.cli.run import plain_function

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, event, insert, select, update
 from accounts.errors import NotFound, Refused
 from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Audit, Reprieve, Signal, Stakeholder, Veto
-from accounts.playbook import load_play
+from accounts.playfiles import load_play
 from accounts.tick import decide
 from flows.cli import COMMANDS, tandem
 from flows.settings import TEMPLATES

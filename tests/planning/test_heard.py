@@ -8,7 +8,8 @@ from accounts.answers import AnswerKind, Said, Via
 from accounts.heard import Heard, applies, asked_first, topics_in, why
 from accounts.ledger.engine import reading
 from accounts.models import Decision
-from accounts.playbook import Play, load_play
+from accounts.playbook import Play
+from accounts.playfiles import load_play
 from accounts.snapshots import Account
 from flows.sales import answers
 from flows.settings import TEMPLATES

@@ -17,7 +17,8 @@ from accounts.models import Activity, ContentSeen, Hold, Reprieve, Veto
 from accounts.pauses import PAUSE, Skip
 from accounts.planning import Never, Planner, Said, Wait, plan
 from accounts.planning import Touch as Due
-from accounts.playbook import Pauses, Window, load_play
+from accounts.playbook import Pauses, Window
+from accounts.playfiles import load_play
 from accounts.tick import decide, look
 from accounts.vocabulary import Reason
 from accounts.why import explain

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from accounts.ledger import brakes
 from accounts.ledger.engine import open_ledger, writing
-from accounts.playbook import load_play
+from accounts.playfiles import load_play
 from accounts.vocabulary import BrakeScope
 from flows.channels.email.smtp import Smtp
 from flows.content.mailing import Mailroom, open_mailroom

@@ -20,7 +20,7 @@ from accounts.ledger.signals import Incoming, record
 from accounts.ledger.touches import list_touches
 from accounts.ledger.webhooks import Post
 from accounts.models import Audit, Stakeholder, Suppression, Touch
-from accounts.playbook import load_play
+from accounts.playfiles import load_play
 from accounts.reputation import Record, Tolerance, Word, judge
 from accounts.vocabulary import BrakeScope, TouchState
 from flows import nurturing

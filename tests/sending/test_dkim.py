@@ -31,7 +31,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from accounts.errors import SettingsRefused
-from accounts.playbook import load_play
+from accounts.playfiles import load_play
 from flows.channels.email import Outgoing
 from flows.channels.email.compose import Composer, Envelope, Mailbox, quoted
 from flows.channels.email.dkim import SEALED, SIGNED, Signer, canonical_body, canonical_head, load_signer

@@ -346,7 +346,7 @@ def test_no_message_leaves_that_the_journal_was_not_told_of(world: World, folder
 
 
 def test_without_a_journal_nothing_is_claimed(world: World, tmp_path: Path) -> None:
-    from accounts.playbook import load_play
+    from accounts.playfiles import load_play
     from flows import nurturing
     from flows.settings import TEMPLATES, Settings
 

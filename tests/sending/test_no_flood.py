@@ -12,7 +12,8 @@ from sqlalchemy import Engine, insert, select, update
 from accounts.identity import email_hash
 from accounts.ledger.engine import reading, writing
 from accounts.models import Account, ContentSeen, Hold, Rep, SendPlan, Stakeholder, Touch
-from accounts.playbook import Play, load_play
+from accounts.playbook import Play
+from accounts.playfiles import load_play
 from accounts.vocabulary import PlanState, TouchState
 from expectations.audience import Limits
 from flows import nurturing

@@ -15,7 +15,8 @@ from accounts.ledger import brakes, plans
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.links import destination
 from accounts.models import Hold, SendPlan, Stakeholder, Touch
-from accounts.playbook import Play, load_play
+from accounts.playbook import Play
+from accounts.playfiles import load_play
 from accounts.touch_states import Refusal
 from accounts.vocabulary import BrakeScope, PlanState, Reason, TouchState
 from expectations.audience import Limits

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from accounts.ledger.engine import reading
 from accounts.models import Touch
-from accounts.playbook import load_play
+from accounts.playfiles import load_play
 from flows import nurturing
 from flows.cli import tandem
 from flows.settings import TEMPLATES, load_settings

@@ -6,7 +6,7 @@ from sqlalchemy import insert
 
 from accounts.ledger.engine import writing
 from accounts.models import SendPlan, Touch
-from accounts.playbook import load_play
+from accounts.playfiles import load_play
 from expectations.audience import Limits
 from flows import nurturing
 from flows.channels.email.memory import Memory

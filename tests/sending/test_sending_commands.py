@@ -13,7 +13,8 @@ from accounts.errors import NotFound, PlanRefused, Refused
 from accounts.ledger import plans, touches
 from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Audit, Certificate
-from accounts.playbook import Play, load_play
+from accounts.playbook import Play
+from accounts.playfiles import load_play
 from accounts.touch_states import Refusal
 from accounts.vocabulary import PlanState, Reason, TouchState
 from expectations.audience import Limits

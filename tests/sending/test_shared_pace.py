@@ -13,7 +13,7 @@ from accounts.ledger import brakes, claims, touches
 from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Stakeholder, Touch
 from accounts.pace import DAY, HOUR, MINUTE, Pace, Rate
-from accounts.playbook import load_play
+from accounts.playfiles import load_play
 from accounts.touch_states import Refusal
 from accounts.vocabulary import BrakeScope, TouchState
 from flows import nurturing

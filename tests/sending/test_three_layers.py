@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, null, text, update
 from accounts.ledger import claims, members, plans
 from accounts.ledger.engine import reading, writing
 from accounts.models import Account
-from accounts.playbook import load_play
+from accounts.playfiles import load_play
 from accounts.vocabulary import PlanState, Reason, TouchState
 from expectations import gate
 from expectations.gate import Verdict, Word

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from accounts.errors import ContentRefused
-from accounts.playbook import load_play
+from accounts.playfiles import load_play
 from accounts.sla.causes import PROMISE_OF
 from accounts.vocabulary import Duty
 from flows.settings import TEMPLATES
