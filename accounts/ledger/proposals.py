@@ -31,8 +31,9 @@ _THERE = select(Stakeholder.id).where(
 )
 _ROWS = (
     select(
-        Proposal.id, Account.key.label("account"), Proposal.email, Proposal.first_name, Proposal.last_name,
-        Proposal.title, Proposal.source, Proposal.why, Proposal.proposed_at, _LOST.c.email.label("replaces"),
+        Proposal.id, Proposal.account_id, Account.key.label("account"), Proposal.email, Proposal.first_name,
+        Proposal.last_name, Proposal.title, Proposal.source, Proposal.why, Proposal.proposed_at,
+        _LOST.c.email.label("replaces"),
     )
     .join(Account, Account.id == Proposal.account_id)
     .outerjoin(_LOST, _LOST.c.id == Proposal.replaces_id)
@@ -68,6 +69,7 @@ class OpenProposal:
     """A question that waits for an answer."""
 
     id: int
+    account_id: int
     account: str
     email: str | None
     first_name: str | None
@@ -135,7 +137,7 @@ def accept(
     address = normalise_email(email or asked.email or "")
     if "@" not in address:
         raise InputRefused(f"nobody knows the address of {asked.name}", where="--email", cure="give it with --email")
-    person = _seat(connection, id, asked, address, consent, now)
+    person = _seat(connection, asked, address, consent, now)
     if role is not None:
         set_role(connection, person, role, by=by, now=now)
     _decide(connection, id, ProposalState.ACCEPTED, by, now)
@@ -190,13 +192,13 @@ def _of_person(hashed: str, words: Sequence[str]) -> ColumnElement[bool]:
 
 
 def _seat(
-    connection: Connection, id: int, asked: OpenProposal, address: str, consent: ConsentBasis | None, now: datetime
+    connection: Connection, asked: OpenProposal, address: str, consent: ConsentBasis | None, now: datetime
 ) -> int:
     """The new row."""
-    account = connection.execute(select(Proposal.account_id).where(Proposal.id == id)).scalar_one()
-    if find(connection, account, address) is not None:
+    if find(connection, asked.account_id, address) is not None:
         raise Refused(f"{address} is in {asked.account} already", cure="reject the proposal")
-    return seat(connection, account, Newcomer(address, asked.first_name, asked.last_name, asked.title, consent), now)
+    newcomer = Newcomer(address, asked.first_name, asked.last_name, asked.title, consent)
+    return seat(connection, asked.account_id, newcomer, now)
 
 
 def _decide(connection: Connection, id: int, state: ProposalState, by: str, now: datetime) -> None:

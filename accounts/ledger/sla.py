@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, String, bindparam, cast, insert, literal, or_, select, text, update
+from sqlalchemy import Connection, Row, String, bindparam, cast, func, insert, or_, select, text, update
 
 from accounts.errors import NotFound, Refused
 from accounts.ledger.announcements import untold
@@ -21,6 +21,7 @@ from accounts.sla.causes import HISTORY, SIDE_OF, Cause, End
 from accounts.sla.clocks import Clock
 from accounts.sla.hours import Span
 from accounts.sla.keeping import WORD
+from accounts.sla.letters import ESCALATED
 from accounts.sla.owed import Owing
 from accounts.vocabulary import (
     About,
@@ -42,6 +43,7 @@ class Listed:
     side: Side
     duty: Duty
     state: ClockState
+    account_id: int | None
     account: str | None
     person: str | None
     #: The rep who owes (sales), or to whom it is owed (marketing); None: nobody owns the account, or all reps.
@@ -63,7 +65,7 @@ class Listed:
 _LISTED = (
     select(SlaClock.__table__, Account.key.label("account"), Stakeholder.email.label("person"),
            Rep.email.label("rep"), Letter.delivered_at.label("told_at"))
-    .outerjoin(Letter, Letter.subject == literal("sla:") + cast(SlaClock.id, String) + ":escalated")
+    .outerjoin(Letter, Letter.subject == func.replace(ESCALATED, "{}", cast(SlaClock.id, String)))
     .outerjoin(Account, Account.id == SlaClock.account_id)
     .outerjoin(Stakeholder, Stakeholder.id == SlaClock.stakeholder_id)
     .outerjoin(Rep, Rep.id == SlaClock.rep_id)
@@ -111,8 +113,8 @@ def write_clocks(connection: Connection, play: str, clocks: Sequence[Clock]) -> 
         connection.execute(update(table).where(table.c.id == bindparam("row")).values(columns), changed)
 
 
-def answer(connection: Connection, clock_id: int, *, by: str, at: datetime) -> Listed:
-    """A person's word that a promise was kept. Raises NotFound; Refused for a clock that has stopped."""
+def running(connection: Connection, clock_id: int, at: datetime) -> Listed:
+    """A clock whose promise somebody may call kept. Raises NotFound; Refused for one that has stopped."""
     found = list_clocks(connection, clock_id=clock_id, closed=True)
     if not found:
         raise NotFound(f"no clock {clock_id}", cure="tandem sla lists them")
@@ -121,11 +123,16 @@ def answer(connection: Connection, clock_id: int, *, by: str, at: datetime) -> L
         raise Refused(f"clock {clock_id} has stopped: {clock.closed_by}", cure="nothing is owed any more")
     if at < clock.started_at:
         raise Refused(f"clock {clock_id} has not started at that time")
+    return clock
+
+
+def stop(connection: Connection, clock: Listed, *, by: str, at: datetime) -> Listed:
+    """A person's word that its promise was kept."""
     late = clock.due_at is not None and clock.due_at <= at
     state = ClockState.BREACHED if late else ClockState.MET
     word = f"{WORD}{by}"[:300]
-    stop = update(SlaClock).where(SlaClock.id == clock_id, SlaClock.closed_at.is_(None))
-    connection.execute(stop.values(closed_at=at, closed_by=word, state=state))
+    running = update(SlaClock).where(SlaClock.id == clock.id, SlaClock.closed_at.is_(None))
+    connection.execute(running.values(closed_at=at, closed_by=word, state=state))
     return replace(clock, closed_at=at, closed_by=word, state=state)
 
 
@@ -210,6 +217,7 @@ def _listed(row: Row[Any]) -> Listed:
         side=Side(row.side),
         duty=Duty(row.duty),
         state=ClockState(row.state),
+        account_id=row.account_id,
         account=row.account,
         person=row.person,
         rep=row.rep,

@@ -15,7 +15,7 @@ from accounts.ledger.sla import Listed
 from accounts.letters import LetterKind
 from accounts.models import Account, Rep, SlaClock, Stakeholder
 from accounts.playbook import Play
-from accounts.sla.letters import Owed, escalation, warning
+from accounts.sla.letters import ESCALATED, Owed, escalation, warning
 from accounts.vocabulary import Side
 
 
@@ -39,7 +39,7 @@ def _write(
     """A manager answers for the account as well, and so gets a link to it."""
     is_sales = clock.side is Side.SALES
     if clock.escalated_at == now:
-        subject, kind = f"sla:{clock.id}:escalated", LetterKind.SLA_ESCALATION
+        subject, kind = ESCALATED.format(clock.id), LetterKind.SLA_ESCALATION
         address = clock.escalated_to
         rep_id = reps.get(address) if is_sales and address else None
         words = escalation(_owed(clock, row, play))

@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 from accounts.letters import Words
 from accounts.vocabulary import Duty
 
+#: What the letter about a broken promise is written under, with the number of its clock.
+ESCALATED = "sla:{}:escalated"
+
 
 @dataclass(frozen=True, slots=True)
 class Owed:

@@ -8,7 +8,7 @@ import click
 
 from accounts.vocabulary import ConsentBasis, Role
 from flows.cli.door import as_json, as_of, clock, house, show_json
-from flows.cli.reps import by
+from flows.cli.reps import by, override
 
 if TYPE_CHECKING:
     from accounts.ledger.proposals import OpenProposal
@@ -57,25 +57,31 @@ def list_(account: str | None = None, json_: bool = False) -> None:
     help="On what basis we may write; without one, nobody does.",
 )
 @click.option("--play", default="new-business", show_default=True, help="Whose weights and pauses count.")
+@override
 @by
 @as_of
 @as_json
 def accept(
-    number: int, role: str | None, email: str | None, consent: str | None, play: str, by: str,
+    number: int, role: str | None, email: str | None, consent: str | None, play: str, override: str | None, by: str,
     as_of: datetime | None, json_: bool,
 ) -> None:  # fmt: skip
     """This person is one of the group. What they did meanwhile counts from now on.
 
+    The rep says so, the backup of an absent one, or the manager; anybody else says why, and the rep's next brief tells
+    who did.
+
     Example: tandem proposals accept 12 --role champion --consent consent
     """
     from flows.house import open_house
+    from flows.sales.proposals import Word
     from flows.sales.proposals import accept as say_yes
 
     seat, basis = Role(role) if role else None, ConsentBasis(consent) if consent else None
     with open_house(play) as here:
         asked, taken = say_yes(
-            here.engine, here.play, number, by=by, now=clock(as_of), email=email, role=seat, consent=basis
-        )
+            here.engine, here.play, number, Word(by, override=override), now=clock(as_of), email=email, role=seat,
+            consent=basis,
+        )  # fmt: skip
     mail = "may be written to" if basis else "gets no mail: no basis for it"
     signals = "1 signal" if taken == 1 else f"{taken} signals"
     said = f"{asked.name} is one of {asked.account}, {mail}; {signals} taken out of quarantine"
@@ -84,18 +90,22 @@ def accept(
 
 @proposals.command()
 @click.argument("number", type=int)
+@override
 @by
 @as_of
 @as_json
-def reject(number: int, by: str, as_of: datetime | None, json_: bool) -> None:
+def reject(number: int, override: str | None, by: str, as_of: datetime | None, json_: bool) -> None:
     """This person is none of the group. Nothing is kept of them, and nobody asks again.
+
+    Who may say so is as with accept.
 
     Example: tandem proposals reject 12
     """
+    from flows.sales.proposals import Word
     from flows.sales.proposals import reject as say_no
 
     with house() as (_, engine):
-        asked = say_no(engine, number, by=by, now=clock(as_of))
+        asked = say_no(engine, number, Word(by, override=override), now=clock(as_of))
     _answer(json_, f"{asked.name} is none of {asked.account}", asked)
 
 

@@ -1,6 +1,5 @@
 """`tandem sla`: what sales and marketing owe each other, and a person's word that a promise was kept."""
 
-import getpass
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ import click
 from accounts.sla.saying import DUTIES
 from accounts.vocabulary import Side
 from flows.cli.door import as_json, as_of, clock, house, show_json
+from flows.cli.reps import by, override
 
 if TYPE_CHECKING:
     from accounts.ledger.sla import Listed
@@ -63,20 +63,22 @@ def sla(
 
 @sla.command()
 @click.argument("number", type=int)
-@click.option("--by", default=getpass.getuser, help="Who says so; default: you, as the computer knows you.")
+@override
+@by
 @as_of
 @as_json
-def answer(number: int, by: str, as_of: datetime | None, json_: bool) -> None:
+def answer(number: int, override: str | None, by: str, as_of: datetime | None, json_: bool) -> None:
     """Say that a promise was kept where no fact shows it: a hand-off was talked over, a list was put right.
 
-    Who said so is kept in the audit. A promise that was kept late stays broken in the ledger.
+    Of what sales owes, whoever speaks for the account says so; anybody else says why. Who said so is kept in the audit.
+    A promise that was kept late stays broken in the ledger.
 
     Example: tandem sla answer 12
     """
     from flows.sales.sla import answer as say
 
     with house() as (_, engine):
-        said = say(engine, number, by=by, now=clock(as_of))
+        said = say(engine, number, by=by, now=clock(as_of), override=override)
     if json_:
         show_json(asdict(said))
         return

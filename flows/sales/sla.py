@@ -15,17 +15,20 @@ from accounts.engagement import WEEK
 from accounts.feedback import REPS_WORDS
 from accounts.ledger import audit, sla
 from accounts.ledger import sla_facts as read
+from accounts.ledger.answering import read_account
 from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.heats import read_heats
 from accounts.ledger.sla import Listed
 from accounts.ledger.sla_letters import write_sla_letters
+from accounts.ledger.spokesmen import Speaker, speaks_for, who_says
 from accounts.playbook import Play
 from accounts.sla.causes import ASKS, MEETINGS, SIDE_OF, Fact
 from accounts.sla.clocks import Clock
 from accounts.sla.facts import ByAccount, Facts
 from accounts.sla.keeping import Known, keep
 from accounts.vocabulary import ClockState, Heat, Side, SignalKind
+from flows.sales.deeds.scene import only_with_a_reason
 
 #: Accounts whose engagement is read at once.
 ACCOUNTS_AT_ONCE = 500
@@ -106,13 +109,30 @@ def gather(
     )
 
 
-def answer(engine: Engine, clock_id: int, *, by: str, now: datetime) -> Listed:
-    """A person's word that a promise was kept, written to the audit. Raises NotFound; Refused for one that stopped."""
+def answer(engine: Engine, clock_id: int, *, by: str, now: datetime, override: str | None = None) -> Listed:
+    """A person's word that a promise was kept, written to the audit.
+
+    override: why somebody who does not speak for the account says so of what sales promised there. Raises NotFound;
+    Refused for a clock that stopped, and for whoever has to say why and does not.
+    """
     with writing(engine) as connection:
-        clock = sla.answer(connection, clock_id, by=by, at=now)
-        after = {"duty": clock.duty, "state": clock.state}
-        audit.append(connection, actor=by, action="sla-answer", subject=f"clock:{clock_id}", at=now, after=after)
-    return clock
+        clock, speaker = sla.running(connection, clock_id, now), who_says(connection, by)
+        overridden = _overridden(connection, clock, speaker, override, now)
+        stopped = sla.stop(connection, clock, by=speaker.by, at=now)
+        after = {"duty": clock.duty, "state": stopped.state, **({"override": True} if overridden else {})}
+        audit.append(
+            connection, actor=speaker.by, action="sla-answer", subject=f"clock:{clock_id}", at=now, after=after
+        )
+    return stopped
+
+
+def _overridden(connection: Connection, clock: Listed, speaker: Speaker, override: str | None, now: datetime) -> bool:
+    """Whether somebody says it for the rep. What marketing owes is nobody's account."""
+    if clock.side is Side.MARKETING or clock.account_id is None:
+        return False
+    account, speaks = read_account(connection, clock.account_id), speaks_for(connection, speaker, clock.account_id, now)
+    only_with_a_reason("a rep says what sales has kept", speaker, account, speaks, override)
+    return not speaks
 
 
 def show(play: Play, kept: Kept, now: datetime) -> None:

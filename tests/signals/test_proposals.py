@@ -28,6 +28,7 @@ from tests.signals.post import play, signal, tell
 
 ZOE = "zoe.lin@acme.example"
 HEAD = "account,email,kind,occurred_at,first_name,last_name,title\n"
+RAVI = door.Word("ravi@lumenflow.example")
 AT_THE_FAIR = HEAD + f"acme,{ZOE},event_attended,2026-11-20,Zoe,Lin,Head of IT\n"
 
 
@@ -96,7 +97,7 @@ def test_a_yes_makes_a_stakeholder_in_the_right_seat_and_what_they_did_counts_fr
 ) -> None:
     read_list(world, tmp_path, AT_THE_FAIR)
     (asked,) = waiting(world)
-    was, taken = door.accept(world.engine, play(), asked.id, by="ravi", now=NOW, role=Role.TECHNICAL_EVALUATOR)
+    was, taken = door.accept(world.engine, play(), asked.id, RAVI, now=NOW, role=Role.TECHNICAL_EVALUATOR)
     assert (was, taken) == (asked, 1)
     with reading(world.engine) as connection:
         zoe = connection.execute(select(Stakeholder.__table__).where(Stakeholder.email == ZOE)).one()
@@ -104,7 +105,7 @@ def test_a_yes_makes_a_stakeholder_in_the_right_seat_and_what_they_did_counts_fr
         role = connection.execute(select(RoleChange.to_role, RoleChange.evidence)).one()
     assert (zoe.first_name, zoe.last_name, zoe.title, zoe.role) == ("Zoe", "Lin", "Head of IT", "technical_evaluator")
     assert told == ("event_attended", zoe.id, NOW)
-    assert role == ("technical_evaluator", "ravi said so")
+    assert role == ("technical_evaluator", "ravi@lumenflow.example said so")
     assert waiting(world) == []
     assert count(world, Audit, Audit.action == "accept") == 1
 
@@ -114,9 +115,7 @@ def test_mail_goes_only_to_whom_there_is_a_basis_for_writing_to(
     world: World, tmp_path: Path, basis: ConsentBasis | None
 ) -> None:
     read_list(world, tmp_path, AT_THE_FAIR)
-    door.accept(
-        world.engine, play(), waiting(world)[0].id, by="ravi", now=NOW, role=Role.TECHNICAL_EVALUATOR, consent=basis
-    )
+    door.accept(world.engine, play(), waiting(world)[0].id, RAVI, now=NOW, role=Role.TECHNICAL_EVALUATOR, consent=basis)
     decide(world.engine, play(), NOW)
     with reading(world.engine) as connection:
         zoe = connection.scalars(select(Stakeholder.id).where(Stakeholder.email == ZOE)).one()
@@ -128,7 +127,7 @@ def test_a_no_leaves_nothing_of_the_person_and_nobody_asks_again(world: World, t
     other = f"acme,x{ZOE},event_attended,2026-11-20,Xaver,Lin,\n"
     read_list(world, tmp_path, AT_THE_FAIR + other)
     asked = next(one for one in waiting(world) if one.email == ZOE)
-    door.reject(world.engine, asked.id, by="ravi", now=NOW)
+    door.reject(world.engine, asked.id, RAVI, now=NOW)
     assert [one.email for one in waiting(world)] == [f"x{ZOE}"]
     with reading(world.engine) as connection:
         row = connection.execute(select(Proposal.__table__).where(Proposal.id == asked.id)).one()
@@ -149,8 +148,8 @@ def test_who_is_named_by_somebody_who_left_is_proposed_for_their_seat(world: Wor
     assert (zoe.first_name, zoe.last_name, zoe.replaces) == ("Zoe", "van der Lin", "bob@acme.example")
     assert (maxim.email, maxim.name, maxim.replaces) == (None, "Max Muster", "alice@acme.example")
     with pytest.raises(InputRefused, match="nobody knows the address of Max Muster"):
-        door.accept(world.engine, play(), maxim.id, by="ravi", now=NOW)
-    door.accept(world.engine, play(), maxim.id, by="ravi", now=NOW, email="Max@acme.example ")
+        door.accept(world.engine, play(), maxim.id, RAVI, now=NOW)
+    door.accept(world.engine, play(), maxim.id, RAVI, now=NOW, email="Max@acme.example ")
     assert count(world, Stakeholder, Stakeholder.email == "max@acme.example") == 1
 
 
@@ -173,7 +172,7 @@ def test_who_is_imported_meanwhile_is_no_question_any_more(world: World) -> None
 def test_somebody_who_stands_in_another_account_waits_until_a_person_has_said_whose_they_are(world: World) -> None:
     with writing(world.engine) as connection:
         propose(connection, [Proposed(world.accounts["globex"], "fair", "x", NOW, "alice@acme.example")], NOW)
-    door.accept(world.engine, play(), waiting(world)[0].id, by="ravi", now=NOW, consent=ConsentBasis.CONSENT)
+    door.accept(world.engine, play(), waiting(world)[0].id, RAVI, now=NOW, consent=ConsentBasis.CONSENT)
     assert count(world, Stakeholder, Stakeholder.email == "alice@acme.example", Stakeholder.owner_conflict) == 2
 
 
@@ -231,10 +230,13 @@ def test_the_command_lists_accepts_and_rejects(world: World, tmp_path: Path, say
     assert f"Zoe Lin <{ZOE}>, Head of IT   event attended on 2026-11-20 (fair)" in listed
     assert ok(say("list", "--account", "globex")) == "nobody is proposed"
     assert json.loads(ok(say("list", "--json")))[0]["name"] == "Zoe Lin"
-    said = ok(say("accept", number, "--as-of", NOW.isoformat()))
+    assert "mia does not speak for Acme Works" in str(say("accept", number, "--by", "mia").exception)
+    said = ok(say("accept", number, "--by", RAVI.by, "--as-of", NOW.isoformat()))
     assert said == "Zoe Lin is one of acme, gets no mail: no basis for it; 1 signal taken out of quarantine"
-    refused = say("reject", number)
+    refused = say("reject", number, "--by", RAVI.by)
     assert isinstance(refused.exception, TandemError)
     assert str(refused.exception).startswith(f"proposal {number} is accepted")
     read_list(world, tmp_path, AT_THE_FAIR.replace("zoe.lin", "yan"), source="dinner")
-    assert ok(say("reject", str(waiting(world)[0].id), "--by", "ravi")) == "Zoe Lin is none of acme"
+    no = ("reject", str(waiting(world)[0].id), "--by", "mia")
+    assert "mia does not speak for Acme Works" in str(say(*no).exception)
+    assert ok(say(*no, "--override", "Ravi asked me to")) == "Zoe Lin is none of acme"

@@ -90,6 +90,15 @@ class TestAWord:
         with pytest.raises(Refused):
             ask("answer", number, "--by", "mia", *later)
 
+    def test_of_what_sales_owes_somebody_else_gives_it_with_a_reason(self, days: Days) -> None:
+        days.look(NOW + HOUR)
+        number = str(days.clock(Duty.ANSWER).id)
+        later = ["--as-of", (NOW + 2 * HOUR).isoformat()]
+        with pytest.raises(Refused, match="a rep says what sales has kept, and mia does not speak for Acme Works"):
+            ask("answer", number, "--by", "mia", *later)
+        said = ask("answer", number, "--by", "mia", "--override", "I was on the call", *later).output
+        assert said.endswith("met by word:mia\n")
+
 
 class TestTelling:
     def test_a_breach_is_there_to_be_told_however_many_look_and_shows_no_address(self, days: Days) -> None:

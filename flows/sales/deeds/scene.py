@@ -109,8 +109,7 @@ class Scene:
 
     def may_lift(self, what: str) -> None:
         """A rep's word is given, and their no lifted, by who speaks for the account; by others with name and reason."""
-        if not self.speaks and not self.said.override:
-            raise Refused(f"{what}, and {self.speaker.name} does not speak for {self.account.name}", cure=OVERRIDE)
+        only_with_a_reason(what, self.speaker, self.account, self.speaks, self.said.override)
 
     def out_of_reach(self, names: Iterable[str]) -> frozenset[str]:
         """The reps among these whose no this speaker can neither lift nor shorten, only stand beside."""
@@ -122,6 +121,14 @@ class Scene:
         """That what a rep said outlasts what was said now."""
         end = f"until {self.day(until)}" if until else "until it is released"
         return f"What {who_says(self.connection, by).name} said stands, {end}. To end it sooner, {OVERRIDE}."
+
+
+def only_with_a_reason(
+    what: str, speaker: Speaker, account: AccountRow, speaks: bool, override: str | None
+) -> None:  # fmt: skip
+    """Raises Refused for somebody who does not speak for the account and does not say why they do."""
+    if not speaks and not override:
+        raise Refused(f"{what}, and {speaker.name} does not speak for {account.name}", cure=OVERRIDE)
 
 
 def set_scene(

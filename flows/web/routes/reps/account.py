@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from fastapi import Response
 from sqlalchemy import Connection
 
+from accounts.answers import Via
 from accounts.briefs.coming import Planned, planned_mails, why_nothing
 from accounts.briefs.material import Held
 from accounts.briefs.news import held_text, stage_label
@@ -23,7 +24,7 @@ from accounts.rep_pages.points import by_person, left_out, parts
 from accounts.rep_pages.timeline import Entry, say
 from accounts.vocabulary import Duty, Heat, Reason, Role, Side
 from flows.briefs.links import SEATS
-from flows.sales.proposals import accept, reject
+from flows.sales.proposals import Word, accept, reject
 from flows.web.routes.reps.door import Visit
 
 _DUTIES = {
@@ -232,14 +233,14 @@ def _decided(visit: Visit, form: Mapping[str, tuple[str, ...]]) -> tuple[str, in
     id = int(number) if number.isascii() and number.isdecimal() and len(number) < 19 else 0
     if id not in theirs:
         return "That question is not open any more. Nothing has changed.", 409
-    by, now = visit.holder.email, visit.now
+    word, now = Word(visit.holder.email, Via.WEB), visit.now
     try:
         if asked.get("do") == "accept":
             role = Role(asked["role"]) if asked.get("role") in list(Role) else None
-            one, _ = accept(desk.engine, desk.play, id, by=by, now=now, email=asked.get("email") or None, role=role)
+            one, _ = accept(desk.engine, desk.play, id, word, now=now, email=asked.get("email") or None, role=role)
             return f"{one.name} is in the group now. They get no mail before they agreed to it.", 200
         if asked.get("do") == "reject":
-            one = reject(desk.engine, id, by=by, now=now)
+            one = reject(desk.engine, id, word, now=now)
             return f"{one.name} is not in the group, and is not asked about again.", 200
     except Refused as refusal:
         return f"Nothing has changed: {refusal.what}.", 409
