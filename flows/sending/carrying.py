@@ -2,7 +2,8 @@
 
     compose  ->  may it still leave?  ->  journal: begun  ->  the channel  ->  journal: what became of it
 
-A batch crosses on as many lanes as the channel has; a lane makes one call of the channel after the other.
+A batch crosses on as many lanes as the channel has; a lane makes one call of the channel after the other. Mails are
+composed a few at a time, whichever lane finds none ready.
 """
 
 from collections import deque
@@ -34,6 +35,9 @@ T = TouchState
 
 #: How old the ledger's word that a touch may leave can be when its mail begins to leave, in seconds.
 HEARD_FOR = 2.0
+#: Mails composed one after the other: sending costs a tenth less CPU than with each composed between two answers of the
+#: server, since code and tables stay at hand; more at once gain nothing.
+AHEAD = 10
 #: How long after its claim a batch may begin mails, in seconds: far inside the lease (ledger/touches.py). Later ones
 #: are claimed anew.
 BEGINS_FOR = 600.0
@@ -97,6 +101,9 @@ class Crossing:
         self.stopped: str | None = None
         self.batch, self._route, self._stages = batch, route, stages
         self._waiting = deque(batch.claim.touches)
+        #: Composed and not taken by a lane yet; nothing of them has begun.
+        self._ready: deque[tuple[Claimed, Outgoing]] = deque()
+        self._one_composes = Lock()
         self._begun: set[int] = set()
         self._halted = False
         self._running: list[Future[None]] = []
@@ -147,25 +154,30 @@ class Crossing:
     def _is_halted(self) -> bool:
         return self._halted or bool(self._route.stop)
 
-    def _make(self, call: Sequence[Claimed]) -> None:
+    def _make(self, call: Sequence[tuple[Claimed, Outgoing]]) -> None:
         begun = perf_counter()
-        ready = [(touch, mail) for touch in call if (mail := self._composed(touch)) is not None]
-        composed = perf_counter()
-        ready = self._still_allowed(ready)
-        if ready:
-            self._hand_over([touch for touch, _ in ready], [mail for _, mail in ready])
-        self._stages.compose += composed - begun
-        self._stages.send += perf_counter() - composed
+        allowed = self._still_allowed(call)
+        if allowed:
+            self._hand_over([touch for touch, _ in allowed], [mail for _, mail in allowed])
+        self._stages.send += perf_counter() - begun
 
-    def _next_call(self) -> list[Claimed]:
-        """As many touches as one call of the channel takes; none when the batch is through."""
-        call: list[Claimed] = []
-        try:
-            while len(call) < self._route.channel.most:
-                call.append(self._waiting.popleft())
-        except IndexError:
-            pass
-        return call
+    def _next_call(self) -> list[tuple[Claimed, Outgoing]]:
+        """As many mails as one call of the channel takes; none when the batch is through."""
+        most, ready = self._route.channel.most, self._ready
+        with self._one_composes:
+            if len(ready) < most:
+                self._compose(max(most, AHEAD))
+            return [ready.popleft() for _ in range(min(most, len(ready)))]
+
+    def _compose(self, enough: int) -> None:
+        """Until so many mails are ready, or none is left to be composed."""
+        begun = perf_counter()
+        while self._waiting and len(self._ready) < enough:
+            touch = self._waiting.popleft()
+            mail = self._composed(touch)
+            if mail is not None:
+                self._ready.append((touch, mail))
+        self._stages.compose += perf_counter() - begun
 
     def _composed(self, touch: Claimed) -> Outgoing | None:
         """The mail, or None for one that cannot be written; that is its outcome then."""
@@ -187,13 +199,13 @@ class Crossing:
             envelope.message_id, envelope.return_path, touch.address, mail.raw, mail.letter, f"touch-{touch.id}"
         )
 
-    def _still_allowed(self, ready: list[tuple[Claimed, Outgoing]]) -> list[tuple[Claimed, Outgoing]]:
+    def _still_allowed(self, call: Sequence[tuple[Claimed, Outgoing]]) -> Sequence[tuple[Claimed, Outgoing]]:
         """Without those that are recalled, by a word of the ledger that is fresh enough."""
         if monotonic() >= self._ask_again_at:
             with self._one_asks:
                 if monotonic() >= self._ask_again_at:
                     self._ask()
-        return [one for one in ready if one[0].id not in self.recalled] if self.recalled else ready
+        return [one for one in call if one[0].id not in self.recalled] if self.recalled else call
 
     def _ask(self) -> None:
         """Which of those that have not begun may still leave."""

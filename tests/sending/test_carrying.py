@@ -175,6 +175,14 @@ def test_a_provider_that_takes_several_gets_them_in_calls_and_each_has_its_own_o
     assert (message.content, message.letter is not None) == (b"", True)
 
 
+def test_calls_are_full_to_the_last_however_many_mails_are_composed_at_once(world: World) -> None:
+    assert carrying.AHEAD % Calls.most, "else a call that is not full would not be seen"
+    calls = Calls(lambda message: Sent("memory"))
+    despatch(world.engine, mailroom(), plan_for_many(world, 22), NOW, calls)
+    assert [len(call) for call in calls.calls] == [4, 4, 4, 4, 4, 2]
+    assert len({message.recipient for call in calls.calls for message in call}) == 22
+
+
 def test_a_call_of_which_nothing_left_stops_the_run_and_nothing_is_lost(world: World) -> None:
     plan_id = plan_for_many(world, 10)
 
