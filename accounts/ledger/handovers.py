@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, exists, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from accounts.briefs.material import clean
@@ -37,6 +37,8 @@ class GivenUp:
     account: str
     #: The rep who has it; None: nobody.
     owner: str | None
+    #: When it was theirs last.
+    at: datetime
 
     @property
     def sentence(self) -> str:
@@ -45,10 +47,16 @@ class GivenUp:
 
 def given_up(connection: Connection, rep_id: int, account_id: int) -> GivenUp | None:
     """None for an account that this rep never had."""
-    had = exists().where(Handover.account_id == Account.id, Handover.from_rep_id == rep_id)
-    query = select(Account.name, Account.division, Rep.name.label("owner")).outerjoin(Rep, Rep.id == Account.owner_id)
-    row = connection.execute(query.where(Account.id == account_id, had)).one_or_none()
-    return GivenUp(clean(f"{row.name} {row.division or ''}"), clean(row.owner) or None) if row else None
+    query = (
+        select(Account.name, Account.division, Rep.name.label("owner"), Handover.at)
+        .join(Handover, Handover.account_id == Account.id)
+        .outerjoin(Rep, Rep.id == Account.owner_id)
+        .where(Account.id == account_id, Handover.from_rep_id == rep_id)
+        .order_by(Handover.at.desc(), Handover.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return GivenUp(clean(f"{row.name} {row.division or ''}"), clean(row.owner) or None, row.at) if row else None
 
 
 def note(connection: Connection, changed: Select[Any]) -> None:

@@ -28,7 +28,7 @@ from accounts.ledger.engine import reading, writing
 from accounts.ledger.reps import Reader, read_readers
 from accounts.playbook import Play
 from accounts.vocabulary import BriefState
-from flows.briefs.answered import answered_since
+from flows.briefs.answered import answered_since, gone_from
 from flows.briefs.links import links_of
 from flows.briefs.mailing import Page, message_id_of
 from flows.briefs.pages import brief_pages
@@ -111,7 +111,8 @@ class _Desk:
                 continue
             brief = from_payload(one.payload)
             with reading(self.engine) as connection:
-                answered = answered_since(connection, brief, self.now)
+                gone = gone_from(connection, brief, one.rep_id, self.now)
+                answered = answered_since(connection, brief, gone, self.now)
             message = self._message(one.brief_id, one.rep_id, brief, answered)
             try:
                 road.update(message, one.ref)

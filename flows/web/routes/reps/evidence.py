@@ -1,6 +1,6 @@
 """How we know: what stands behind each sentence of a brief, said when somebody asks for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection
@@ -8,7 +8,6 @@ from sqlalchemy import Connection
 from accounts.briefs import Brief
 from accounts.briefs.material import Evidence
 from accounts.ledger.proofs import owned_behind, read_proofs
-from flows.sales.answers import may
 from flows.web.routes.reps.door import Visit
 
 #: Lines behind one sentence; the others are counted.
@@ -19,11 +18,12 @@ ALWAYS = datetime.min.replace(tzinfo=UTC)
 Line = tuple[str, str, str]
 
 
-def proofs_of(connection: Connection, visit: Visit, brief: Brief) -> Callable[[Evidence], tuple[Line, ...]]:
-    """Evidence -> its lines, the latest first; of accounts that are theirs to look at today."""
-    rep, now = visit.to.rep_id, visit.now
-    told = {account.id for account in brief.accounts if may(connection, rep, account.id, now)}
-    named = owned_behind(connection, rep, [one for line in brief.also for one in line.evidence])
+def proofs_of(
+    connection: Connection, visit: Visit, brief: Brief, gone: Container[int]
+) -> Callable[[Evidence], tuple[Line, ...]]:  # fmt: skip
+    """Evidence -> its lines, the latest first; of accounts that are theirs to look at today, not of those `gone`."""
+    told = {account.id for account in brief.accounts if account.id not in gone}
+    named = owned_behind(connection, visit.to.rep_id, [one for line in brief.also for one in line.evidence])
     known = read_proofs(connection, visit.desk.play, told | named, _all_of(brief))
 
     def lines(evidence: Evidence) -> tuple[Line, ...]:

@@ -15,7 +15,7 @@ from accounts.ledger.rep_links import read_payload
 from accounts.ledger.reps import Rhythm, rhythm_of, wish_rhythm
 from accounts.rep_pages.accounts import AccountLine
 from accounts.vocabulary import Duty
-from flows.briefs.answered import answered_since
+from flows.briefs.answered import answered_since, gone_from
 from flows.web.routes.reps.door import Visit
 from flows.web.routes.reps.evidence import MOST_PROOFS, proofs_of
 from flows.web.routes.reps.fields import Field, Option
@@ -68,11 +68,13 @@ def show_brief(connection: Connection, visit: Visit) -> Response | None:
     if payload is None:
         return None
     brief = from_payload(payload)
-    answered = answered_since(connection, brief, visit.now)
-    proofs = proofs_of(connection, visit, brief)
+    gone = gone_from(connection, brief, visit.to.rep_id, visit.now)
+    answered = answered_since(connection, brief, gone, visit.now)
+    proofs = proofs_of(connection, visit, brief, gone)
     return visit.desk.pages.show(
-        "rep_brief", visit=visit, brief=brief, labels=LABELS, answered=answered, proofs=proofs, most=MOST_PROOFS
-    )
+        "rep_brief", visit=visit, brief=brief, labels=LABELS, gone=gone, answered=answered, proofs=proofs,
+        most=MOST_PROOFS,
+    )  # fmt: skip
 
 
 def ask_rhythm(connection: Connection, visit: Visit) -> Response:
