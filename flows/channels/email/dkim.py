@@ -9,6 +9,8 @@ same mail has the same signature.
 
 import re
 from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -23,13 +25,6 @@ SEALED = (
 )  # fmt: skip
 #: Named as often as it stands there: relays add their own.
 SIGNED = ("feedback-id",)
-_COVERED = tuple(name.encode() for name in SEALED + SIGNED)
-#: Name of a header, as it is written here and in small letters -> its place in `_COVERED`.
-_PLACES = {
-    spelt: place
-    for place, name in enumerate(_COVERED)
-    for spelt in (name, name.title().replace(b"Id", b"ID").replace(b"Mime", b"MIME"))
-}
 
 _LINE = 76
 #: A blank before another one, or before a line end.
@@ -50,7 +45,8 @@ class Signer:
         #: What a mail shows of the keys: changes when a key, a selector or the domain does.
         self.mark = " ".join([domain, *(f"{one.selector} {one.key.record}" for one in signatures)])
         self._openings = [
-            f"v=1; a={one.key.kind}-sha256; c=relaxed/relaxed; d={domain}; s={one.selector};" for one in signatures
+            _Opening(f"v=1; a={one.key.kind}-sha256; c=relaxed/relaxed; d={domain}; s={one.selector};")
+            for one in signatures
         ]
 
     def sign(self, raw: bytes, at: datetime) -> bytes:
@@ -61,36 +57,63 @@ class Signer:
     def seals(self, head: bytes, body: bytes, at: datetime) -> bytes:
         """The signatures of a message, to be put on top of it. body: canonical as it stands (see `canonical_body`)."""
         names, canonical = canonical_head(head)
-        time, digest = f" t={int(at.timestamp())};", b64encode(sha256(body).digest()).decode()
-        middle = f"\r\n{time}{names}\r\n bh={digest};\r\n b="
-        flat = f"{time}{_unbroken(names)} bh={digest}; b=".encode()
+        time, digest = _time(at), b64encode(sha256(body).digest())
+        middle = b"\r\n%b%b\r\n bh=%b;\r\n b=" % (time, names.folded, digest)
+        flat = b"%b%b bh=%b; b=" % (time, names.flat, digest)
         signed = []
         for opening, one in zip(self._openings, self.signatures, strict=True):
-            seal = one.key.sign(canonical + b"dkim-signature:" + opening.encode() + flat)
-            signed.append(f"DKIM-Signature: {_folded(opening)}{middle}{_in_lines(b64encode(seal).decode())}\r\n")
-        return "".join(signed).encode()
+            seal = one.key.sign(b"%b%b%b" % (canonical, opening.signed, flat))
+            signed += [opening.written, middle, _in_lines(b64encode(seal)), b"\r\n"]
+        return b"".join(signed)
 
 
-def canonical_head(head: bytes) -> tuple[str, bytes]:
-    """The h= tag, folded, and what it covers: relaxed, each header with its line end (RFC 6376, 3.4.2 and 5.4.2)."""
-    head = _unfolded(head)
+class _Opening:
+    """The tags of a signature that stay the same, as they are written and as they are signed: unfolding takes nothing
+    but line ends away."""
+
+    def __init__(self, tags: str) -> None:
+        self.signed = b"dkim-signature:" + tags.encode()
+        self.written = b"DKIM-Signature: " + tags.replace(" d=", "\r\n d=").encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The h= tag, folded and on one line."""
+
+    folded: bytes
+    flat: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What is signed of heads in which these names stand in this order."""
+
+    names: Names
+    #: Places in the head of those that are covered, in the order in which they are signed, and their names with room
+    #: for the values.
+    order: tuple[int, ...]
+    form: bytes
+
+
+def canonical_head(head: bytes) -> tuple[Names, bytes]:
+    """What h= says, and what it covers: relaxed, each header with its line end (RFC 6376, 3.4.2 and 5.4.2)."""
+    head = head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t")
     if b"\t" in head or b"  " in head:
         head = _NEEDLESS.sub(b"", head.replace(b"\t", b" "))
-    found: list[list[bytes]] = [[] for _ in _COVERED]
-    for line in head.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        place = _PLACES.get(name)
-        if place is None:
-            place = _PLACES.get(name.rstrip(b" ").lower())
-        if place is not None:
-            found[place].append(value.strip(b" "))
-    # Of several equal names the lowest is signed first.
-    covered = [
-        name + b":" + value + b"\r\n"
-        for name, values in zip(_COVERED, found, strict=True)
-        for value in reversed(values)
-    ]
-    return _names(tuple(map(len, found))), b"".join(covered)
+    headers = [line.partition(b":") for line in head.split(b"\r\n")]
+    layout = _layout(tuple([name for name, _, _ in headers]))
+    return layout.names, layout.form % tuple([headers[place][2].strip(b" ") for place in layout.order])
+
+
+@lru_cache(maxsize=64)
+def _layout(names: tuple[bytes, ...]) -> _Layout:
+    """Of several equal names the lowest is signed first."""
+    places: dict[str, list[int]] = {name: [] for name in SEALED + SIGNED}
+    for place, name in enumerate(names):
+        places.get(name.rstrip(b" ").lower().decode("latin-1"), []).insert(0, place)
+    form = "".join(f"{name}:%b\r\n" * len(found) for name, found in places.items())
+    order = tuple(place for found in places.values() for place in found)
+    return _Layout(_names({name: len(found) for name, found in places.items()}), order, form.encode())
 
 
 def canonical_body(body: bytes) -> bytes:
@@ -101,15 +124,10 @@ def canonical_body(body: bytes) -> bytes:
     return body + b"\r\n" if body else b""
 
 
-def _unfolded(head: bytes) -> bytes:
-    return head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t")
-
-
-@lru_cache(maxsize=64)
-def _names(counts: tuple[int, ...]) -> str:
-    """`` h=…`` for heads in which each header stands that many times."""
+def _names(counts: Mapping[str, int]) -> Names:
+    """`` h=…`` for heads in which each header stands so many times."""
     names: list[str] = []
-    for name, count in zip(SEALED + SIGNED, counts, strict=True):
+    for name, count in counts.items():
         names += [name] * (count + (name in SEALED))
     lines = ["\r\n h="]
     for number, name in enumerate(names):
@@ -117,20 +135,16 @@ def _names(counts: tuple[int, ...]) -> str:
         if len(lines[-1]) + len(word) > _LINE:
             lines.append("\r\n ")
         lines[-1] += word
-    return "".join(lines)
+    folded = "".join(lines)
+    return Names(folded.encode(), folded.replace("\r\n", "").encode())
 
 
 @lru_cache(maxsize=64)
-def _unbroken(names: str) -> str:
-    return names.replace("\r\n", "")
+def _time(at: datetime) -> bytes:
+    """`` t=…;``: a batch has one time."""
+    return b" t=%d;" % int(at.timestamp())
 
 
-@lru_cache(maxsize=64)
-def _folded(opening: str) -> str:
-    """With the domain on a line of its own; unfolding takes nothing but the line ends away."""
-    return opening.replace(" d=", "\r\n d=")
-
-
-def _in_lines(seal: str) -> str:
+def _in_lines(seal: bytes) -> bytes:
     """Blanks inside a signature mean nothing."""
-    return "\r\n ".join(seal[at : at + _LINE - 4] for at in range(0, len(seal), _LINE - 4))
+    return b"\r\n ".join([seal[at : at + _LINE - 4] for at in range(0, len(seal), _LINE - 4)])
