@@ -3,7 +3,6 @@
 import os
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -11,17 +10,18 @@ from prefect import flow
 from sqlalchemy import Engine, func, select
 
 from accounts.errors import Refused, TandemError
-from accounts.ledger.engine import open_ledger, reading
-from accounts.ledger.planning import Span
+from accounts.ledger.engine import reading
 from accounts.models import Decision, Touch
-from accounts.tick import Decided, decide, divide, together
+from accounts.tick import decide, divide, together
 from accounts.vocabulary import TouchState
 from flows import spreading
 from flows.operating.prefect_api import PrefectApi
 from flows.operating.prefect_server import PrefectServer
 from flows.sending.leaving import Despatch
 from tests.cast import NOW, World
+from tests.flows.elsewhere import decide_elsewhere
 from tests.flows.house import deployed, only_sqlite, runs_of
+from tests.nursery import NURSERY
 from tests.plays import small_play
 from tests.served import SHARES, served
 
@@ -32,14 +32,6 @@ def answers(engine: Engine) -> list[tuple[object, ...]]:
     columns = (Decision.stakeholder_id, Decision.answer, Decision.reason, Decision.until, Decision.content)
     with reading(engine) as connection:
         return [tuple(row) for row in connection.execute(select(*columns).order_by(Decision.stakeholder_id))]
-
-
-def decide_elsewhere(url: str, span: Span) -> Decided:
-    engine = open_ledger(url)
-    try:
-        return decide(engine, small_play(), NOW, span=span)
-    finally:
-        engine.dispose()
 
 
 def test_spans_are_of_one_size_and_hold_every_due_account_once(world: World) -> None:
@@ -55,7 +47,7 @@ def test_spans_are_of_one_size_and_hold_every_due_account_once(world: World) -> 
 def test_two_processes_decide_what_one_would_have_decided(world: World) -> None:
     play, url = small_play(), world.engine.url.render_as_string(hide_password=False)
     spans = divide(world.engine, play, NOW, 2)
-    with ProcessPoolExecutor(2, get_context("forkserver")) as processes:
+    with ProcessPoolExecutor(2, NURSERY) as processes:
         parts = list(processes.map(decide_elsewhere, [url] * 4, [*spans, *spans]))  # and each share runs twice
     said = answers(world.engine)
     whole = together(parts, play, NOW)

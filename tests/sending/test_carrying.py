@@ -1,6 +1,5 @@
 """A batch on its way: what is said while it is under way is heard, and each message of a call has its own outcome."""
 
-import multiprocessing
 import time
 from collections.abc import Callable, Sequence
 from threading import Lock
@@ -22,13 +21,11 @@ from flows.sending import carrying
 from flows.sending.leaving import despatch
 from flows.tokens import message_id
 from tests.cast import NOW, World
+from tests.nursery import NURSERY
 from tests.sending.crowd import plan_for_many
 from tests.sending.nurse import mailroom, pull_the_brake
 
 T = TouchState
-
-spawned = multiprocessing.get_context("forkserver")
-spawned.set_forkserver_preload(["tests.sending.nurse"])
 
 
 class Slow(Memory):
@@ -72,7 +69,7 @@ def test_a_brake_pulled_by_another_process_is_heard_within_five_seconds(world: W
 
     def pull() -> None:
         url = world.engine.url.render_as_string(hide_password=False)
-        somebody = spawned.Process(target=pull_the_brake, args=(url, NOW))
+        somebody = NURSERY.Process(target=pull_the_brake, args=(url, NOW))
         somebody.start()
         somebody.join(10)
         pulled.append(time.monotonic())

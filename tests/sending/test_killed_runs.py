@@ -3,7 +3,6 @@
 Real processes, killed by SIGKILL while they talk to a real mail server, on both databases.
 """
 
-import multiprocessing
 import os
 import random
 import signal
@@ -22,15 +21,13 @@ from flows.nurturing import tidy
 from flows.sending.journal import journals_in
 from flows.settings import Settings
 from tests.cast import NOW, World
+from tests.nursery import NURSERY
 from tests.sending.crowd import plan_for_many
 from tests.sending.nurse import mailroom, send
 from tests.sending.post_office import PostOffice, post_office
 
 T = TouchState
 PEOPLE = 40
-
-spawned = multiprocessing.get_context("forkserver")
-spawned.set_forkserver_preload(["tests.sending.nurse"])
 
 
 @pytest.mark.parametrize("lanes", [1, 2])
@@ -105,7 +102,7 @@ def test_ctrl_c_leaves_nothing_open_but_the_message_on_its_way(world: World, mon
 
 def _start(world: World, house: PostOffice, plan_id: int, home: Path, *, lanes: int = 1) -> BaseProcess:
     url = world.engine.url.render_as_string(hide_password=False)
-    sender = spawned.Process(target=send, args=(url, house.port, plan_id, NOW, home, lanes))
+    sender = NURSERY.Process(target=send, args=(url, house.port, plan_id, NOW, home, lanes))
     sender.start()
     return sender
 

@@ -1,7 +1,6 @@
 """Ctrl-C and SIGTERM: what is on its way gets there, what was claimed besides is given back, and then the process ends
 as it always does. A real process, the real signal, at the moments of the claim."""
 
-import multiprocessing
 import os
 import signal
 import threading
@@ -25,13 +24,12 @@ from flows.sending.leaving import despatch
 from flows.sending.recovering import recover
 from flows.sending.stopping import Stop, stopping
 from tests.cast import NOW, World
+from tests.nursery import NURSERY
 from tests.sending.crowd import plan_for_many
 from tests.sending.nurse import mailroom
 
 T = TouchState
 PEOPLE = 9
-spawned = multiprocessing.get_context("forkserver")
-spawned.set_forkserver_preload(["tests.sending.nurse"])
 
 #: How the statements begin in whose middle, or right after which, the signal comes.
 CLAIM, COMMITTED = "UPDATE touch SET state=", ""
@@ -85,8 +83,8 @@ def test_a_signal_at_the_claim_ends_the_process_and_leaves_nothing_open(
     world: World, tmp_path: Path, number: int, code: int, statement: str
 ) -> None:
     plan_id = plan_for_many(world, PEOPLE)
-    url, arrived = world.engine.url.render_as_string(hide_password=False), spawned.SimpleQueue()
-    process = spawned.Process(target=_send_until, args=(url, plan_id, tmp_path, number, statement, arrived))
+    url, arrived = world.engine.url.render_as_string(hide_password=False), NURSERY.SimpleQueue()
+    process = NURSERY.Process(target=_send_until, args=(url, plan_id, tmp_path, number, statement, arrived))
     process.start()
     process.join(20)
     assert process.exitcode == code, "the signal had its usual effect, and did not have to wait for it"

@@ -1,6 +1,5 @@
 """Whatever the web app has answered is in the ledger, although it is killed at any moment."""
 
-import multiprocessing
 import random
 import socket
 import threading
@@ -17,15 +16,13 @@ from accounts.ledger.engine import open_ledger, reading, writing
 from accounts.ledger.links import Link, remember_links
 from accounts.models import Signal
 from tests.cast import World
+from tests.nursery import NURSERY
 from tests.signals.post import person, send
 from tests.web.visitor import SECRET, click_path, opt_out_path, preferences_path
 
 ROUNDS = 4
 #: A round ends so many answers and seconds after it began, at most.
 MOST_ANSWERS, LONGEST = 12, 0.02
-#: Processes that have everything imported already are born in a tenth of a second.
-NURSERY = multiprocessing.get_context("forkserver")
-NURSERY.set_forkserver_preload(["flows.web.app", "flows.web.serving", "tests.plays", "uvicorn", "psycopg"])
 
 
 def serve(url: str, listener: socket.socket) -> None:
