@@ -1,17 +1,11 @@
-"""Who runs which tests: a file at a time; those that need a Prefect server as two parties, so that two servers do."""
+"""Who runs which tests: a file at a time; those that need a Prefect server as one party, so that one server does."""
 
 from xdist.scheduler import LoadFileScheduling
 
-#: How a test begins -> its party; the first that fits. What starts programs of its own takes as long as the rest.
-PARTIES = {
-    "tests/flows/test_killed": "programs",
-    "tests/flows/test_spreading": "programs",
-    "tests/flows/test_up": "programs",
-    "tests/flows/": "flows",
-}
+#: How a test begins that belongs to the party. All of it takes one process as long as the others take for the rest.
+PARTY = "tests/flows/"
 
 
 class Dealer(LoadFileScheduling):
     def _split_scope(self, nodeid: str) -> str:
-        party = (party for beginning, party in PARTIES.items() if nodeid.startswith(beginning))
-        return next(party, None) or super()._split_scope(nodeid)
+        return PARTY if nodeid.startswith(PARTY) else super()._split_scope(nodeid)
