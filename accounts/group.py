@@ -1,6 +1,7 @@
 """Is the buying group complete? Seats the play wants, people we can reach in them, and the seat most worth finding.
 
-A person who cannot be reached fills no seat: without a basis for writing to them, opted out, bounced or gone.
+A person who cannot be reached fills no seat: without a basis for writing to them, opted out, bounced or gone; nor does
+one whom a rep called the wrong person.
 """
 
 from collections import Counter
@@ -22,6 +23,7 @@ class Member(NamedTuple):
     email_status: str
     opted_out_at: datetime | None
     suppressed: bool = False
+    is_wrong: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ def unreachable_because(member: Member, now: datetime) -> Reason | None:
         return Reason.OPTED_OUT
     if member.suppressed:
         return Reason.SUPPRESSED
+    if member.is_wrong:
+        return Reason.VETOED
     if member.email_status != EmailStatus.OK:
         return Reason.BOUNCED
     if not member.consent_basis or (member.consent_at and member.consent_at > now):

@@ -125,6 +125,11 @@ class Person:
         return self.email_status not in (EmailStatus.BOUNCED, EmailStatus.LEFT)
 
     @property
+    def takes_part(self) -> bool:
+        """In the decision, as far as we know: still there, and nobody called them the wrong person."""
+        return self.is_there and not self.is_wrong
+
+    @property
     def takes_mail(self) -> bool:
         return self.email_status == EmailStatus.OK and self.opted_out_at is None
 

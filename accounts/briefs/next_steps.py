@@ -41,15 +41,15 @@ class Scene:
         return max(warm, key=lambda p: (p.id in new, weight.get(p.role, 1.0), -p.id), default=None)
 
     def latest_contact(self) -> Person | None:
-        """Whom sales talked to last, if they are still there."""
+        """Whom sales talked to last, if they still take part."""
         touch = self.account.sales_touch
         person = self.account.person(touch.person) if touch else None
-        return person if person and person.is_there else None
+        return person if person and person.takes_part else None
 
     def champion(self) -> Person | None:
-        """Whom to turn to when nobody acted: the champion, or else whoever is still there."""
-        there = [person for person in self.account.people if person.is_there]
-        return min(there, key=lambda person: (person.role != Role.CHAMPION, person.id), default=None)
+        """Whom to turn to when nobody acted: the champion, or else whoever takes part."""
+        known = [person for person in self.account.people if person.takes_part]
+        return min(known, key=lambda person: (person.role != Role.CHAMPION, person.id), default=None)
 
 
 @dataclass(frozen=True, slots=True)

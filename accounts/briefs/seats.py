@@ -76,18 +76,19 @@ def warm_for(play: Play) -> timedelta:
 
 
 def is_warm(person: Person, play: Play, as_of: datetime) -> bool:
-    """Did something of their own accord lately, and can still be talked to."""
+    """Did something of their own accord lately, and is still one to talk to."""
     sign = person.last_sign
-    return bool(person.is_there and sign and sign.at > as_of - warm_for(play))
+    return bool(person.takes_part and sign and sign.at > as_of - warm_for(play))
 
 
 def missing_roles(account: AccountMaterial, play: Play) -> tuple[Role, ...]:
-    """Wanted roles with too few people still there, in the play's order: the one to find comes first.
+    """Wanted roles with too few people in them, in the play's order: the one to find comes first.
 
-    A rep may talk to people we may not write to, so somebody without consent still fills a seat here.
+    A rep may talk to people we may not write to, so somebody without consent still fills a seat here; a wrong person
+    fills none.
     """
-    there = Counter(person.role for person in account.people if person.is_there)
-    return tuple(wanted.role for wanted in play.group.wanted if there[wanted.role] < wanted.least)
+    seated = Counter(person.role for person in account.people if person.takes_part)
+    return tuple(wanted.role for wanted in play.group.wanted if seated[wanted.role] < wanted.least)
 
 
 def question_of(account: AccountMaterial, play: Play) -> Question | None:
@@ -97,7 +98,7 @@ def question_of(account: AccountMaterial, play: Play) -> Question | None:
         return _belongs(account.newcomers[0], len(account.newcomers) - 1, account.key)
     if missing := missing_roles(account, play):
         return Question(QUESTIONS[missing[0]], _nobody(account, missing[0]), "seat", _SEATS.index(missing[0]))
-    unknown = next((person for person in account.people if person.role == Role.UNKNOWN and person.is_there), None)
+    unknown = next((person for person in account.people if person.role == Role.UNKNOWN and person.takes_part), None)
     if unknown:
         text = f"What is the part of {clip(unknown.name, 3, 40)}?"
         return Question(text, evidence("stakeholder", unknown.id), "correct_person", unknown.id)

@@ -195,7 +195,7 @@ def _doubt(rep: RepMaterial, local: Local) -> Statement | None:
 
 def _answers(account: AccountMaterial, local: Local) -> tuple[tuple[str, str], ...]:
     """How to answer, with the first account as the example."""
-    person = next((p for p in account.people if p.is_there), None)
+    person = next((p for p in account.people if p.takes_part), None)
     address, key = quote(person.email) if person else "ADDRESS", quote(account.key)
     fortnight = local.today + timedelta(days=14)
     return (

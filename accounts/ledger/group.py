@@ -6,13 +6,14 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, String, and_, insert, literal, or_, select, update
+from sqlalchemy import Connection, String, and_, insert, literal, or_, select, text, update
 from sqlalchemy.types import TypeEngine
 
 from accounts.errors import NotFound
 from accounts.group import Completeness, Member, measure
 from accounts.identity import domain_hash, domain_of
 from accounts.ledger.bulk import chunks
+from accounts.ledger.feedback import WRONG_PEOPLE
 from accounts.ledger.rows import rows_of
 from accounts.models import Account, RoleChange, Stakeholder, Suppression
 from accounts.playbook import Group
@@ -64,13 +65,13 @@ def measure_groups(
 ) -> dict[int, Completeness]:
     """Like `read_groups`, for people already read; `roles`: stakeholder -> role, where it is newer than the row."""
     silenced = _Suppressed(connection, [person for group_ in people.values() for person in group_], now)
-    newer = roles or {}
+    newer, wrong = roles or {}, set(connection.scalars(text(WRONG_PEOPLE)))
     return {
         account: measure(
             (
                 Member(
                     newer.get(person.id, person.role), person.consent_basis, person.consent_at, person.email_status,
-                    person.opted_out_at, silenced.has(person),
+                    person.opted_out_at, silenced.has(person), person.id in wrong,
                 )
                 for person in members
             ),

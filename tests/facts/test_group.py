@@ -44,6 +44,7 @@ def test_every_wanted_seat_filled_and_enough_people_is_complete() -> None:
         ({"email_status": "complained"}, Reason.OPTED_OUT),
         ({"opted_out_at": NOW - timedelta(days=1)}, Reason.OPTED_OUT),
         ({"suppressed": True}, Reason.SUPPRESSED),
+        ({"is_wrong": True}, Reason.VETOED),
     ],
 )
 def test_who_cannot_be_reached_fills_no_seat(change: dict[str, object], reason: Reason) -> None:

@@ -1,13 +1,19 @@
-"""Whoever a rep calls the wrong person heats nothing up: on the page, in the list, in the brief; until taken back."""
+"""Whoever a rep calls the wrong person heats nothing up and fills no seat: on the page, in the list, in the brief;
+until it is taken back.
+"""
 
 from datetime import timedelta
 
 from accounts.briefs.case import heat_reading
+from accounts.briefs.seats import missing_roles, question_of
+from accounts.ledger.account_page import read_account_facts
 from accounts.ledger.brief_material import read_material
 from accounts.ledger.briefs import read_looks
 from accounts.ledger.engine import reading
+from accounts.ledger.group import read_groups
 from accounts.ledger.rep_accounts import read_rep_accounts
 from accounts.ledger.scores import read_engagement
+from accounts.vocabulary import Role
 from tests.cast import NOW, World
 from tests.sales.desk import say
 from tests.signals.post import play, signal, tell
@@ -42,3 +48,31 @@ def test_what_the_wrong_person_did_is_no_heat(world: World) -> None:
 
     say(world, "unveto", person="charlie", now=NOW + HOUR / 2)
     assert heats(world) == before
+
+
+def empty(world: World) -> tuple[tuple[Role, ...], str, Role | None]:
+    """At Acme: the seats that are empty on its page, what its brief asks, and the seat that tracking wants most."""
+    acme, now = world.accounts["acme"], NOW + HOUR
+    with reading(world.engine) as connection:
+        page = read_account_facts(connection, acme, now).material
+        told = [
+            one for rep in read_material(connection, read_looks(connection, now), PLAY, now) for one in rep.accounts
+        ]
+        question = next(question_of(one, PLAY) for one in told if one.id == acme)
+        group = read_groups(connection, [acme], PLAY.group, now)[acme]
+    return missing_roles(page, PLAY), question.text if question else "", group.most_wanted
+
+
+def test_the_seat_of_the_wrong_person_is_empty_and_asked_for(world: World) -> None:
+    """Bob is the only economic buyer."""
+    tell(world.engine, signal("clicked", "alice@acme.example", NOW - HOUR))
+    seats, question, wanted = empty(world)
+    assert (Role.ECONOMIC_BUYER in seats, wanted is Role.ECONOMIC_BUYER) == (False, False)
+
+    say(world, "wrong_person", person="bob")
+    seats, asked, wanted = empty(world)
+    assert Role.ECONOMIC_BUYER in seats
+    assert (asked, wanted) == ("Who signs off the budget?", Role.ECONOMIC_BUYER)
+
+    say(world, "unveto", person="bob", now=NOW + HOUR / 2)
+    assert empty(world)[:2] == (tuple(role for role in seats if role is not Role.ECONOMIC_BUYER), question)
