@@ -92,8 +92,9 @@ def _broken(written: str) -> str:
     return written[:cut] + _SOFT_BREAK + written[cut:]
 
 
-#: Names and addresses come back within a mail and from mail to mail, so their pieces are kept for a while.
-_kept = lru_cache(maxsize=16_384)
+#: Names and addresses come back within a mail and from mail to mail, so their pieces are kept for a while: those of
+#: some two hundred mails, since more of them cost memory and find hardly anything.
+_kept = lru_cache(maxsize=2_048)
 
 
 @_kept
