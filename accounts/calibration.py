@@ -19,7 +19,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from accounts.engagement import Told, read
+from accounts.engagement import Told, read, read_score
 from accounts.errors import Refused
 from accounts.feedback import REPS_WORDS
 from accounts.playbook import Engagement
@@ -151,19 +151,21 @@ def _tried(
 ) -> Calibration:  # fmt: skip
     """The weights on verdicts they were not learned from, with the real score."""
     ripe, anew = [one.is_ripe for one in late], with_weights(rules, weights)
-    old, new = [score_of(one, rules) for one in late], [score_of(one, anew) for one in late]
-    before, after = agreement(old, ripe), agreement(new, ripe)
-    gain, sure = (after.share or 0.0) - (before.share or 0.0), _sureness(old, new, ripe)
+    old, new = ([score_of(one, these) for one in verdicts] for these in (rules, anew))
+    late_old, late_new = old[-len(late) :], new[-len(late) :]
+    before, after = agreement(late_old, ripe), agreement(late_new, ripe)
+    gain, sure = (after.share or 0.0) - (before.share or 0.0), _sureness(late_old, late_new, ripe)
     if not weights or gain < LEAST_GAIN or sure < SURE:
         why = f"Other weights would not agree clearly more with the latest {len(late)} verdicts, so none are proposed."
         return Calibration(*found, {}, why, before, after)
     why = f"These weights agree more with the latest {len(late)} verdicts, from which they were not learned."
-    return Calibration(*found, weights, why, before, after, _moves(verdicts, rules, anew))
+    return Calibration(*found, weights, why, before, after, _moves(verdicts, old, new))
 
 
 def score_of(one: Judged, rules: Engagement) -> float:
     """The account's score at the moment of the verdict, under these rules."""
-    return read(one.signals, one.roles, rules, one.at).score.value
+    past = (told for told in one.signals if told.occurred_at <= one.at)
+    return read_score(past, one.roles, rules, one.at).value
 
 
 def _points(one: Judged, rules: Engagement) -> dict[SignalKind, float]:
@@ -256,8 +258,9 @@ def _sureness(old: Sequence[float], new: Sequence[float], ripe: Sequence[bool]) 
     return better / drawn if drawn else 0.0
 
 
-def _moves(verdicts: Sequence[Judged], rules: Engagement, anew: Engagement, most: int = 10) -> tuple[Moved, ...]:
-    old, new = ([score_of(one, these) for one in verdicts] for these in (rules, anew))
+def _moves(
+    verdicts: Sequence[Judged], old: Sequence[float], new: Sequence[float], most: int = 10
+) -> tuple[Moved, ...]:  # fmt: skip
     before, after = _places(old), _places(new)
     moves = [Moved(one.id, one.is_ripe, before[p], after[p]) for p, one in enumerate(verdicts)]
     moves.sort(key=lambda move: (-abs(move.new - move.old), move.verdict))

@@ -179,6 +179,12 @@ def saturation(mass: float, ceiling: float) -> float:
     return -math.expm1(-mass / ceiling) / (mass / ceiling) if mass > 0 else 1.0
 
 
+def read_score(past: Iterable[Told], roles: Mapping[int, Role], rules: Rules, now: datetime) -> Score:
+    """The score as of `now` of what had happened by then."""
+    masses = {person: mass.as_of(now, rules.half_life) for person, mass in weigh(past, rules).items()}
+    return roll_up(masses, roles, rules)
+
+
 def read(
     signals: Sequence[Told], roles: Mapping[int, Role], rules: Rules, now: datetime, left_out: Collection[int] = ()
 ) -> Reading:  # fmt: skip
@@ -188,8 +194,7 @@ def read(
     """
     happened = [signal for signal in signals if signal.occurred_at <= now and weight_of(signal.kind, rules)]
     past = [signal for signal in happened if signal.person not in left_out]
-    masses = {person: mass.as_of(now, rules.half_life) for person, mass in weigh(past, rules).items()}
-    score = roll_up(masses, roles, rules)
+    score = read_score(past, roles, rules, now)
     contributions = sorted(
         (_contribution(s, score, rules, now) for s in past), key=lambda c: (-abs(c.points), -c.signal_id)
     )

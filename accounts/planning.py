@@ -12,6 +12,7 @@ are there, the rep has approved. From then on it may be `not_after` late; a late
 pile it up (unless the pause says otherwise: pauses.py).
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
@@ -466,14 +467,14 @@ def _put_off(account: Account, mail: tuple[int, str], due: datetime, reason: Rea
     return due, reason
 
 
-def _sequences(play: Play, seen: Mapping[str, datetime]) -> dict[tuple[str, str], tuple[_Step, ...]]:
+def _sequences(play: Play, seen: Mapping[str, datetime]) -> Mapping[tuple[str, str], Sequence[_Step]]:
     """(stage, role) -> its steps in order of step number; two with one number in the order of their names."""
     ordered = sorted(play.steps, key=lambda step: (step.step, step.key))
-    sequences: dict[tuple[str, str], tuple[_Step, ...]] = {}
+    sequences: dict[tuple[str, str], list[_Step]] = defaultdict(list)
     for step in ordered:
+        plain = _Step(step.key, step.after, step.not_after, step.expires, seen.get(step.key), step.topics)
         for role in step.roles:
-            plain = _Step(step.key, step.after, step.not_after, step.expires, seen.get(step.key), step.topics)
-            sequences[(step.stage, role)] = (*sequences.get((step.stage, role), ()), plain)
+            sequences[(step.stage, role)].append(plain)
     return sequences
 
 
