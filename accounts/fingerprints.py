@@ -18,9 +18,9 @@ def fingerprint(source: str, source_id: str, at: datetime | None = None) -> str:
 
     Milliseconds since 1970 and 80 bits of a digest, in hexadecimal: it sorts as time does.
     """
-    milliseconds = max(0, int(at.timestamp() * 1_000)) if at else 0
+    milliseconds = int(at.timestamp() * 1_000) if at else 0
     named = blake2b(f"{source}\0{source_id}".encode(), digest_size=10).hexdigest()
-    return f"{milliseconds:012x}{named}"
+    return "%012x%s" % (milliseconds if milliseconds > 0 else 0, named)  # noqa: UP031  quicker; it is made a lot
 
 
 def stored_name(source_id: str) -> str:

@@ -90,20 +90,24 @@ def record(
     is wrong: it counts as the time of receipt. Raises ValueError for a time without a zone.
     """
     owners = find_owners(connection, incoming) if owners is None else owners
-    form = Form.of(connection)
-    at_most, received, week = received_at.astimezone(UTC), form.write(received_at), week_of(received_at)
+    write = Form.of(connection).write
+    at_most, received, week = received_at.astimezone(UTC), write(received_at), week_of(received_at)
     told: dict[str, Row] = {}
     forgotten = 0
     for signal, whose in zip(incoming, owners, strict=True):
         if whose.is_forgotten:
             forgotten += 1
             continue
-        source, source_id, kind, at, *_, is_dated, content, data = signal
+        source, source_id, said, at, *_, is_dated, content, data = signal
         at, name = at if at.tzinfo is UTC else _utc(at), stored_name(source_id)
         print_ = fingerprint(source, name, at if is_dated else None)
         if print_ not in told:
-            names, times = (print_, source, name), (form.write(at) if at < at_most else received, received, week)
-            told[print_] = _row(names, kind, whose, times, {**data, "content": content} if content else data)
+            kind, data = _understood(said, content, data)
+            told[print_] = (
+                print_, source, name, _NAMES[kind], whose.account_id, whose.stakeholder_id, whose.touch_id,
+                whose.email_hash, write(at) if at < at_most else received, received, week, *_judged(kind, data),
+                _as_json(data) if data else None,
+            )  # fmt: skip
     new = insert_new(connection, "signal", _COLUMNS, sorted(told.values(), key=_in_the_indexes))
     return Recorded(new, len(incoming) - forgotten - new, forgotten)
 
@@ -178,20 +182,19 @@ def fingerprint_of(signal: Incoming) -> str:
     return fingerprint(signal.source, stored_name(signal.source_id), at)
 
 
-def _row(
-    names: tuple[str, str, str], said: str, whose: Whose, times: tuple[Any, Any, int], data: Mapping[str, Any]
-) -> Row:  # fmt: skip
-    """In the order of the columns."""
+def _understood(said: str, content: str | None, data: Mapping[str, Any]) -> tuple[SignalKind, Mapping[str, Any]]:
+    """The kind, and the data with what no column has room for."""
     kind = read_kind(said)
+    if content:
+        data = {**data, "content": content}
     if kind is SignalKind.UNKNOWN and said != SignalKind.UNKNOWN:
         data = {**data, "kind": said}
-    verdict = own_verdict(kind, data) if data else None
-    judged = (verdict.is_machine, verdict.reason, verdict.confidence) if verdict else _NOT_JUDGED
-    account_id, person_id, touch_id, hashed, *_ = whose
-    return (
-        *names, _NAMES[kind], account_id, person_id, touch_id, hashed, *times, *judged,
-        _as_json(data) if data else None,
-    )  # fmt: skip
+    return kind, data
+
+
+def _judged(kind: SignalKind, data: Mapping[str, Any]) -> tuple[bool, str | None, float | None]:
+    verdict = own_verdict(kind, data)
+    return (verdict.is_machine, verdict.reason, verdict.confidence) if verdict else _NOT_JUDGED
 
 
 def _as_json(data: Mapping[str, Any]) -> str:

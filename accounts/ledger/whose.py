@@ -65,15 +65,14 @@ _PEOPLE = "SELECT id, account_id, email FROM stakeholder WHERE email {among:valu
 def find_owners(connection: Connection, incoming: Sequence[Incoming]) -> list[Whose]:
     """One Whose for each signal, in order. Nine of ten speak of the reader of a touch: nothing more is asked then."""
     touches = _touches(connection, incoming)
-    pairs = list(zip(incoming, touches, strict=True))
     owners = [
         touch.reader if touch and (not (email := signal.email) or email == touch.address) else None
-        for signal, touch in pairs
+        for signal, touch in zip(incoming, touches, strict=True)
     ]
-    others = [pair for pair, whose in zip(pairs, owners, strict=True) if whose is None]
-    if not others:
+    if None not in owners:
         return cast(list[Whose], owners)
-    clues = _Clues(connection, others)
+    pairs = list(zip(incoming, touches, strict=True))
+    clues = _Clues(connection, [pair for pair, whose in zip(pairs, owners, strict=True) if whose is None])
     return [whose or clues.lead(*pair) for pair, whose in zip(pairs, owners, strict=True)]
 
 
@@ -148,12 +147,13 @@ class _Touch(NamedTuple):
 
 def _touches(connection: Connection, incoming: Sequence[Incoming]) -> "list[_Touch | None]":
     """The touch of each signal, by our number, else by its Message-ID."""
-    numbers = {signal.touch_id for signal in incoming} - {None}
-    by_id = dict(_read_touches(connection, "id", numbers))
+    by_id = dict(_read_touches(connection, "id", {signal.touch_id for signal in incoming} - {None}))
     found = [by_id.get(signal.touch_id) for signal in incoming]
+    if None not in found:
+        return cast("list[_Touch | None]", found)
     keys = [None if touch else _message_key(signal.message_id) for signal, touch in zip(incoming, found, strict=True)]
     by_message = dict(_read_touches(connection, "message_id", {*keys} - {None}))
-    return [touch or by_message.get(key) for touch, key in zip(found, keys, strict=True)] if by_message else found
+    return [touch or by_message.get(key) for touch, key in zip(found, keys, strict=True)]
 
 
 def _message_key(message_id: str | None) -> str | None:

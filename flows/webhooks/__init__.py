@@ -5,7 +5,7 @@ with the sending side, since the web app needs these and none of that, and HubSp
 in common is in this file; keeping is in `reception`, understanding in `reading`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -80,7 +80,7 @@ class Reader:
     #: The provider's name for what happened.
     name: Callable[[Event], object]
     #: An element as signals: mostly one. Raises Unreadable, or what Python raises for a value that is none.
-    translate: Callable[[Event, Post], Iterator[Incoming]]
+    translate: Callable[[Event, Post], Iterable[Incoming]]
     #: Names that may be somebody's no.
     noes: frozenset[str]
 

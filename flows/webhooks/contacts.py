@@ -5,7 +5,7 @@ for an erasure waits there as well until the next collection has erased the pers
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -47,7 +47,7 @@ def hear_again(connection: Connection, now: datetime) -> None:
                     quarantine.mark_resolved(connection, [entry.id], now)
 
 
-def _signals_of(entry: Entry) -> Iterator[Incoming]:
+def _signals_of(entry: Entry) -> Iterable[Incoming]:
     written = entry.row[""]
     post = Post(entry.source, "", "", entry.first_seen, "", written.encode())
     return READERS[entry.source].translate(json.loads(written), post)

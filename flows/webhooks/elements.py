@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -22,6 +22,8 @@ TO_OUR_OWN = ("brief-", "notice-", "letter-")
 LOST = frozenset({SignalKind.BOUNCED, SignalKind.DROPPED})
 #: Longer numbers are no ids of ours.
 _LONGEST_ID = 18
+#: What JSON and forms write a time as; not truths, which are numbers to Python.
+_NUMBERS = frozenset({int, float, str})
 
 
 def read_json(body: bytes) -> Any:
@@ -62,27 +64,19 @@ def signal(
 
     Raises Unreadable for clues that are no text.
     """
-    name = text_of(name) or ""
-    if isinstance(key, str) and key.startswith(TO_OUR_OWN):  # no buyer did this
+    name, touch_id = text_of(name) or "", touch_of(key)
+    if touch_id is None and isinstance(key, str) and key.startswith(TO_OUR_OWN):  # no buyer did this
         return _of_our_own(
             source, name, kind, at, key, f"{key.partition('-')[0]} {_plain(said)}", event, data or {}, is_dated
         )
-    touch_id = touch_of(key)
+    message_id, email, provider_id = text_of(message_id), text_of(email), text_of(provider_id)
     if kind is None:
-        return Incoming(
-            source,
-            name,
-            _plain(said),
-            at,
-            touch_id,
-            text_of(message_id),
-            text_of(email),
-            is_dated=is_dated,
-            data={"event": dict(event)},
-        )
+        kept = {"event": dict(event)}
+        return Incoming(source, name, _plain(said), at, touch_id, message_id, email, is_dated=is_dated, data=kept)
+    no_account = no_domain = no_content = None  # by place, since names cost as much as the signal
     return Incoming(
-        source, name, kind, at, touch_id, text_of(message_id), text_of(email), provider_id=text_of(provider_id),
-        crm_id=crm_id, is_dated=is_dated, data=data or {},
+        source, name, kind, at, touch_id, message_id, email, no_account, no_domain, provider_id, crm_id, is_dated,
+        no_content, data or {},
     )  # fmt: skip
 
 
@@ -131,10 +125,10 @@ def _plain(said: object) -> str:
 
 def at_second(value: object) -> datetime:
     """Seconds since 1970. Raises Unreadable."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    if type(value) not in _NUMBERS:
         raise Unreadable("does not say when")
     try:
-        return datetime.fromtimestamp(float(value), UTC)
+        return datetime.fromtimestamp(float(cast(str, value)), UTC)
     except (ValueError, OverflowError, OSError):
         raise Unreadable("does not say when in seconds") from None
 

@@ -133,12 +133,11 @@ def understand(post: Post, signals: list[Incoming]) -> list[Refused]:
     except NO_SENSE as error:
         return [Refused(post, post.body.decode("utf-8", "backslashreplace"), _reason(error), whole=True)]
     refused = []
-    translate, append = reader.translate, signals.append
+    translate, add = reader.translate, signals.extend
     for element in elements:
         before = len(signals)
         try:
-            for signal in translate(element, post):
-                append(signal)
+            add(translate(element, post))
         except NO_SENSE as error:
             del signals[before:]  # all of an element, or nothing
             refused.append(Refused(post, _written(element), _reason(error)))

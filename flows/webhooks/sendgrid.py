@@ -5,10 +5,9 @@ features" for the signature. Our key is in `custom_args`, which SendGrid mixes i
 """
 
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
 
 import orjson
 from cryptography.exceptions import InvalidSignature
@@ -82,7 +81,7 @@ def split(post: Post) -> list[Event]:
     return as_list(read_json(post.body))
 
 
-def translate(event: Event, post: Post) -> Iterator[Incoming]:
+def translate(event: Event, post: Post) -> Sequence[Incoming]:
     said, at, email = event.get("event"), at_second(event["timestamp"]), event.get("email")
     kind = EVENTS.get(said) if isinstance(said, str) else None
     name = event.get("sg_event_id")
@@ -92,15 +91,16 @@ def translate(event: Event, post: Post) -> Iterator[Incoming]:
         data["machine"] = True
     if kind is K.BOUNCED:
         data |= bounced(event.get("type") != BLOCKED, data.pop("reason", ""), data.pop("status", ""))
-    about: dict[str, Any] = {"said": said, "event": event, "data": data}
     sent_as = str(event.get("sg_message_id") or "").partition(".")[0]  # what follows names the machine and the reader
-    yield signal(
-        SOURCE, name, kind, at, key=event.get(KEY), message_id=event.get("smtp-id"), email=email, provider_id=sent_as,
-        **about,
+    told = signal(
+        SOURCE, name, kind, at, said=said, event=event, key=event.get(KEY), message_id=event.get("smtp-id"),
+        email=email, provider_id=sent_as, data=data,
     )  # fmt: skip
-    if kind is K.DROPPED and (earlier := SAID_BEFORE.get(event.get("reason") or "")):
-        # without the key: that this mail was dropped says that it did not leave, and a no says that it did
-        yield signal(SOURCE, f"{name}/no", earlier, at, email=email, **about)
+    earlier = SAID_BEFORE.get(event.get("reason") or "") if kind is K.DROPPED else None
+    if earlier is None:
+        return (told,)
+    # without the key: that this mail was dropped says that it did not leave, and a no says that it did
+    return told, signal(SOURCE, f"{name}/no", earlier, at, said=said, event=event, email=email, data=data)
 
 
 READER = Reader(split, lambda event: event.get("event"), translate, names_of_noes(EVENTS, "dropped"))
