@@ -6,14 +6,22 @@ Nested values use two underscores: ``TANDEM_SMTP__PASSWORD``. Secrets never show
 import re
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from accounts.errors import SettingsRefused
 from accounts.pace import Pace
 from accounts.reputation import Tolerance
 from flows.providers import Mailgun, Postmark, Reps, Resend, SendGrid, Ses
+from flows.setting_words import first_mistake, no_json
 from flows.webhooks.secrets import Webhooks
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
@@ -34,6 +42,7 @@ def _domain(value: str) -> str:
 
 
 Domain = Annotated[str, AfterValidator(_domain)]
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 def _address(value: str) -> str:
@@ -46,13 +55,28 @@ def _address(value: str) -> str:
 EmailAddress = Annotated[str, AfterValidator(_address)]
 
 
+def _web_address(value: str) -> str:
+    """What links begin with: anything else would leave in every mail, and lead nowhere."""
+    try:
+        parts = urlsplit(value)
+        whole = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        whole = False
+    if not whole or re.search(r"[\s?#]", value):
+        raise ValueError(f"{value!r} is no web address; it begins with https://")
+    return value
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+
+
 class Smtp(BaseModel):
     """A mail server; `security` none is for loopback and trusted networks only."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = "127.0.0.1"
-    port: int = 587
+    port: Port = 587
     security: Literal["starttls", "tls", "none"] = "starttls"
     username: str | None = None
     password: SecretStr | None = None
@@ -68,7 +92,7 @@ class Mailbox(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str | None = None
-    port: int = 993
+    port: Port = 993
     security: Literal["tls", "starttls", "none"] = "tls"
     username: str | None = None
     password: SecretStr | None = None
@@ -181,7 +205,7 @@ class Settings(BaseSettings):
     #: Where bounces come back to; the sending domain if not set.
     bounce_domain: Domain | None = None
     #: Public address of the web app: unsubscribe and tracked links start with it.
-    base_url: str = "http://127.0.0.1:8088"
+    base_url: WebAddress = "http://127.0.0.1:8088"
     #: Signs links. The default is for the demo on loopback; `tandem doctor` complains about it elsewhere.
     secret_key: SecretStr = SecretStr("for-the-demo-on-loopback-only")
     prefect_api_url: str | None = None
@@ -235,8 +259,8 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise SettingsRefused(str(first["msg"]), where=key, cure="see docs/settings.md") from None
+        raise first_mistake(error, Settings) from None
+    except SettingsError as error:
+        raise no_json(error) from None
     except ValueError as error:
-        raise SettingsRefused(str(error).splitlines()[0], where="tandem.toml", cure="see docs/settings.md") from None
+        raise SettingsRefused(str(error).splitlines()[0], where="tandem.toml", cure="mend the file") from None

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect
-from sqlalchemy.engine import make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from accounts.errors import Refused, SettingsRefused
 from accounts.models import Base
@@ -30,7 +30,7 @@ def open_ledger(url: str) -> Engine:
 
     Raises SettingsRefused for a database other than SQLite or PostgreSQL.
     """
-    parsed = make_url(url)
+    parsed = _address(url)
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         return _open_sqlite(parsed.database, url)
@@ -45,14 +45,29 @@ def open_ledger(url: str) -> Engine:
 
 
 def open_existing_ledger(url: str) -> Engine:
-    """`open_ledger` for a database that was made before. Raises Refused for one that was not, and makes no file."""
-    path = make_url(url).database
-    is_file = make_url(url).get_backend_name() == "sqlite" and path and not path.startswith(("file:", ":memory:"))
-    engine = None if is_file and not Path(str(path)).exists() else open_ledger(url)
-    if engine is None or not inspect(engine).has_table("account"):
-        place = make_url(url).render_as_string(hide_password=True)
-        raise Refused("there is no ledger yet", where=place, cure="make it: tandem init")
-    return engine
+    """`open_ledger` for a database that was made before. Raises Refused for one that was not, and makes no file;
+    SettingsRefused for one that does not answer."""
+    parsed = _address(url)
+    path = parsed.database
+    is_file = parsed.get_backend_name() == "sqlite" and path and not path.startswith(("file:", ":memory:"))
+    if not is_file or Path(str(path)).exists():
+        engine = open_ledger(url)
+        reach(engine)
+        if inspect(engine).has_table("account"):
+            return engine
+    raise Refused(
+        "there is no ledger yet", where=parsed.render_as_string(hide_password=True), cure="make it: tandem init"
+    )
+
+
+def reach(engine: Engine) -> None:
+    """Knock once, so that a database that does not answer is one line. Raises SettingsRefused, without a password."""
+    try:
+        engine.connect().close()
+    except DatabaseError as error:
+        place = engine.url.render_as_string(hide_password=True)
+        reason = str(error.orig).splitlines()[0]
+        raise SettingsRefused(reason, where=place, cure="see that it runs, and that database_url names it") from None
 
 
 @contextmanager
@@ -76,6 +91,15 @@ def create_tables(engine: Engine) -> None:
     import accounts.ledger.locks  # noqa: F401  both hang their triggers on the metadata
 
     Base.metadata.create_all(engine)
+
+
+def _address(url: str) -> URL:
+    """The parts of a database's address; what is none is not repeated, as it may hold a password."""
+    try:
+        return make_url(url)
+    except ArgumentError:
+        cure = "use sqlite:///… or postgresql://…"
+        raise SettingsRefused("is no address of a database", where="database_url", cure=cure) from None
 
 
 def _open_sqlite(path: str | None, url: str) -> Engine:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from accounts.errors import TandemError
+from accounts.errors import Refused, TandemError
 
 #: command -> (module below flows.cli, function, one line of help shown without importing the module)
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -94,9 +94,14 @@ def tandem() -> None:
 
 
 def main() -> Any:
-    """Entry point: our own errors become one line and their exit code, Ctrl-C becomes 130."""
+    """Entry point: our own errors, and files that cannot be opened, become one line and an exit code."""
     try:
         return tandem(standalone_mode=True)
     except TandemError as error:
-        click.echo(f"tandem: {error}", err=True)
-        sys.exit(error.exit_code)
+        refusal = error
+    except OSError as error:
+        if error.filename is None:
+            raise
+        refusal = Refused(str(error.strerror), where=str(error.filename), cure="check the path, and who may use it")
+    click.echo(f"tandem: {refusal}", err=True)
+    sys.exit(refusal.exit_code)

@@ -36,12 +36,13 @@ def restore(file: Path, replace: bool, json_: bool) -> None:
 
     Example: tandem restore tandem-2026-11-24.zip
     """
-    from accounts.ledger.engine import open_ledger
+    from accounts.ledger.engine import open_ledger, reach
     from flows.operating.backup import restore as bring_back
     from flows.settings import load_settings
 
     engine = open_ledger(load_settings().ledger_url)
     try:
+        reach(engine)
         kept = bring_back(engine, file, replace=replace)
     finally:
         engine.dispose()

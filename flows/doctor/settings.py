@@ -13,6 +13,7 @@ from pydantic import BaseModel, SecretStr
 from accounts.errors import TandemError
 from flows.doctor.finding import Finding, Patient, refused
 from flows.operating.prefect_api import is_loopback
+from flows.setting_words import variables_of
 from flows.settings import Settings, Smtp
 
 #: A key that is shorter can be guessed by trying.
@@ -35,16 +36,6 @@ def variables(patient: Patient) -> Finding:
     if file.is_file() and file.stat().st_mode & 0o077 and _holds_a_secret(file):
         return Finding("settings", "warn", "tandem.toml holds a secret and others may read it", "chmod 600 tandem.toml")
     return Finding("settings", "ok", "tandem.toml" if file.is_file() else "no tandem.toml here: defaults and variables")
-
-
-def variables_of(model: type[BaseModel], prefix: str) -> dict[str, object]:
-    """The environment variables of a settings model, each with its default; nested ones after two underscores."""
-    found: dict[str, object] = {}
-    for name, field in model.model_fields.items():
-        found[f"{prefix}{name}".upper()] = field.default
-        if isinstance(field.default, BaseModel):
-            found |= variables_of(type(field.default), f"{prefix}{name}__".upper())
-    return found
 
 
 def secrets(patient: Patient) -> Finding:

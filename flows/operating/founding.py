@@ -6,11 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import OperationalError
-
-from accounts.errors import SettingsRefused
 from accounts.ledger import schema
-from accounts.ledger.engine import open_ledger
+from accounts.ledger.engine import open_ledger, reach
 from flows.settings import Settings
 
 EXAMPLE = Path(__file__).with_name("tandem.example.toml")
@@ -47,11 +44,9 @@ def found_house(settings: Settings, folder: Path) -> Founded:
     engine = open_ledger(settings.ledger_url)
     place = engine.url.render_as_string(hide_password=True)
     try:
+        reach(engine)
         before = schema.upgrade(engine)
         after = schema.current(engine)
-    except OperationalError as error:
-        reason = str(error.orig).splitlines()[0]
-        raise SettingsRefused(reason, where=place, cure="see that it runs, and that database_url names it") from None
     finally:
         engine.dispose()
     written = write_settings_file(folder / "tandem.toml", new_key=before is None)

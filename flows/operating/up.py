@@ -134,10 +134,11 @@ def _mailbox(environment: Mapping[str, str], logs: Path) -> Iterator[Kept]:
 
 def _ledger_is_current(settings: Settings) -> None:
     from accounts.ledger import schema
-    from accounts.ledger.engine import open_ledger
+    from accounts.ledger.engine import open_ledger, reach
 
     engine = open_ledger(settings.ledger_url)
     try:
+        reach(engine)
         if not schema.is_current(engine):
             raise Refused("the database is not up to date", where=str(settings.home), cure="tandem init")
     finally:

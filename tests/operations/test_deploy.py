@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from flows.cli import COMMANDS, tandem
-from flows.doctor.settings import variables_of
 from flows.operating.prefect_server import server_environment
+from flows.setting_words import variables_of
 from flows.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

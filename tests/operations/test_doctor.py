@@ -46,7 +46,7 @@ def test_settings_that_do_not_load_are_a_finding_not_a_crash(house: Path) -> Non
     (house / "tandem.toml").write_text('chanel = "smtp"\n')
     result = CliRunner().invoke(tandem, ["doctor", "--json"])
     assert result.exit_code == 1
-    assert json.loads(result.output)[0]["says"].startswith("chanel: ")
+    assert json.loads(result.output)[0]["says"].startswith("chanel in tandem.toml: ")
 
 
 def test_a_check_that_breaks_is_a_finding_too() -> None:

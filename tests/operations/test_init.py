@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from accounts.errors import SettingsRefused
 from accounts.ledger import schema
 from accounts.ledger.engine import open_ledger
-from flows.cli import tandem
+from flows.cli import main, tandem
 from flows.settings import Settings, load_settings
 
 
@@ -82,6 +82,48 @@ def test_a_database_that_does_not_answer_is_one_line_without_the_password(
     assert "hunter2" not in str(error)
     assert "\n" not in str(error)
     assert not (empty_folder / "tandem.toml").exists()
+
+
+@pytest.mark.parametrize(
+    "command", [["plan"], ["why", "dana@acme.example"], ["run", "nurture"], ["backup", "x.zip"], ["up"]]
+)
+def test_every_command_says_in_one_line_that_the_database_does_not_answer(
+    command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TANDEM_DATABASE_URL", "postgresql://tandem:hunter2@127.0.0.1:1/tandem")
+    error = CliRunner().invoke(tandem, command).exception
+    assert isinstance(error, SettingsRefused)
+    assert "see that it runs" in str(error)
+    assert "hunter2" not in str(error)
+
+
+def test_a_file_that_is_no_database_is_said_to_be_none(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (empty_folder / "letter.db").write_text("Dear Sir or Madam, " * 100)
+    monkeypatch.setenv("TANDEM_DATABASE_URL", f"sqlite:///{empty_folder}/letter.db")
+    for command in ("plan", "init"):
+        error = CliRunner().invoke(tandem, [command]).exception
+        assert isinstance(error, SettingsRefused)
+        assert "is not a database" in str(error)
+
+
+def test_what_is_no_address_of_a_database_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TANDEM_DATABASE_URL", "hunter2")
+    error = CliRunner().invoke(tandem, ["plan"]).exception
+    assert isinstance(error, SettingsRefused)
+    assert "hunter2" not in str(error)
+
+
+def test_a_file_that_cannot_be_written_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _init()
+    monkeypatch.setattr("sys.argv", ["tandem", "backup", "no/such/folder/x.zip"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == (
+        "tandem: no/such/folder/x.zip.part: No such file or directory (check the path, and who may use it)\n"
+    )
 
 
 def _init() -> dict[str, str | None]:

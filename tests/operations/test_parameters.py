@@ -10,8 +10,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from flows.doctor.settings import variables_of
 from flows.operating.deployments import Deployment, deployments_file, read_deployments
+from flows.setting_words import variables_of
 from flows.settings import Settings
 
 DEPLOYMENTS = read_deployments(deployments_file())

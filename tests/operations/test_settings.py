@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from accounts.errors import SettingsRefused
-from flows.doctor.settings import variables_of
+from flows.setting_words import variables_of
 from flows.settings import Settings, load_settings
 
 MANUAL = Path("docs/settings.md")
@@ -94,10 +94,55 @@ def test_a_domain_that_is_none_stops_the_house_and_not_each_mail(name: str, monk
         long,
     ):
         monkeypatch.setenv(f"TANDEM_{name.upper()}", wrong)
-        with pytest.raises(SettingsRefused, match=name.replace("__", ".")):
+        with pytest.raises(SettingsRefused, match=f"^TANDEM_{name.upper()}: .* is no domain"):
             load_settings()
 
 
 def test_a_domain_is_kept_as_mail_has_it() -> None:
     settings = Settings(sending_domain="Mail.Bücher.example.", bounce_domain="B.example")
     assert (settings.sending_domain, settings.return_domain) == ("mail.xn--bcher-kva.example", "b.example")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("TANDEM_CHANNEL", "pigeon", "has to be 'outbox', 'memory',"),
+        ("TANDEM_SMTP__PORT", "abc", "has to be a whole number"),
+        ("TANDEM_SMTP__PORT", "70000", "has to be 65535 or less"),
+        ("TANDEM_SMTP__HSOT", "mail.example", r"there is no such setting \(did you mean smtp.host\?\)"),
+        ("TANDEM_REPS__CHANNELS", "slack", "a list or a table has to be JSON"),
+        ("TANDEM_MAILBOX__WAIT", "maybe", "has to be true or false"),
+        ("TANDEM_PACE__ALL__MINUTE", "0", "has to be 1 or more"),
+    ],
+)
+def test_a_variable_that_cannot_be_is_named_with_what_it_has_to_be(
+    variable: str, value: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsRefused, match=f"^{variable}: {says}"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ('smpt = "x"', r"smpt in tandem.toml: there is no such setting \(did you mean smtp\?\)"),
+        ('[smtp]\nport = "x"', "smtp.port in tandem.toml: has to be a whole number"),
+        ("smtp = 3", "smtp in tandem.toml: has to be a table of settings"),
+        ("channel = ", r"tandem.toml: Invalid value \(at line 1"),
+    ],
+)
+def test_a_mistake_in_the_file_is_named_with_its_place(
+    lines: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tandem.toml").write_text(f"{lines}\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsRefused, match=f"^{says}"):
+        load_settings()
+
+
+@pytest.mark.parametrize("wrong", ["tandem.example.com", "ftp://x", "https://", "https://a b", "https://x:99999", "x"])
+def test_links_begin_with_a_web_address_or_nothing_is_sent(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TANDEM_BASE_URL", wrong)
+    with pytest.raises(SettingsRefused, match=r"^TANDEM_BASE_URL: .* is no web address"):
+        load_settings()
