@@ -80,8 +80,6 @@ def keep(connection: Connection, posts: Sequence[Post]) -> list[Kept]:
 
 def read_waiting(connection: Connection, most: int, octets: int) -> list[Waiting]:
     """The oldest posts that wait: at most so many, and not much more than so many octets of bodies."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": READING})
     sizes = connection.execute(
         select(Webhook.id, func.length(Webhook.body)).where(_IS_WAITING).order_by(Webhook.id).limit(most)
     )
@@ -92,11 +90,19 @@ def read_waiting(connection: Connection, most: int, octets: int) -> list[Waiting
             break
         ids.append(id)
         room -= size
-    found = connection.execute(select(Webhook.__table__).where(among(connection, Webhook.id, ids)).order_by(Webhook.id))
+    these = select(Webhook.__table__).where(among(connection, Webhook.id, ids), _IS_WAITING).order_by(Webhook.id)
     return [
         Waiting(row.id, Post(row.provider, row.name, row.digest, row.received_at, row.content_type, row.body))
-        for row in found
+        for row in connection.execute(these)
     ]
+
+
+def all_wait(connection: Connection, ids: Sequence[int]) -> bool:
+    """Whether nobody has read any of these yet; then nobody does until the end of this transaction."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": READING})
+    waiting = select(func.count()).select_from(Webhook).where(among(connection, Webhook.id, ids), _IS_WAITING)
+    return connection.scalar(waiting) == len(ids)
 
 
 def mark_read(connection: Connection, ids: Sequence[int]) -> None:

@@ -69,14 +69,14 @@ def signal(
         return _of_our_own(
             source, name, kind, at, key, f"{key.partition('-')[0]} {_plain(said)}", event, data or {}, is_dated
         )
-    message_id, email, provider_id = text_of(message_id), text_of(email), text_of(provider_id)
+    message_id, email = text_of(message_id), text_of(email)
     if kind is None:
         kept = {"event": dict(event)}
         return Incoming(source, name, _plain(said), at, touch_id, message_id, email, is_dated=is_dated, data=kept)
     no_account = no_domain = no_content = None  # by place, since names cost as much as the signal
     return Incoming(
-        source, name, kind, at, touch_id, message_id, email, no_account, no_domain, provider_id, crm_id, is_dated,
-        no_content, data or {},
+        source, name, kind, at, touch_id, message_id, email, no_account, no_domain, text_of(provider_id), crm_id,
+        is_dated, no_content, data or {},
     )  # fmt: skip
 
 

@@ -16,10 +16,10 @@ from sqlalchemy import Connection, Engine
 
 from accounts.garbage import uncollected
 from accounts.ledger import quarantine
-from accounts.ledger.engine import writing
+from accounts.ledger.engine import reading, writing
 from accounts.ledger.quarantine import Reason
 from accounts.ledger.signals import Incoming, Recorded, record
-from accounts.ledger.webhooks import Post, Waiting, forget_read, mark_read, mark_unreadable, read_waiting
+from accounts.ledger.webhooks import Post, Waiting, all_wait, forget_read, mark_read, mark_unreadable, read_waiting
 from flows.webhooks import NOES, Event, Reader, Unreadable
 from flows.webhooks.contacts import DATASET, name_contacts
 from flows.webhooks.registry import READERS
@@ -76,17 +76,21 @@ def _read_some(engine: Engine, now: datetime, understood: Understood) -> bool:
 
 
 def _read_lot(engine: Engine, now: datetime, understood: Understood, most: int, record_: "Recording") -> bool:
-    with writing(engine) as connection:
+    """Understood while others may write; whoever finds that another reader was faster looks again."""
+    with reading(engine) as connection:
         waiting = read_waiting(connection, most, OCTETS)
-        if not waiting:
-            return False
-        signals: list[Incoming] = []
-        refused: list[Refused] = []
-        broken: list[tuple[int, str]] = []
-        for one in waiting:
-            wrong = understand(one.post, signals)
-            refused.extend(wrong)
-            broken.extend((one.id, each.reason.sentence) for each in wrong if each.whole)
+    if not waiting:
+        return False
+    signals: list[Incoming] = []
+    refused: list[Refused] = []
+    broken: list[tuple[int, str]] = []
+    for one in waiting:
+        wrong = understand(one.post, signals)
+        refused.extend(wrong)
+        broken.extend((one.id, each.reason.sentence) for each in wrong if each.whole)
+    with writing(engine) as connection:
+        if not all_wait(connection, [one.id for one in waiting]):
+            return True
         signals, nameless = name_contacts(connection, signals)
         refused.extend(_waits(one, reason, waiting) for one, reason in nameless)
         recorded, not_had = record_(connection, signals, now)

@@ -134,6 +134,22 @@ def test_a_signal_that_the_ledger_will_not_have_holds_up_nothing(world: World, m
     assert states(world.engine) == [("read", None)] * 2
 
 
+def test_another_reader_may_be_faster(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits while posts are being understood, so somebody else may read them meanwhile: once is enough."""
+    put(world.engine, post([sendgrid("delivered"), 7]))
+    faster: list[reader.Understood] = []
+
+    def slowly(one: Post, found: list[Any]) -> Any:
+        monkeypatch.setattr(reader, "understand", understand)
+        faster.append(read_posts(world.engine, NOW))
+        return understand(one, found)
+
+    monkeypatch.setattr(reader, "understand", slowly)
+    slower = read_posts(world.engine, NOW)
+    assert [(one.posts, len(one.recorded), one.quarantined) for one in (*faster, slower)] == [(1, 1, 1), (0, 0, 0)]
+    assert len(signals(world.engine)) == len(waiting_in_quarantine(world.engine)) == 1
+
+
 #: Bodies that hold no events at all.
 NONE = [b"[{", b"", b"\xff\xfe", b"[" * 100_000, b"\0"]
 
