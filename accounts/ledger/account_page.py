@@ -13,6 +13,7 @@ from accounts.errors import NotFound
 from accounts.ledger.feedback import WRONG_PEOPLE
 from accounts.ledger.proposals import OpenProposal, read_open
 from accounts.ledger.scores import read_engagement
+from accounts.ledger.spokesmen import called
 from accounts.ledger.timeline import read_history
 from accounts.ledger.weeks import in_any_week
 from accounts.models import (
@@ -91,7 +92,7 @@ _HAD = (
     .order_by(Touch.sent_at, Touch.id)
 )
 _HOLDS = (
-    select(Hold.__table__)
+    select(Hold.__table__, called(Hold.by).label("said_by"))
     .where(Hold.account_id == HERE, Hold.released_at.is_(None), Hold.starts_at <= AS_OF)
     .where(or_(Hold.ends_at.is_(None), Hold.ends_at > AS_OF))
     .order_by(Hold.starts_at, Hold.id)
@@ -115,7 +116,7 @@ _HEARD = (
 )
 #: What reps said no to; what a pause left out is nobody's no.
 _REFUSED = (
-    select(Veto.stakeholder_id, Veto.content, Veto.by, Veto.at)
+    select(Veto.stakeholder_id, Veto.content, called(Veto.by), Veto.at)
     .join(Stakeholder, Stakeholder.id == Veto.stakeholder_id)
     .where(Stakeholder.account_id == HERE, Veto.by != PAUSE)
     .order_by(Veto.at.desc(), Veto.id.desc())
@@ -126,7 +127,7 @@ _CLOCKS = (
     .order_by(SlaClock.due_at.is_(None), SlaClock.due_at, SlaClock.id)
 )
 _PUT_OFF = (
-    select(Delay.stakeholder_id, Delay.content, Delay.until, Delay.by)
+    select(Delay.stakeholder_id, Delay.content, Delay.until, called(Delay.by))
     .join(Stakeholder, Stakeholder.id == Delay.stakeholder_id)
     .where(Stakeholder.account_id == HERE, Delay.until > AS_OF)
     .order_by(Delay.until)
@@ -198,8 +199,8 @@ def _material(
         ),
         holds=tuple(
             Held(
-                row.id, HoldScope(row.scope), row.stakeholder_id, HoldCause(row.cause), clean(row.by), row.starts_at,
-                row.ends_at,
+                row.id, HoldScope(row.scope), row.stakeholder_id, HoldCause(row.cause), clean(row.said_by),
+                row.starts_at, row.ends_at,
             )
             for row in connection.execute(_HOLDS, here)
         ),

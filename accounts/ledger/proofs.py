@@ -11,6 +11,7 @@ from accounts.briefs.material import clean
 from accounts.briefs.news import stage_label
 from accounts.briefs.saying import BECAUSE, title_of
 from accounts.ledger.bulk import among
+from accounts.ledger.spokesmen import called
 from accounts.models import (
     Account,
     Activity,
@@ -60,7 +61,7 @@ _HAPPENED: Mapping[str, tuple[Source, Any, Select[Any]]] = {
     "rep_answer": (
         Source.ANSWER, RepAnswer,
         select(RepAnswer.at, RepAnswer.stakeholder_id, RepAnswer.kind,
-               RepAnswer.detail["sentence"].as_string(), RepAnswer.by),
+               RepAnswer.detail["sentence"].as_string(), called(RepAnswer.by)),
     ),
 }  # fmt: skip
 

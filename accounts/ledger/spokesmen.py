@@ -5,9 +5,11 @@ manager.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Connection, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, literal_column, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from accounts.identity import normalise_email
 from accounts.ledger.sla_facts import read_desks
@@ -25,6 +27,10 @@ _OWNER = (
     .where(Account.id == bindparam("account"))
 )
 _AWAY = select(Rep.id).where(_IS_AWAY)
+#: Somebody as people call them: the rep with that address by name, unless two share it; others as they signed.
+CALLED = """
+    COALESCE((SELECT rep.name FROM rep WHERE rep.email = {who} AND rep.name <> '' AND NOT EXISTS
+              (SELECT 1 FROM rep AS namesake WHERE namesake.name = rep.name AND namesake.id <> rep.id)), {who})"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,11 @@ class Speaker:
             return ZoneInfo(self.timezone) if self.timezone else UTC
         except (ZoneInfoNotFoundError, ValueError):
             return UTC
+
+
+def called(column: InstrumentedAttribute[Any]) -> ColumnElement[str]:
+    """Whoever stands in this column, as people call them; made for statements that select from its table."""
+    return literal_column(CALLED.format(who=f'{column.class_.__tablename__}."{column.key}"'))
 
 
 def who_says(connection: Connection, by: str, rep_id: int | None = None) -> Speaker:

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from accounts.briefs.saying import DID
 from accounts.ledger.driver import Form, rows
+from accounts.ledger.spokesmen import CALLED
 from accounts.ledger.weeks import weekly
 from accounts.rep_pages.timeline import Entry, History, Source
 
@@ -40,9 +41,14 @@ _PIECES = (
     _latest(Source.RELEASE, "hold", "released_at", f"stakeholder_id, cause, released_by, {_NOTHING}"),
     _latest(Source.ANSWER, "rep_answer", "at", "stakeholder_id, kind, detail ->> 'sentence', \"by\""),
 )  # fmt: skip
+#: Who released and who answered are looked up for the lines of the page alone.
 _HISTORY = f"""
-    SELECT at, source, id, person, word, more, note FROM ({" UNION ALL ".join(_PIECES)}) AS everything
-     ORDER BY at DESC, source, id DESC LIMIT :length OFFSET :start"""
+    SELECT at, source, id, person, word,
+           CASE WHEN source = '{Source.RELEASE}' THEN {CALLED.format(who="more")} ELSE more END AS more,
+           CASE WHEN source = '{Source.ANSWER}' THEN {CALLED.format(who="note")} ELSE note END AS note
+      FROM (SELECT * FROM ({" UNION ALL ".join(_PIECES)}) AS everything
+             ORDER BY at DESC, source, id DESC LIMIT :length OFFSET :start) AS lines
+     ORDER BY at DESC, source, id DESC"""
 
 
 def read_history(connection: Connection, account_id: int, now: datetime, page: int = 1) -> History:

@@ -55,7 +55,7 @@ class Entry:
     word: str
     #: Subject of the activity; content a signal answers to; stage before; who held or released; what an answer did.
     more: str | None
-    #: Direction of the activity; why a move was refused; who answered.
+    #: Direction of the activity; why a move was refused; who answered, by name.
     note: str | None = None
 
 

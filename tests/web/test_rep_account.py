@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, insert, select, update
 
+from accounts.answers import Via
 from accounts.briefs.stored import from_payload
 from accounts.engagement import Contribution, HeatReading, Reading, Score
 from accounts.ledger.engine import reading, writing
-from accounts.models import Account, Activity, Brief, Objection, Proposal, Signal, SlaClock, Stakeholder
+from accounts.models import Account, Activity, Brief, Objection, Proposal, Rep, Signal, SlaClock, Stakeholder
 from accounts.rep_pages.points import in_tenths, parts
 from accounts.vocabulary import Heat, SignalKind
 from flows.briefs.briefing import write_briefs
 from tests.cast import NOW, PLAY, World
+from tests.sales.desk import say
 from tests.signals.post import play, send, signal, tell
 from tests.web.reps import DAY, brief, count, path, planned, press, set_rep
 from tests.web.visitor import Browser, on_sqlite
@@ -75,7 +77,7 @@ def test_what_a_rep_said_stands_there_once_and_a_hold_by_a_buyer_names_no_progra
     web.post(path(world, "wrong_person", about=world.people["erin"]), data={"words": ""})
     page = web.get(path(world, "page")).text
     assert "On hold until 3 Dec, after a reply</span>" in page
-    assert history(page)[0] == "ravi@lumenflow.example: No more mail to Erin Example; colleagues go on."
+    assert history(page)[0] == "Ravi Menon: No more mail to Erin Example; colleagues go on."
     erin = page.split("<strong>Erin Example</strong>")[1].split("</li>")[0]
     assert ("Out: wrong person" in erin, "Ready" in erin) == (True, False)
 
@@ -273,3 +275,24 @@ def test_a_brief_of_another_rep_is_not_shown(web: Browser, world: World) -> None
     theirs = brief(world, rep="sofia")
     assert web.get(path(world, "brief", None, brief=theirs)).status_code == 404
     assert count(world, Signal) == 0
+
+
+def test_reps_are_called_by_their_names_and_by_addresses_only_where_two_share_one(web: Browser, world: World) -> None:
+    """In the history, in what holds, and in the table; whoever is no rep as they signed."""
+    say(world, "hold", now=NOW - 3 * DAY)
+    say(world, "release", now=NOW - 2 * DAY)
+    say(world, "hold", by=None, signed="Mia", via=Via.CLI, now=NOW - DAY)
+    say(world, "veto", person="alice", now=NOW - DAY)
+    set_rep(world, "ravi", manager_email="sofia@lumenflow.example")  # who may look as well
+    mine, hers = (web.get(path(world, "page", rep=rep)).text for rep in ("ravi", "sofia"))
+    for words in ("The whole account released by Ravi Menon", "Ravi Menon: ", "Mia: ", "(Mia)"):
+        assert words in mine
+    assert ("no, said you" in mine, "no, said Ravi Menon" in hers) == (True, True)
+    assert "Ravi Menon: " in web.get(f"{path(world, 'page')}/history.csv").content.decode("utf-8-sig")
+    assert "@lumenflow" not in mine + hers
+
+    with writing(world.engine) as connection:
+        connection.execute(update(Rep).values(name="Ravi Menon"))
+    mine, hers = (web.get(path(world, "page", rep=rep)).text for rep in ("ravi", "sofia"))
+    assert "released by ravi@lumenflow.example" in mine
+    assert ("no, said you" in mine, "no, said ravi@lumenflow.example" in hers) == (True, True)

@@ -184,7 +184,8 @@ def _held(visit: Visit, facts: AccountFacts, hold: Held) -> str:
 
 
 def _by(visit: Visit, who: str) -> str:
-    return "you" if who == visit.holder.email else who
+    """Reps by name; by address only where two share one."""
+    return "you" if who in (visit.holder.email, visit.holder.name) else who
 
 
 def _leased(visit: Visit, facts: AccountFacts, lease: Lease) -> str:
