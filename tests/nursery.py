@@ -7,6 +7,7 @@ import multiprocessing
 #: Where their work stands, and what it imports only when it begins.
 NEEDED = (
     "tests.flows.elsewhere",
+    "tests.importing.test_killed",
     "tests.sending.nurse",
     "tests.sending.test_stopping",
     "tests.web.test_killed",

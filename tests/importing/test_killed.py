@@ -1,34 +1,23 @@
 """An import that is killed or interrupted at any moment leaves a ledger that the next one continues from."""
 
+import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, inspect
 
 from accounts.errors import Refused
 from accounts.ledger import waiting_room
-from tests.importing.files import known_world, person, stored, take, write
-
-#: Imports the people, and stops dead when it is told that a step begins.
-PROGRAM = """
-import sys, time
-from pathlib import Path
 from accounts.ledger.engine import open_ledger
 from flows.importing import import_paths
 from tests.cast import NOW
+from tests.importing.files import known_world, person, stored, take, write
+from tests.nursery import NURSERY
 from tests.plays import small_play
 
-def tell(what, done, of):
-    if what.startswith(sys.argv[3]):
-        print("now", flush=True)
-        time.sleep(60)
-
-import_paths(open_ledger(sys.argv[1]), [Path(sys.argv[2])], now=NOW, play=small_play(), progress=tell)
-"""
 PEOPLE = [person(f"p{number}", "acme" if number % 2 else "globex") for number in range(1_500)]
 
 
@@ -41,15 +30,14 @@ def test_the_next_import_continues(database: Engine, tmp_path: Path, moment: str
     known_world(database)
     people = write(tmp_path / "stakeholders.csv", [*PEOPLE, person("kim", "nowhere")])
     url = database.url.render_as_string(hide_password=False)
-    child = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, url, str(people), moment],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
-    assert child.stdout
-    with child, child.stdout:
-        assert child.stdout.readline() == "now\n"
-        child.send_signal(blow)
-        assert child.wait(30) != 0
+    here, there = NURSERY.Pipe(duplex=False)
+    child = NURSERY.Process(target=import_and_stop, args=(url, people, moment, there))
+    child.start()
+    there.close()  # so that we hear when the child ends before its time
+    assert here.recv() == "now"
+    os.kill(child.pid or 0, blow)
+    child.join(30)
+    assert child.exitcode not in (None, 0)
     _until_the_database_has_noticed(database)
     assert stored(database, "stakeholders") == []
     taken = take(database, people).of("stakeholders")
@@ -57,6 +45,17 @@ def test_the_next_import_continues(database: Engine, tmp_path: Path, moment: str
     assert len(stored(database, "stakeholders")) == 1_500
     assert not [name for name in inspect(database).get_table_names() if name.startswith("incoming")]
     assert not list(tmp_path.glob("*-incoming*"))
+
+
+def import_and_stop(url: str, people: Path, moment: str, told: Any) -> None:
+    """A process of its own: imports the people, and stops dead when it is told that a step begins."""
+
+    def tell(what: str, done: int, of: int) -> None:
+        if what.startswith(moment):
+            told.send("now")
+            time.sleep(60)
+
+    import_paths(open_ledger(url), [people], now=NOW, play=small_play(), progress=tell)
 
 
 def _until_the_database_has_noticed(database: Engine) -> None:
