@@ -28,7 +28,7 @@ from accounts.ledger.weighing import weighing_for
 from accounts.ledger.whose import Incoming, Whose, find_owners
 from accounts.machines import JUDGED, WINDOW, Mailed, Trace, Verdict, judge
 from accounts.models import Signal
-from accounts.outcomes import ARRIVALS, READ_DATA, TABLE, Happening, SettleTouch, effects_of
+from accounts.outcomes import ARRIVALS, READ_DATA, TABLE, Happening, effects_of, read_kind
 from accounts.playbook import Pauses, Play
 from accounts.vocabulary import SignalKind
 from accounts.weeks import week_of
@@ -95,7 +95,7 @@ def apply_waiting(connection: Connection, play: Play, now: datetime, limit: int 
     if not waiting:
         return Applied()
     verdicts, earlier = _judge(connection, waiting)
-    performed = perform(connection, list(_effects(waiting, play)), now)
+    performed = perform(connection, list(_effects(waiting, play)), now, _arrived(waiting))
     _mark_applied(connection, waiting, now)
     _mark_machines(connection, {said.id: said.machine_confidence for said in (*waiting, *earlier)}, verdicts)
     machines = {id for id, verdict in verdicts.items() if verdict.is_machine}
@@ -157,14 +157,12 @@ def one_at_a_time(connection: Connection) -> None:
 def _read(connection: Connection, query: str, **values: Any) -> list[Said]:
     read, found = Form.of(connection).read, rows(connection, weekly(connection, query), **values)
     return [
-        Said(id, kind, account, person, touch, hashed, read(at), bool(machine), sure, _data(data))
+        Said(id, kind, account, person, touch, hashed, read(at), bool(machine), sure, _data(data) if data else _NO_DATA)
         for id, kind, account, person, touch, hashed, at, machine, sure, data in found
     ]
 
 
-def _data(value: str | None) -> Mapping[str, Any]:
-    if not value:
-        return _NO_DATA
+def _data(value: str) -> Mapping[str, Any]:
     try:
         said = orjson.loads(value)
     except orjson.JSONDecodeError:  # half characters, numbers beyond 64 bits
@@ -172,13 +170,15 @@ def _data(value: str | None) -> Mapping[str, Any]:
     return said if isinstance(said, dict) else _NO_DATA
 
 
+def _arrived(waiting: Iterable[Said]) -> set[int]:
+    """Touches of nine signals of ten: all these can do is settle them."""
+    return {said.touch_id for said in waiting if said.touch_id and said.kind in ARRIVALS}
+
+
 def _effects(waiting: Iterable[Said], play: Play) -> Iterator[Caused]:
-    settled = SettleTouch()
+    """Of all other signals."""
     for said in waiting:
-        if said.kind in ARRIVALS:  # nine signals of ten, and all they can do is settle a touch
-            if said.touch_id:
-                yield Caused(settled, said.id, said.account_id, said.stakeholder_id, said.touch_id, said.email_hash)
-        elif said.kind in TABLE:
+        if said.kind in TABLE and said.kind not in ARRIVALS:
             for effect in effects_of(Happening.read(said.kind, said.occurred_at, said.data), play.pauses):
                 yield Caused(effect, said.id, said.account_id, said.stakeholder_id, said.touch_id, said.email_hash)
 
@@ -191,11 +191,14 @@ def _judge(connection: Connection, waiting: Sequence[Said]) -> tuple[dict[int, V
     """
     clicks = [said for said in waiting if said.kind in JUDGED]
     about = clicks + [said for said in waiting if said.kind == SignalKind.DELIVERED]
-    beside = _neighbours(connection, about)
+    if not about:
+        return {}, []
+    earliest = first_since(connection, _span(about)["first"] - WINDOW)  # of neighbours' neighbours as well
+    beside = _neighbours(connection, about, earliest)
     earlier = [said for said in beside.values() if said.kind in JUDGED]
     if not (clicks or earlier):
         return {}, []
-    beside |= _neighbours(connection, earlier)
+    beside |= _neighbours(connection, earlier, earliest)
     touches = {said.touch_id for said in (*clicks, *beside.values())}
     deliveries = [said for said in about if said.kind == SignalKind.DELIVERED and said.touch_id in touches]
     traces = [_trace(said) for said in (*clicks, *deliveries, *beside.values())]
@@ -204,15 +207,17 @@ def _judge(connection: Connection, waiting: Sequence[Said]) -> tuple[dict[int, V
     return {id: verdict for id, verdict in verdicts.items() if id in fully_seen}, earlier
 
 
-def _neighbours(connection: Connection, about: Sequence[Said]) -> dict[int, Said]:
-    """Applied clicks and downloads of the same people, and those and deliveries of the same mails, around that time."""
+def _neighbours(connection: Connection, about: Sequence[Said], earliest: int) -> dict[int, Said]:
+    """Applied clicks and downloads of the same people, and those and deliveries of the same mails, around that time.
+
+    earliest: no id of theirs is lower.
+    """
     people = sorted({said.stakeholder_id for said in about if said.stakeholder_id and said.kind in JUDGED})
     touches = sorted({said.touch_id for said in about if said.touch_id})
     accounts = sorted({said.account_id for said in about if said.account_id})
     if not accounts or not (people or touches):
         return {}
     span = _span(about)
-    earliest = first_since(connection, span["first"])
     near = _read(
         connection, _NEIGHBOURS, accounts=accounts, people=people, touches=touches, earliest=earliest,
         week=week_of(span["first"]), **span,
@@ -234,7 +239,7 @@ def _mails(connection: Connection, touches: Iterable[int | None]) -> dict[int, M
 
 
 def _trace(said: Said) -> Trace:
-    return Trace(said.id, SignalKind(said.kind), said.stakeholder_id, said.occurred_at, said.data, said.touch_id)
+    return Trace(said.id, read_kind(said.kind), said.stakeholder_id, said.occurred_at, said.data, said.touch_id)
 
 
 def _mark_applied(connection: Connection, waiting: Sequence[Said], now: datetime) -> None:

@@ -1,7 +1,7 @@
 """Effects of signals, performed. Every statement is monotone, so performing one again, or late, changes nothing."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -63,8 +63,13 @@ class Performed:
     settled: int
 
 
-def perform(connection: Connection, caused: Sequence[Caused], now: datetime) -> Performed:
-    """All of it, inside the caller's transaction; accounts that changed are planned again."""
+def perform(
+    connection: Connection, caused: Sequence[Caused], now: datetime, arrived: Collection[int] = ()
+) -> Performed:  # fmt: skip
+    """All of it, inside the caller's transaction; accounts that changed are planned again.
+
+    arrived: touches that are proven to have left, besides those that `caused` settles.
+    """
     people = _People(connection, caused)
     changed, vacancies = people.change()
     suppress(connection, people.suppressions())
@@ -73,8 +78,9 @@ def perform(connection: Connection, caused: Sequence[Caused], now: datetime) -> 
     lost = [one.effect for one in caused if isinstance(one.effect, FailBrief)]
     fail_briefs(connection, {brief.brief_id: brief.error for brief in lost})
     settled = [
-        *prove_sent(connection, _touches(caused, SettleTouch)), *prove_dropped(connection, _touches(caused, FailTouch))
-    ]  # fmt: skip
+        *prove_sent(connection, [*arrived, *_touches(caused, SettleTouch)]),
+        *prove_dropped(connection, _touches(caused, FailTouch)),
+    ]
     accounts = changed | held | set(settled)
     replan(connection, accounts, now)
     return Performed(frozenset(accounts), tuple(vacancies), len(settled))
