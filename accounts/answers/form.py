@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from accounts.answers.kinds import ANSWERS, About, AnswerKind
 from accounts.answers.said import Limits, Said
 from accounts.errors import InputRefused
+from accounts.spelling import unturned
 from accounts.vocabulary import Role
 
 Words = TypeVar("Words", bound=StrEnum)
@@ -86,8 +87,8 @@ class _Fields:
         self._form, self._zone = form, zone
 
     def raw(self, name: str) -> str | None:
-        """Trimmed, without control characters; None where nothing was written."""
-        value = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", self._form.get(name) or "").strip()
+        """Trimmed, without control characters and marks that turn text; None where nothing was written."""
+        value = unturned(re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", self._form.get(name) or "")).strip()
         return value or None
 
     def need(self, name: str, value: Any) -> Any:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from accounts.briefs.rhythm import full_hour
 from accounts.playbook import Play
+from accounts.spelling import unturned
 from accounts.stages import StageNames
 from flows.importing.datasets import Dataset, Kind
 
@@ -101,12 +102,12 @@ def _texts(values: Sequence[str], width: int) -> Column:
     together = "".join(values)
     if max(map(len, values), default=0) <= width and together.isprintable() and "\ufffd" not in together:
         return [text or None for text in texts]  # as most pieces are
-    return [_line(text, width) if text else None for text in texts]
+    return [_line(text, width) or None if text else None for text in texts]
 
 
 def _line(value: str, width: int) -> str | Mark:
     """Blanks of every kind become one space; lost and control characters are no text."""
-    line = _BLANKS.sub(" ", value)
+    line = _BLANKS.sub(" ", unturned(value)).strip()
     return BAD if len(line) > width or _SPOILT(line) else line
 
 

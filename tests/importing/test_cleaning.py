@@ -23,6 +23,8 @@ def clean(dataset: str, field: str, value: str) -> object:
         ("stakeholders", "email", "", None),
         ("stakeholders", "first_name", "  Zoë\u00a0\n Marie ", "Zoë Marie"),
         ("stakeholders", "first_name", "   ", None),
+        ("stakeholders", "last_name", "\u202eevil\u202c مريم", "evil مريم"),
+        ("stakeholders", "last_name", "\u2066\u2069", None),
         ("stakeholders", "timezone", "Europe/Berlin", "Europe/Berlin"),
         ("stakeholders", "country", "de", "DE"),
         ("stakeholders", "country", "Germany", "Germany"),

@@ -28,6 +28,17 @@ def test_a_seat_for_somebody_new() -> None:
     assert (said.role, said.name, said.email) == (Role.ECONOMIC_BUYER, "Zoe Lin", "zoe@acme.example")
 
 
+def test_marks_that_turn_the_direction_of_text_are_no_part_of_a_name() -> None:
+    form = {
+        "kind": "seat",
+        "account": "3",
+        "role": "legal",
+        "name": "\u202eZoe\u202c מרים",
+        "email": "zoe@acme.example",
+    }
+    assert parse(form).name == "Zoe מרים"
+
+
 @pytest.mark.parametrize(
     ("fields", "limits"),
     [
