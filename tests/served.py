@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flows.operating.deployments import are_polled, deployments_file, read_deployments
+from flows.operating.deployments import ASK_SECONDS, are_polled, deployments_file, read_deployments
 from flows.operating.keeping import Kept, kept
 from flows.operating.prefect_api import PrefectApi
 
@@ -36,7 +36,7 @@ def served(
 def wait_until_served(one: Kept, url: str, file: Path, since: datetime) -> None:
     """Raises TandemError with its last words."""
     api, names = PrefectApi(url), [entry.name for entry in read_deployments(file)]
-    one.child.wait_until(lambda: are_polled(api, names, since), READY_SECONDS)
+    one.child.wait_until(lambda: are_polled(api, names, since), READY_SECONDS, ASK_SECONDS)
 
 
 def _only(names: Collection[str], entrypoint: str | None) -> str:

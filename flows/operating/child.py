@@ -55,14 +55,17 @@ class Child:
     def alive(self) -> bool:
         return self.process.poll() is None
 
-    def wait_until(self, healthy: Callable[[], bool], seconds: float) -> None:
-        """Come back once it is healthy. Raises TandemError with its last words if it ends before, or takes too long."""
+    def wait_until(self, healthy: Callable[[], bool], seconds: float, every: float = LOOK_EVERY) -> None:
+        """Come back once it is healthy, which is asked `every` so many seconds.
+
+        Raises TandemError with its last words if it ends before, or takes too long.
+        """
         give_up = time.monotonic() + seconds
         while not (self.alive and healthy()):
             self.must_live()
             if time.monotonic() > give_up:
                 raise self.failed(f"was not ready after {seconds:.0f} s")
-            time.sleep(LOOK_EVERY)
+            time.sleep(every)
 
     def must_live(self) -> None:
         """Raises TandemError with its last words if it has ended."""

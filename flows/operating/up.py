@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from accounts.errors import Refused
 from flows.content.mailing import composer_of
-from flows.operating.deployments import Deployment, are_polled, bury_the_dead, read_deployments
+from flows.operating.deployments import ASK_SECONDS, Deployment, are_polled, bury_the_dead, read_deployments
 from flows.operating.keeping import Kept, kept
 from flows.operating.prefect_api import PrefectApi, answers, is_loopback
 from flows.operating.prefect_server import HOST, PrefectServer, free_port, running_server, usual_port
@@ -121,7 +121,7 @@ def _served(
     program = ["flows.operating.deployments:serve_all", str(file)]
     log = logs / "flows.log"
     with kept("Served flows", program, env=environment, log=log, before_again=lambda: bury_the_dead(api, names)) as one:
-        one.child.wait_until(lambda: are_polled(api, names, began), READY_SECONDS)
+        one.child.wait_until(lambda: are_polled(api, names, began), READY_SECONDS, ASK_SECONDS)
         yield one
 
 

@@ -45,9 +45,9 @@ def carry_out(client: SyncPrefectClient, flow: Flow[..., Any], run: FlowRun, as_
 only_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
-def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
+def until(holds: Callable[[], bool], seconds: float = 60.0, every: float = 0.2) -> None:
     """Comes back once it holds; a busy machine is given time."""
     give_up = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < give_up
-        time.sleep(0.2)
+        time.sleep(every)

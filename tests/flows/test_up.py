@@ -22,7 +22,7 @@ from click.testing import CliRunner
 from accounts.errors import Refused
 from flows.cli import tandem
 from flows.doctor import Patient, examine, prefect
-from flows.operating.deployments import are_polled, deployments_file, read_deployments
+from flows.operating.deployments import ASK_SECONDS, are_polled, deployments_file, read_deployments
 from flows.operating.prefect_api import PrefectApi, answers
 from flows.operating.prefect_server import PrefectServer, free_port, running_server, server_of
 from flows.settings import Settings
@@ -160,7 +160,7 @@ def _kill_and_see_them_again(up: psutil.Process, where: dict[str, Any]) -> None:
         one.kill()
     until(lambda: answers(f"{where['web']}/healthz", seconds=1))
     until(api.is_healthy)
-    until(lambda: are_polled(api, where["deployments"], killed_at))
+    until(lambda: are_polled(api, where["deployments"], killed_at), every=ASK_SECONDS)
     second = up.children()
     assert len(second) == len(first) == 3
     assert set(second).isdisjoint(first)
@@ -182,7 +182,7 @@ def _findings(where: dict[str, Any]) -> dict[str, str]:
 
     patient = Patient(Settings(), datetime.now(UTC), PrefectApi(where["api"]))
     checks = (prefect.api, prefect.pages, prefect.schedules, prefect.late_runs, prefect.dead_runs)
-    give_up = time.monotonic() + 10
+    give_up = time.monotonic() + 60
     while True:
         found = {it.name: it.state for it in examine(patient, checks)}
         if set(found.values()) == {"ok"} or time.monotonic() > give_up:
