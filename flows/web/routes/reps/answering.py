@@ -112,8 +112,11 @@ def _scene(connection: Connection, visit: Visit, filled: Filled) -> Scene | None
     scene = Scene(visit, facts, person, lines=lines)
     if person is None or kind not in ABOUT_MAIL:
         return scene
-    planned = next((mail.content for one in told for mail in one.planned if mail.person == person.id), "")
-    content = _known(visit, filled) or planned or _standing(facts, kind, person)
+    if kind is K.UNVETO and "content" in filled:
+        content = _refused(facts, person, filled)
+    else:
+        planned = next((mail.content for one in told for mail in one.planned if mail.person == person.id), "")
+        content = _known(visit, filled) or planned or _standing(facts, kind, person)
     title = title_of(content, visit.desk.play, facts.material.name) if content else ""
     return replace(scene, content=content, mail=title, when=_when(visit, person, content))
 
@@ -135,6 +138,12 @@ def _known(visit: Visit, filled: Filled) -> str:
     """The mail a page of ours names; a mail that the play does not know is none."""
     named = "".join(filled.get("content", ()))
     return named if visit.desk.play.step(named) else ""
+
+
+def _refused(facts: AccountFacts, person: Person, filled: Filled) -> str:
+    """The mail whose no is meant; none: the no to all mail."""
+    named = "".join(filled["content"])
+    return named if any((one.person, one.content) == (person.id, named) for one in facts.refused) else ""
 
 
 def _standing(facts: AccountFacts, kind: AnswerKind, person: Person) -> str:

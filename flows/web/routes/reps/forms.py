@@ -190,7 +190,7 @@ FORMS: Mapping[AnswerKind, Form] = {
     ),
     K.UNVETO: Form(
         "Let this mail go to {whom} after all?",
-        "Your no is taken back. The mail goes out when the plan has a place for it.", "Take my no back", _unveto,
+        "The no is taken back. The mail goes out when the plan has a place for it.", "Take my no back", _unveto,
     ),
     K.DELAY: Form(
         "Send this mail to {whom} later?",
@@ -291,6 +291,8 @@ def asks(scene: Scene, kind: AnswerKind) -> str:
         return QUESTIONS[scene.seat]
     if kind is K.VETO and not scene.content:
         return question(scene, "Stop all our mails to {whom}?")
+    if kind is K.UNVETO and not scene.content:
+        return question(scene, "Let our mails go to {whom} after all?")
     return question(scene, FORMS[kind].asks)
 
 
@@ -303,4 +305,6 @@ def does(scene: Scene, kind: AnswerKind) -> str:
     """What will happen, before it does."""
     if kind is K.VETO and not scene.content:
         return question(scene, "{whom} gets no marketing mail from us any more. Colleagues are not affected.")
+    if kind is K.UNVETO and not scene.content:
+        return question(scene, "The no is taken back. {whom} gets mail again when the plan has a place for it.")
     return question(scene, FORMS[kind].does)

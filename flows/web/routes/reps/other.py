@@ -13,10 +13,11 @@ from sqlalchemy import Connection
 
 from accounts.answers import AnswerKind
 from accounts.briefs.coming import planned_mails
+from accounts.briefs.saying import title_of
 from accounts.ledger.account_page import read_account_facts
 from accounts.vocabulary import HoldScope, Reason, Role
 from flows.briefs.links import SEATS
-from flows.web.routes.reps.answering import told_of
+from flows.web.routes.reps.answering import NOT_ABOUT_SOMEBODY, told_of
 from flows.web.routes.reps.door import Visit
 from flows.web.routes.reps.fields import Field
 from flows.web.routes.reps.forms import FORMS, NOTE, Scene, does
@@ -72,6 +73,7 @@ def _groups(scene: Scene) -> Iterator[Group]:
         Choice(K.HOLD, "Hold until then"), Choice(K.BAD_TIMING, "Bad time until then"),
         Choice(K.WRONG_PERSON, "Wrong person"),
     )  # fmt: skip
+    yield from _noes(scene)
     yield _group(
         scene, "What you heard", "It stands in your briefs until you close it.", Choice(K.OBJECTION, "An objection"),
         Choice(K.TOPIC, "A topic"),
@@ -94,6 +96,18 @@ def _waiting(scene: Scene) -> Iterator[Group]:
         yield _explained(scene, "The first mail waits for your yes", Choice(K.APPROVE, "Yes, begin"))
     if any(hold.scope == HoldScope.ACCOUNT and hold.stands(now) for hold in facts.material.holds):
         yield _explained(scene, f"{scene.account} is on hold", Choice(K.RELEASE, "Let marketing go on"))
+
+
+def _noes(scene: Scene) -> Iterator[Group]:
+    """What was said no to and stands: each with the way back."""
+    facts, now = scene.facts, scene.visit.now
+    for id in dict.fromkeys(hold.person for hold in facts.material.holds if hold.person and hold.stands(now)):
+        back = Choice(K.RELEASE, "Let marketing go on", id)
+        yield _explained(scene, f"{facts.names.get(id, 'Somebody')} is on hold", back)
+    for person, content in dict.fromkeys((one.person, one.content) for one in facts.refused):
+        what = f"“{title_of(content, scene.visit.desk.play, scene.account)}”" if content else "Any mail"
+        back = Choice(K.UNVETO, "Take the no back", person, content or "")
+        yield _explained(scene, f"{what} to {facts.names.get(person, 'somebody')}: no", back)
 
 
 def _people(scene: Scene) -> Iterator[Group]:
@@ -146,7 +160,7 @@ def _short(field: Field) -> Field:
 def _meant(scene: Scene, choice: Choice) -> Scene:
     """The same, as the page of that answer has it."""
     to = scene.visit.to._replace(kind=choice.kind.value, subject=choice.subject)
-    person = scene.facts.material.person(choice.subject) if choice.content else None
+    person = None if choice.kind in NOT_ABOUT_SOMEBODY else scene.facts.material.person(choice.subject)
     return replace(scene, visit=replace(scene.visit, to=to), person=person, content=choice.content)
 
 
