@@ -76,8 +76,9 @@ def _ask(place: Path | Engine, query: str, groups: Sequence[Sequence[Rule]], val
     expectations = [_as_expectation(gx, group, values) for group in groups if group]
     expectations.append(gx.expectations.ExpectTableRowCountToBeBetween(min_value=1, meta={"rules": [SOME_ROWS]}))
     try:
-        with _source(gx, place) as source:
-            batch = source.add_query_asset("rows", query=query).add_batch_definition_whole_table("now").get_batch()
+        with _source(gx, place, query) as source:
+            asset = source.get_asset("rows")
+            batch = asset.get_batch(asset.build_batch_request())
             suite = gx.ExpectationSuite("rules", expectations=expectations)
             results = batch.validate(suite, result_format="BOOLEAN_ONLY").results
     except Exception as error:  # whatever its many layers raise: unjudged is not passed
@@ -116,9 +117,9 @@ def great_expectations() -> Any:
 
 
 @contextmanager
-def _source(gx: Any, place: Path | Engine) -> Iterator[Any]:
-    """A source that can only read. Addresses go to the driver and never into a configuration; connections that the
-    library forgets to close are closed here."""
+def _source(gx: Any, place: Path | Engine, query: str) -> Iterator[Any]:
+    """A source that can only read, with the query as its asset "rows". Addresses go to the driver and never into a
+    configuration; connections that the library forgets to close are closed here."""
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     opened: list[Any] = []
@@ -131,11 +132,15 @@ def _source(gx: Any, place: Path | Engine) -> Iterator[Any]:
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     add = context.data_sources.add_sqlite if isinstance(place, Path) else context.data_sources.add_postgres
     placeholder = "sqlite://" if isinstance(place, Path) else "postgresql+psycopg://ledger@ledger/ledger"
-    source = add("rows", connection_string=placeholder, kwargs={"creator": opening})
+    rows = {"name": "rows", "type": "query", "query": query}
     try:
-        yield source
+        # all in one: it writes its configuration down each time it is told something, which takes longer than to judge
+        source = add("rows", connection_string=placeholder, kwargs={"creator": opening}, assets=[rows])
+        try:
+            yield source
+        finally:
+            source.get_execution_engine().close()
     finally:
-        source.get_execution_engine().close()
         for connection in opened:
             connection.close()
 
