@@ -13,11 +13,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, text
 
 from accounts.identity import email_hash
 from accounts.ledger import plans
-from accounts.ledger.engine import create_tables, open_ledger, writing
+from accounts.ledger.engine import create_tables, open_ledger, reading, writing
 from accounts.models import Account, Decision, Rep, Stakeholder
 from accounts.playbook import Play, Window
 from accounts.playfiles import load_play
@@ -126,6 +126,16 @@ def _decisions(people: int, first: int) -> Iterator[dict[str, Any]]:
 
 def _account(number: int, first: int) -> int:
     return first + (number - first) // 5 * 5
+
+
+def cpu_seconds(engine: Engine) -> float:
+    """CPU that this process and the server's processes for it have taken so far."""
+    if engine.dialect.name == "sqlite":
+        return time.process_time()
+    with reading(engine) as connection:
+        ours = connection.execute(text("SELECT pid FROM pg_stat_activity WHERE datname = current_database()"))
+        nanoseconds = [int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for (pid,) in ours]
+    return time.process_time() + sum(nanoseconds) / 1e9
 
 
 @contextmanager
