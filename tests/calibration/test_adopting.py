@@ -41,31 +41,33 @@ def play(folder: Path) -> Play:
     return load_play(folder)
 
 
-#: Made once: the tests differ in what is done with it.
-MARKET = verdicts(400, TRUTH, 1, NOW)
+@pytest.fixture(scope="module")
+def market() -> list[Judged]:
+    """Made once: the tests differ in what is done with it."""
+    return verdicts(400, TRUTH, 1, NOW)
 
 
 @pytest.fixture
-def judged(world: World) -> World:
+def judged(world: World, market: list[Judged]) -> World:
     """Four hundred accounts, and Ravi's verdict on each; he goes by TRUTH."""
-    accounts = [{"id": 1000 + one.id, "key": f"account-{one.id}", "name": "Any", "play": PLAY} for one in MARKET]
+    accounts = [{"id": 1000 + one.id, "key": f"account-{one.id}", "name": "Any", "play": PLAY} for one in market]
     people = [
         {"id": _seat(one, person), "account_id": 1000 + one.id, "email": f"p{person}@a{one.id}.example",
          "email_hash": f"{one.id}-{person}", "role": role}
-        for one in MARKET
+        for one in market
         for person, role in one.roles.items()
     ]  # fmt: skip
     signals = [
         {"source": "market", "source_id": str(told.id), "kind": told.kind, "account_id": 1000 + one.id,
          "stakeholder_id": _seat(one, told.person), "occurred_at": told.occurred_at, "received_at": told.occurred_at,
          "applied_at": told.occurred_at}
-        for one in MARKET
+        for one in market
         for told in one.signals
     ]  # fmt: skip
     said = [
         {"account_id": 1000 + one.id, "rep_id": world.reps["ravi"], "at": one.at,
          "verdict": "ripe" if one.is_ripe else "not_yet"}
-        for one in MARKET
+        for one in market
     ]  # fmt: skip
     with writing(world.engine) as connection:
         for table, rows in ((Account, accounts), (Stakeholder, people), (Signal, signals), (Feedback, said)):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.content.test_render import COMPILED, KEYS, context
+from tests.content.test_render import KEYS, compiled, context
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: looks are not checked")
@@ -69,7 +69,7 @@ def gallery(folder: Path) -> Path:
     """One page with every e-mail of the play in a frame of each width."""
     frames = []
     for key in KEYS:
-        page = escape(COMPILED.render(key, context(account_name=f"{LONG} & Co.")).html)
+        page = escape(compiled().render(key, context(account_name=f"{LONG} & Co.")).html)
         frames += [f'<iframe title="{key}" width="{width}" height="900" srcdoc="{page}"></iframe>' for width in WIDTHS]
     path = folder / "gallery.html"
     path.write_text(f"<!doctype html><pre></pre>{''.join(frames)}<script>{MEASURE}</script>", "utf-8")
