@@ -14,14 +14,17 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Engine, text
 
+from accounts.ledger import engine as ledger_engine
 from accounts.ledger.engine import open_ledger
 from tests.cast import World
-from tests.ledgers import PostgresStage, SqliteStage, Stage, for_one_test
+from tests.ledgers import PostgresStage, SqliteStage, Stage, for_one_test, opening
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would every program they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 #: `pytest --hypothesis-profile=chaos --timeout=0`: hundreds of histories instead of a few, where a test asks for it.
 settings.register_profile("chaos", max_examples=500, stateful_step_count=60, deadline=None)
+
+ledger_engine.create_engine = opening
 
 # Until all tests are found next to nothing is thrown away, and what was made by then stays: nobody walks through it.
 gc.disable()
@@ -101,9 +104,10 @@ def _sqlite_stage() -> Iterator[Stage]:
 def database(request: pytest.FixtureRequest) -> Engine:
     """An empty ledger, once on SQLite and once on PostgreSQL; for whoever asks for the world, with the cast in it."""
     stage: Stage = request.getfixturevalue(f"_{request.param}_stage")
-    stage.clear()
     if "world" in request.fixturenames:
         stage.set()
+    else:
+        stage.clear()
     return for_one_test(stage.engine)
 
 

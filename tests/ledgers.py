@@ -1,16 +1,17 @@
 """Ledgers for tests: one on each database for the whole run, put back between tests to empty, or to the cast's world.
 
 What a test would do thousands of times over is done once: making the tables, writing the cast, and compiling SQL, which
-SQLAlchemy remembers for as long as it has the same engine.
+SQLAlchemy remembers for each engine, and here for all of them.
 """
 
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, text
+from sqlalchemy.util import LRUCache
 
 from accounts.ledger.engine import create_tables, open_ledger
 from accounts.models import Base
@@ -29,8 +30,23 @@ class Stage(Protocol):
         ...
 
     def set(self) -> World:
-        """The cast, as `build_world` has it, on a stage that was cleared."""
+        """The cast, as `build_world` has it, and nothing else."""
         ...
+
+
+_compiled: LRUCache[Any, Any] = LRUCache(3_000)
+_dialects: dict[str, Dialect] = {}
+
+
+def opening(*address: Any, **options: Any) -> Engine:
+    """SQLAlchemy's `create_engine`, for the product in this process: it opens one engine for each life it has, so tests
+    open thousands, and what was compiled for one of them serves the next."""
+    engine = create_engine(*address, execution_options={"compiled_cache": _compiled}, **options)
+    if engine.dialect.name in _dialects:
+        engine.dialect = _dialects[engine.dialect.name]
+    else:  # one that has met its database: from then on it does not change
+        event.listen(engine, "connect", lambda *_: _dialects.setdefault(engine.dialect.name, engine.dialect), once=True)
+    return engine
 
 
 def for_one_test(engine: Engine) -> Engine:
@@ -97,7 +113,7 @@ class PostgresStage:
         anew = [f"PERFORM setval('{counter}', 1, false)" for counter, _ in counters]
         enter = [f"INSERT INTO {name} SELECT * FROM wings.{name}" for name in filled]
         count_on = [f"PERFORM setval('{counter}', {last})" for counter, last in counters if last]
-        for name, statements in {"clear": [*empty, *anew], "set": [*enter, *count_on]}.items():
+        for name, statements in {"clear": [*empty, *anew], "set": [*empty, *enter, *anew, *count_on]}.items():
             # as a replica does it: no trigger speaks, and rows go in any order
             connection.exec_driver_sql(
                 f"CREATE FUNCTION wings.{name}() RETURNS void LANGUAGE plpgsql SET session_replication_role = replica "
