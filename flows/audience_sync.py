@@ -68,6 +68,7 @@ class AudiencesSynced:
 class _Plan:
     """What should be: every audience of the play, also those nobody belongs in any more."""
 
+    play: str
     wanted: Mapping[AudienceKey, frozenset[str]]
     #: domain -> company name
     names: Mapping[str, str]
@@ -101,7 +102,10 @@ def sync_audiences(
     channel = channel or open_ads(settings)
     with reading(engine) as connection:
         plan = _plan(connection, play, now)
-    marked = {key: _mark(engine, key, members) for key, members in plan.wanted.items()}
+    with writing(engine) as connection:
+        marked = ledger.open_audiences(connection, plan.play, plan.wanted)
+    for key, members in plan.wanted.items():
+        _mark(engine, marked[key], members)
     out = _tell(engine, channel, marked, plan, MemberState.PENDING_REMOVE, now)
     clean = {} if plan.stopped_by else {key: id for key, id in marked.items() if key not in out.failures}
     into = _tell(engine, channel, clean, plan, MemberState.PENDING_ADD, now)
@@ -138,7 +142,9 @@ def _plan(connection: Connection, play: Play, now: datetime) -> _Plan:
     unusable = Counter({platform: found.unusable for platform, found in people.items()})
     unusable["companies"] = firms.unusable
     stopped_by = ledger.adds_are_stopped(connection, play.key)
-    return _Plan(wanted, firms.names, tuple(excluded.most_common()), tuple((+unusable).most_common()), stopped_by)
+    return _Plan(
+        play.key, wanted, firms.names, tuple(excluded.most_common()), tuple((+unusable).most_common()), stopped_by
+    )
 
 
 def _want_people(connection: Connection, play: Play, stages: Sequence[str], now: datetime) -> dict[str, Wanted]:
@@ -158,14 +164,12 @@ def _want_companies(connection: Connection, play: Play, stages: Sequence[str], n
     return want_companies(ledger.read_firms(connection, play.key, stages, now) if asked else (), stages, now)
 
 
-def _mark(engine: Engine, key: AudienceKey, members: frozenset[str]) -> int:
-    """Write down what is owed to the platform; the audience's id."""
+def _mark(engine: Engine, audience: int, members: frozenset[str]) -> None:
+    """Write down what is owed to the platform."""
     with writing(engine) as connection:
-        audience = ledger.open_audience(connection, key)
         changes = find_changes(members, ledger.read_states(connection, audience))
         ledger.owe(connection, audience, changes.remove, MemberState.PENDING_REMOVE)
         ledger.owe(connection, audience, changes.add, MemberState.PENDING_ADD)
-    return audience
 
 
 def _tell(
@@ -175,7 +179,11 @@ def _tell(
     """Tell the platforms what we owe them, batch by batch. A failure ends its audience, not the others."""
     call = channel.add if owed is MemberState.PENDING_ADD else channel.remove
     taken, failures = 0, dict[AudienceKey, str]()
+    with reading(engine) as connection:
+        owing = ledger.owing(connection, plan.play, owed)
     for key, audience in audiences.items():
+        if audience not in owing:
+            continue
         try:
             for members in _batches(engine, audience, owed, channel.batch, plan.names):
                 done = [member.key for member in call(key, members, now)]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, String, and_, func, literal, or_, select, update
+from sqlalchemy import Connection, String, and_, exists, func, literal, or_, select, update
 
 from accounts.audiences import AudienceKey, Firm, Prospect
 from accounts.identity import domain_hash, domain_of
@@ -77,15 +77,25 @@ def adds_are_stopped(connection: Connection, play: str) -> str | None:
     return connection.scalar(select(Brake.by).where(Brake.released_at.is_(None), scope).order_by(Brake.at).limit(1))
 
 
-def open_audience(connection: Connection, key: AudienceKey) -> int:
-    """The audience's id; a new one is written down."""
-    known = and_(Audience.platform == key.platform, Audience.name == key.name, Audience.kind == key.kind)
-    found = connection.scalar(select(Audience.id).where(known))
-    if found is not None:
-        return found
-    values = {"platform": key.platform, "name": key.name, "kind": key.kind, "play": key.play, "stage": key.stage}
-    connection.execute(insert_into(connection, Audience).values(values).on_conflict_do_nothing())
-    return connection.scalars(select(Audience.id).where(known)).one()
+def open_audiences(connection: Connection, play: str, keys: Collection[AudienceKey]) -> dict[AudienceKey, int]:
+    """The ids of these audiences of the play; new ones are written down."""
+    known = _ids(connection, play)
+    fresh = [{**key._asdict(), "name": key.name} for key in keys if key not in known]
+    if fresh:
+        connection.execute(insert_into(connection, Audience).on_conflict_do_nothing(), fresh)
+        known = _ids(connection, play)
+    return {key: known[key] for key in keys}
+
+
+def _ids(connection: Connection, play: str) -> dict[AudienceKey, int]:
+    query = select(Audience.id, Audience.platform, Audience.stage, Audience.kind).where(Audience.play == play)
+    return {AudienceKey(platform, play, stage, kind): id for id, platform, stage, kind in connection.execute(query)}
+
+
+def owing(connection: Connection, play: str, state: MemberState) -> set[int]:
+    """The play's audiences, by id, in which somebody is still to be added or removed."""
+    owed = exists().where(AudienceMember.audience_id == Audience.id, AudienceMember.state == state)
+    return set(connection.scalars(select(Audience.id).where(Audience.play == play, owed)))
 
 
 def read_audiences(connection: Connection, play: str) -> list[AudienceState]:
