@@ -96,6 +96,7 @@ class About(StrEnum):
     BRAKE = "brake"
     PROMISE = "promise"
     BRIEF = "brief"
+    STALE = "stale"
 
 
 class BriefState(StrEnum):

@@ -1,7 +1,8 @@
 """Telling automations, and whoever else listens to events, what there is to tell: at the end of a flow.
 
 An event is written down as told only when the server has it. A run that is killed before that leaves it to the next
-one; killed between the two, that one tells it a second time under the same id, and the server takes it for one.
+one; killed between the two, that one asks the server what it has by now. What the server has taken and not yet written
+down goes a second time under the same id, a moment later, and the server takes it for one.
 """
 
 from datetime import datetime
@@ -16,10 +17,10 @@ from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
 from flows.house import open_house
 from flows.news import News, gather_news
-from flows.publishing import hand_in, resource_of
+from flows.publishing import hand_in, in_a_run, resource_of, taken_by_the_server
 
-#: Events handed in together: so many a killed run may tell a second time.
-AT_ONCE = 100
+#: Events handed in together: for so many, the server says at once which of them it has.
+AT_ONCE = 50
 
 
 @task(name="tell whoever listens", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
@@ -36,8 +37,10 @@ def tell_news(engine: Engine, now: datetime) -> int:
     with reading(engine) as connection:
         news = gather_news(connection, now)
     for some in chunks(news, AT_ONCE):
-        if not hand_in(map(_event, some)):
+        if not in_a_run():
             return 0
+        known = taken_by_the_server(one.id for one in some)
+        hand_in(_event(one) for one in some if one.id not in known)
         with writing(engine) as connection:
             announcements.mark(connection, ((one.about, one.fact_id) for one in some), now)
     return len(news)

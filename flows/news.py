@@ -11,7 +11,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 from sqlalchemy import Connection
 
-from accounts.ledger import brakes, brief_delivery, holds, plans, signals, sla, stages
+from accounts.ledger import brakes, brief_delivery, decisions, holds, plans, signals, sla, stages
 from accounts.ledger.sla import Listed
 from accounts.vocabulary import About, Side
 from flows.masking import mask, mask_within
@@ -103,10 +103,16 @@ def _moves(connection: Connection, now: datetime) -> Iterable[News]:
         yield _of_account(About.STAGE, move.id, move.at, "tandem.account.stage-changed", move.account, **said)
 
 
+def _silence(connection: Connection, now: datetime) -> Iterable[News]:
+    for one in decisions.unannounced_silence(connection, now - LATELY, now):
+        subject = f"tandem.play.{one.play}"
+        yield News(About.STALE, one.id, one.at, "tandem.crm.stale", subject, one.play, {"people": one.people})
+
+
 def _of_account(about: About, fact_id: int, at: datetime, event: str, account: str, **says: Any) -> News:
     return News(about, fact_id, at, event, f"tandem.account.{account}", account, says)
 
 
 SOURCES: tuple[Callable[[Connection, datetime], Iterable[News]], ...] = (
-    _plans, _brakes, _replies, _holds, _promises, _briefs, _moves,
+    _plans, _brakes, _replies, _holds, _promises, _briefs, _moves, _silence,
 )  # fmt: skip

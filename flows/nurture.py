@@ -7,12 +7,12 @@ from prefect import flow, runtime, task
 from prefect.cache_policies import NO_CACHE
 
 from accounts.coverage import cover
-from accounts.ledger.decisions import count_new, count_reasons
+from accounts.ledger.decisions import count_reasons
 from accounts.ledger.delivery import read_delivery
 from accounts.ledger.engine import reading
 from accounts.ledger.seats import count_seats
 from accounts.ledger.touches import list_touches
-from accounts.vocabulary import Answer, PlanState, Reason
+from accounts.vocabulary import Answer, PlanState
 from expectations.gate import Verdict, describe
 from flows import nurturing, planning, spreading
 from flows.announcing import tell_whoever_listens
@@ -20,7 +20,7 @@ from flows.clock import clock
 from flows.house import open_house
 from flows.nurturing import Nurtured, Tidied, add_up
 from flows.planning import Foreseen
-from flows.publishing import MOST_ROWS, announce, publish, publish_table, rename_run
+from flows.publishing import MOST_ROWS, publish, publish_table, rename_run
 from flows.reports import (
     counts_of,
     coverage_report,
@@ -111,7 +111,6 @@ def show(nurtured: Nurtured, key: str) -> None:
         standing = count_reasons(connection, play)
         touched = list_touches(connection, plan_id=nurtured.plan_id, limit=MOST_ROWS) if nurtured.plan_id else []
         delivered = [read_delivery(connection, one.plan_id, most=MOST_ROWS) for one in nurtured.despatches]
-        stale = count_new(connection, play, Reason.STALE_CRM, nurtured.as_of)
         covered = cover(house.play, count_seats(connection, play), nurtured.as_of.date())
     publish(
         f"nurture-{key}", nurtured_report(nurtured, standing), "The run at a glance, and why the others get nothing"
@@ -124,8 +123,6 @@ def show(nurtured: Nurtured, key: str) -> None:
     for delivery in delivered:
         plan_id = delivery.plan.id
         publish(f"plan-{plan_id}", delivered_report(delivery), f"Who got plan {plan_id}, who did not, and why")
-    if stale:
-        announce("tandem.crm.stale", f"tandem.play.{play}", play, people=stale)
 
 
 def show_rehearsal(foreseen: Foreseen) -> dict[str, int]:

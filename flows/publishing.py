@@ -6,6 +6,7 @@ Outside a flow run nothing happens, so the same functions serve a plain call.
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import get_client
@@ -46,19 +47,33 @@ def announce(event: str, subject: str, name: str, **payload: Any) -> None:
     hand_in([Event(event=event, resource=resource_of(subject, name), payload=payload)])
 
 
-def hand_in(events: Iterable[Event]) -> bool:
-    """The server has them when this comes back; it may not take one whose id it knows.
+def in_a_run() -> bool:
+    """Whether this is a run on a server; a plain call has none to tell."""
+    context = FlowRunContext.get()
+    return context is not None and context.flow_run is not None
 
-    False outside a flow run: there is no server. Raises what the server answers when it does not take them.
+
+def hand_in(events: Iterable[Event]) -> None:
+    """The server has them when this comes back; outside a flow run nothing happens.
+
+    Raises what the server answers when it does not take them.
     """
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
-        return False
+        return
     run = {"prefect.resource.id": f"prefect.flow-run.{context.flow_run.id}", "prefect.resource.role": "flow-run"}
     told = [event.model_copy(update={"related": [RelatedResource(run)]}) for event in events]
+    if told:
+        with get_client(sync_client=True) as client:
+            client.request("POST", "/events", json=[one.model_dump(mode="json") for one in told])
+
+
+def taken_by_the_server(ids: Iterable[UUID]) -> set[UUID]:
+    """Those of these events (at most 50) that the server has written down. It forgets ids it does not store."""
+    asked = [str(id) for id in ids]
     with get_client(sync_client=True) as client:
-        client.request("POST", "/events", json=[one.model_dump(mode="json") for one in told])
-    return True
+        answer = client.request("POST", "/events/filter", json={"filter": {"id": {"id": asked}}, "limit": len(asked)})
+    return {UUID(one["id"]) for one in answer.json()["events"]}
 
 
 def resource_of(subject: str, name: str) -> Resource:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, exists, select
 
-from accounts.ledger.bulk import insert_into
+from accounts.ledger.bulk import among, insert_into
 from accounts.models import Announcement
 from accounts.vocabulary import About
 
@@ -18,6 +18,12 @@ from accounts.vocabulary import About
 def untold(about: About, fact: Any) -> ColumnElement[bool]:
     """SQL: nobody was told of the row whose id is `fact`."""
     return ~exists(select(Announcement.fact_id).where(Announcement.about == about, Announcement.fact_id == fact))
+
+
+def told_among(connection: Connection, about: About, facts: Iterable[int]) -> set[int]:
+    """Those of these that are told."""
+    known = select(Announcement.fact_id).where(Announcement.about == about)
+    return set(connection.scalars(known.where(among(connection, Announcement.fact_id, sorted(facts)))))
 
 
 def mark(connection: Connection, told: Iterable[tuple[About, int]], at: datetime) -> None:

@@ -1,18 +1,37 @@
 """The latest answers as they stand: how many people get what, and why the others do not."""
 
 from datetime import datetime
+from hashlib import sha256
 from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, exists, func, select
 
+from accounts.ledger.announcements import told_among
 from accounts.models import Account, Decision, Stakeholder
-from accounts.vocabulary import Answer, Reason
+from accounts.vocabulary import About, Answer, Reason
 
 
-def count_new(connection: Connection, play: str, reason: Reason, now: datetime) -> int:
-    """People whom planning told so at `now` and not before: an answer that stays keeps the time it was first given."""
-    new = (Decision.play == play, Decision.reason == reason, Decision.as_of == now)
-    return connection.scalar(select(func.count()).select_from(Decision).where(*new)) or 0
+class Silenced(NamedTuple):
+    """People who get nothing since one look of planning, because facts about their accounts are too old."""
+
+    play: str
+    at: datetime
+    people: int
+
+    @property
+    def id(self) -> int:
+        """The look as a number, such as rows have: it has no row of its own."""
+        named = sha256(f"{self.play} {self.at.isoformat()}".encode()).digest()
+        return int.from_bytes(named[:8]) >> 1
+
+
+def unannounced_silence(connection: Connection, since: datetime, now: datetime) -> list[Silenced]:
+    """Looks that silenced people, and of which nobody was told: an answer that stays keeps its first time."""
+    looked = (Decision.reason == Reason.STALE_CRM, Decision.as_of > since, Decision.as_of <= now)
+    query = select(Decision.play, Decision.as_of, func.count()).where(*looked).group_by(Decision.play, Decision.as_of)
+    found = [Silenced(*row) for row in connection.execute(query.order_by(Decision.as_of, Decision.play))]
+    told = told_among(connection, About.STALE, [one.id for one in found]) if found else set()
+    return [one for one in found if one.id not in told]
 
 
 def undecided(connection: Connection, play: str, now: datetime) -> list[str]:

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from prefect import flow
-from sqlalchemy import Engine, event, insert
+from prefect.client.orchestration import SyncPrefectClient
+from sqlalchemy import Engine, delete, event, insert
 
 from accounts.ledger import announcements, brakes, holds
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.holds import SignalHold
-from accounts.models import Brief, SendPlan, Signal, SlaClock, StageChange
+from accounts.models import Brief, Decision, SendPlan, Signal, SlaClock, StageChange
 from accounts.vocabulary import BrakeScope, HoldCause
 from flows.announcing import tell_news
 from flows.cli import tandem
@@ -120,6 +121,26 @@ def test_each_thing_that_somebody_waits_for_is_news_until_it_is_told_and_shows_n
     assert news_of(world.engine) == news[:1]
 
 
+def test_who_falls_silent_since_the_crm_does_is_told_of_once_for_each_look(world: World) -> None:
+    """Three people at two looks, and one the week before last; whoever falls silent for another reason is not meant."""
+    looks = {"alice": NOW - HOUR, "bob": NOW - HOUR, "charlie": NOW, "erin": NOW - 2 * LATELY, "frank": NOW}
+    answer = {"answer": "wait", "play": "new-business", "stage": "evaluation"}
+    with writing(world.engine) as connection:
+        connection.execute(delete(Decision))
+        for name, at in looks.items():
+            reason = "stale_crm" if name != "frank" else "waiting_step"
+            person = {"stakeholder_id": world.people[name], "account_id": world.accounts["acme"]}
+            connection.execute(insert(Decision).values(**answer, **person, reason=reason, as_of=at))
+    first, second = told = news_of(world.engine)
+    assert {(one.event, one.subject) for one in told} == {("tandem.crm.stale", "tandem.play.new-business")}
+    assert [one.says for one in told] == [{"people": 2}, {"people": 1}]
+    assert first.id != second.id
+    with writing(world.engine) as connection:
+        announcements.mark(connection, [(first.about, first.fact_id)], NOW)
+        connection.execute(delete(Decision).where(Decision.stakeholder_id == world.people["alice"]))
+    assert news_of(world.engine) == [second]
+
+
 def test_what_no_server_took_is_not_taken_for_told(world_at_home: World) -> None:
     hold_three(world_at_home)
     assert tell_news(world_at_home.engine, NOW) == 0
@@ -128,10 +149,10 @@ def test_what_no_server_took_is_not_taken_for_told(world_at_home: World) -> None
 
 @only_sqlite
 def test_what_a_killed_run_could_not_tell_the_next_one_does_and_it_counts_once(
-    world_at_home: World, prefect_api: PrefectServer
+    world_at_home: World, prefect_api: PrefectServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One run is killed when its facts are committed. The next one is killed between the server's yes and our writing
-    that down."""
+    that down. The third one asks, however much later it comes: what the server has is not told again."""
     from flows.track import track_accounts
 
     engine = world_at_home.engine
@@ -141,9 +162,26 @@ def test_what_a_killed_run_could_not_tell_the_next_one_does_and_it_counts_once(
         flow(tell_news)(engine, NOW)
     until(lambda: len(told(prefect_api, news)) == len(news))
     assert news_of(engine) == news, "it does not know that they are told"
+    posted = listen_in(monkeypatch)
     track_accounts(as_of=NOW)
     assert news_of(engine) == []
+    assert "tandem.account.contacted" in {one["event"] for one in posted}, "what is said with each run goes there still"
+    assert not {one["id"] for one in posted} & {str(one.id) for one in news}
     assert sorted(told(prefect_api, news)) == sorted(str(one.id) for one in news)
+
+
+def listen_in(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What is handed in to the server from now on, on its way."""
+    posted: list[dict[str, Any]] = []
+    request = SyncPrefectClient.request
+
+    def heard(self: SyncPrefectClient, method: Any, path: Any, *more: Any, **named: Any) -> Any:
+        if path == "/events":
+            posted.extend(named["json"])
+        return request(self, method, path, *more, **named)
+
+    monkeypatch.setattr(SyncPrefectClient, "request", heard)
+    return posted
 
 
 class Killed(BaseException):
