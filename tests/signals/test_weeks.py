@@ -50,6 +50,15 @@ def test_signals_of_weeks_far_apart_are_all_found(world: World) -> None:
     assert len({row.received_week for row in stored}) == 4
 
 
+def test_a_statement_about_any_week_is_compiled_once(world: World) -> None:
+    """SQLAlchemy remembers a statement only if it knows how to tell all of its parts from others."""
+    compiled: dict[Any, Any] = {}
+    with reading(world.engine.execution_options(compiled_cache=compiled)) as connection:
+        for account in (world.accounts["acme"], world.accounts["globex"]):
+            assert sla_facts.last_words(connection, [account], NOW) is not None
+            assert len(compiled) == 1
+
+
 def test_nothing_is_found_where_no_signal_ever_came_in(world: World) -> None:
     with reading(world.engine) as connection:
         assert connection.scalar(select(func.count()).select_from(Signal)) == 0
