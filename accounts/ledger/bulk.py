@@ -16,6 +16,7 @@ from sqlalchemy import (
     TextClause,
     any_,
     bindparam,
+    cast,
     func,
     literal,
     literal_column,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 )  # fmt: skip
 from sqlalchemy.dialects import postgresql, sqlite
 
-from accounts.ledger.driver import SQLITE
+from accounts.ledger.driver import SQLITE, array_of
 
 T = TypeVar("T")
 
@@ -44,7 +45,7 @@ def among(connection: Connection, column: Any, values: Sequence[Any]) -> ColumnE
         each = func.json_each(json.dumps(list(values))).table_valued("value")
         found: ColumnElement[bool] = column.in_(select(each.c.value))
         return found
-    listed: ColumnElement[bool] = column == any_(literal(list(values), postgresql.ARRAY(column.type)))
+    listed: ColumnElement[bool] = column == any_(cast(literal(array_of(values)), postgresql.ARRAY(column.type)))
     return listed
 
 

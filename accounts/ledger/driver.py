@@ -6,7 +6,7 @@ is left out. So times come and go in the driver's own form: text on SQLite, date
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -191,6 +191,19 @@ def _same(moment: datetime | None) -> datetime | None:
     return moment
 
 
+def array_of(values: Iterable[int | str | None]) -> str:
+    """As PostgreSQL writes an array, for a parameter whose type the column tells; the driver takes a list for as long
+    as the query, looking at each value."""
+    return "{" + ",".join([str(value) if isinstance(value, int) else _quoted(value) for value in values]) + "}"
+
+
+def _quoted(value: str | None) -> str:
+    if value is None:
+        return "NULL"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def _written_texts(moments: Mapping[int, datetime]) -> str:
     return json.dumps({id: _write_text(moment) for id, moment in moments.items()})
 
@@ -219,6 +232,6 @@ POSTGRESQL = Form(
     each="unnest(CAST(? AS text[])) AS asked (value)",
     times="(SELECT CAST(key AS bigint) AS id, CAST(value AS timestamptz) AS since"
     " FROM json_each_text(CAST(? AS json)))",
-    ids=list,
+    ids=array_of,
     moments=_iso_texts,
 )

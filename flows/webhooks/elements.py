@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
@@ -128,7 +128,7 @@ def at_second(value: object) -> datetime:
     if type(value) not in _NUMBERS:
         raise Unreadable("does not say when")
     try:
-        return datetime.fromtimestamp(float(cast(str, value)), UTC)
+        return datetime.fromtimestamp(float(value), UTC)  # type: ignore[arg-type]
     except (ValueError, OverflowError, OSError):
         raise Unreadable("does not say when in seconds") from None
 
