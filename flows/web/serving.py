@@ -3,12 +3,15 @@
 import asyncio
 import gc
 import resource
+import socket
 from typing import Any, cast
 
 import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from accounts.errors import Refused
 
 #: Seconds from the first byte to the last of a request. A telephone in a tunnel needs ten; an attacker wants hours.
 PATIENCE = 15.0
@@ -97,6 +100,17 @@ def settle() -> None:
     """What was made by now stays: the garbage collector need not walk through all modules while visitors wait."""
     gc.collect()
     gc.freeze()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; port 0 is any free one. Raises Refused where that cannot be."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        reason = str(error.strerror).partition(" (while")[0]
+        raise Refused(
+            f"cannot listen there: {reason}", where=f"{host}:{port}", cure="choose another with --host and --port"
+        ) from None
 
 
 def config_of(app: ASGIApp, **more: Any) -> uvicorn.Config:

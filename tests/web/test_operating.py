@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from accounts.errors import Refused
 from accounts.ledger import schema
 from accounts.ledger.engine import open_ledger
 from flows.settings import Settings, Web
 from flows.web.desk import network_of
+from flows.web.serving import listen
 from flows.web.throttle import REMEMBERED, Buckets
 from tests.cast import World
 from tests.signals.post import person
@@ -130,3 +132,10 @@ def test_browsers_that_came_by_https_never_try_without(
         serve(world.engine, clock, None, secure).get("/c/x").headers["strict-transport-security"] == "max-age=31536000"
     )
     assert "strict-transport-security" not in serve(world.engine, clock).get("/c/x").headers
+
+
+def test_an_address_where_nobody_can_listen_is_refused_in_one_line() -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Refused, match=rf"^127\.0\.0\.1:{port}: cannot listen there: .*--port"):
+            listen("127.0.0.1", port)
