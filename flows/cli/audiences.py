@@ -20,7 +20,7 @@ def audiences(play: str, as_of: datetime | None, json_: bool) -> None:
 
     Changes nothing; `tandem run audiences` tells the platforms, or writes the files to upload.
 
-    tandem audiences --play new-business
+    Example: tandem audiences --play new-business
     """
     from dataclasses import asdict
 

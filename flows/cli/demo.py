@@ -15,7 +15,7 @@ def demo(seed: int | None, json_: bool) -> None:
 
     Writes .tandem/demo (made anew each time): tandem.db, outbox/, briefs/, index.html. Nobody gets mail.
 
-    tandem demo
+    Example: tandem demo
     """
     from flows.demo.run import run_demo
     from flows.demo.story import SEED

@@ -26,6 +26,8 @@ FLOWS = {
     "signals": "flows.listen:collect_signals",
     "briefs": "flows.brief:brief_reps",
 }
+#: Counts that mean something to the flow only, and the number of a plan, which is none.
+UNSAID = {"plan_id", "verdicts", "despatches"}
 
 
 @click.command()
@@ -36,15 +38,22 @@ FLOWS = {
 def run(flow: str, play: str, as_of: datetime | None, json_: bool) -> None:
     """Run a flow now: track, nurture, audiences, signals or briefs.
 
-    tandem run nurture --as-of 2026-11-24T10:00
+    Example: tandem run nurture --as-of 2026-11-24T10:00
     """
     counts, server = run_now(flow, play, as_of)
     if json_:
         show_json(counts)
         return
-    click.echo(f"{flow} {play}: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
+    click.echo(f"{flow} {play}: {_in_words(counts)}")
     if server is None:
         click.echo("No Prefect server is running here, so this run shows on no page; `tandem up` starts one.", err=True)
+
+
+def _in_words(counts: dict[str, Any]) -> str:
+    """What there was of, and of which plan; what there was none of is in the JSON."""
+    plan = [f"plan {counts['plan_id']}"] if counts.get("plan_id") else []
+    some = [f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count and name not in UNSAID]
+    return ", ".join(plan + some) or "nothing to do"
 
 
 def run_now(flow: str, play: str, as_of: datetime | None) -> tuple[dict[str, Any], str | None]:

@@ -126,6 +126,12 @@ def test_a_file_that_cannot_be_written_is_one_line(
     )
 
 
+def test_a_run_that_found_nothing_says_so_instead_of_counting_noughts(empty_folder: Path) -> None:
+    _init()
+    ran = CliRunner().invoke(tandem, ["run", "nurture"])
+    assert ran.stdout == "nurture new-business: nothing to do\n"
+
+
 def _init() -> dict[str, str | None]:
     result: Result = CliRunner().invoke(tandem, ["init", "--json"])
     assert result.exit_code == 0, result.output
