@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, text
 
 from accounts.ledger import engine as ledger_engine
@@ -23,6 +23,11 @@ from tests.ledgers import PostgresStage, SqliteStage, Stage, for_one_test, openi
 signal.signal(signal.SIGINT, signal.default_int_handler)
 #: `pytest --hypothesis-profile=chaos --timeout=0`: hundreds of histories instead of a few, where a test asks for it.
 settings.register_profile("chaos", max_examples=500, stateful_step_count=60, deadline=None)
+# Everywhere else the same examples each time, and no judgement by the clock: a busy machine is not a wrong program.
+settings.register_profile(
+    "tandem", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tandem")
 
 ledger_engine.create_engine = opening
 
@@ -121,11 +126,12 @@ def stage(request: pytest.FixtureRequest, database: Engine) -> Stage:
 @pytest.fixture(autouse=True)
 def _environment_as_it_was() -> Iterator[None]:
     """Commands may set variables for what they start; no test hands them on to the next."""
-    before = dict(os.environ)
+    before = dict(os.environb)
     yield
-    for name in os.environ.keys() - before.keys():
-        del os.environ[name]
-    os.environ.update(before)
+    if (after := dict(os.environb)) != before:  # seldom, and to set each of them again takes longer than many a test
+        for name in after.keys() - before.keys():
+            del os.environb[name]
+        os.environb.update(before)
 
 
 @pytest.fixture

@@ -253,7 +253,9 @@ def test_a_file_that_is_no_content_is_refused(desk: Path, content: bytes, words:
 
 
 @given(name=st.sampled_from([PLAY, STEP, ADVERT]), at=st.integers(0), cut=st.integers(0, 30), put=st.text(max_size=12))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_whatever_somebody_types_it_reads_or_is_refused_in_one_line(
     desk: Path, name: str, at: int, cut: int, put: str
 ) -> None:

@@ -158,7 +158,9 @@ def test_the_mark_between_values_is_taken_out_of_a_file_that_has_it(tmp_path: Pa
 value = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00\x1f\x85\u2028\u2029"), max_size=12)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(st.tuples(value, value, value), min_size=1, max_size=9), st.sampled_from([1, 2, 5]))
 def test_whatever_a_csv_writer_wrote_comes_back_with_the_line_it_began_on(
     tmp_path: Path, table: list[tuple[str, ...]], at_once: int

@@ -139,7 +139,9 @@ def play_out(connection: Connection, batches: Sequence[Sequence[Incoming]]) -> N
 
 
 @given(data=st.data())
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_any_order_any_batches_and_any_repetition_lead_to_the_same_state(world: World, data: st.DataObject) -> None:
     with world.engine.connect() as connection, connection.begin() as transaction:
         told = story(*cast_off(connection, world))

@@ -31,7 +31,9 @@ from tests.webhooks.samples import hubspot as crm_event
 from tests.webhooks.senders import Request
 
 NOW = datetime.now(UTC)
-ONE_DOOR_EACH = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ONE_DOOR_EACH = settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 bodies = st.sampled_from([b"", b"[]", b"{}", '[{"email": "jürgen@acme.example"}]'.encode()]) | st.text(
     st.characters(exclude_categories=["Cs"]), max_size=40
