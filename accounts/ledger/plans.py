@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Insert,
     Row,
     Select,
     case,
@@ -21,7 +22,6 @@ from sqlalchemy import (
     text,
     update,
 )  # fmt: skip
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 
 from accounts.errors import NotFound, PlanRefused
@@ -115,7 +115,7 @@ def freeze(
     due = _due(play, now, plan_id)
     if accounts is not None:
         due = due.where(among(connection, Account.id, accounts))
-    connection.execute(_insert_touches(connection.dialect.name, due))
+    connection.execute(_insert_touches(due))
     roll = members.enrol(connection, plan_id)
     if not roll.size:
         connection.execute(delete(SendPlan).where(SendPlan.id == plan_id))
@@ -287,13 +287,16 @@ _FILLED = (
 _EMPTIED = ("reason", "error", "retry_at", "claimed_at", "claimed_by")
 
 
-def _insert_touches(dialect: str, rows: Select[Any]) -> Any:
-    base = postgresql.insert(Touch) if dialect == "postgresql" else sqlite.insert(Touch)
-    statement = base.from_select(list(_FILLED), rows, include_defaults=False)
-    anew = {column: statement.excluded[column] for column in _FILLED} | dict.fromkeys(_EMPTIED)
-    return statement.on_conflict_do_update(
-        index_elements=["stakeholder_id", "channel", "content"], set_=anew, where=Touch.state == TouchState.CANCELLED
-    )
+#: A row that was cancelled is filled anew. Written out, since SQLAlchemy compiles its own ON CONFLICT every time.
+_ANEW = text(
+    "ON CONFLICT (stakeholder_id, channel, content) DO UPDATE SET "
+    + ", ".join([*(f"{name} = excluded.{name}" for name in _FILLED), *(f"{name} = NULL" for name in _EMPTIED)])
+    + f" WHERE touch.state = '{TouchState.CANCELLED}'"
+)
+
+
+def _insert_touches(rows: Select[Any]) -> Insert:
+    return insert(Touch).from_select(list(_FILLED), rows.suffix_with(_ANEW), include_defaults=False)
 
 
 _NOT_YET_CLAIMED = (TouchState.PLANNED, TouchState.CERTIFIED)

@@ -1,6 +1,7 @@
 """A send plan is frozen from decisions, certified by digest, and speaks only of what it was certified with."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, select, text, update
@@ -62,6 +63,14 @@ def test_freezing_twice_gives_nobody_a_second_touch(world: World) -> None:
     freeze(world)
     with writing(world.engine) as connection:
         assert plans.freeze(connection, open_play(), NOW) is None
+
+
+def test_the_statement_that_freezes_is_compiled_once(world: World) -> None:
+    compiled: dict[Any, Any] = {}
+    with world.engine.execution_options(compiled_cache=compiled).begin() as connection:
+        for at in (NOW, NOW + DAY):
+            assert plans.freeze(connection, open_play(), at) is None, "nobody is due"
+    assert sum(str(statement).startswith("INSERT INTO touch ") for statement in compiled.values()) == 1
 
 
 def test_nobody_gets_a_second_touch_while_one_is_on_its_way(world: World) -> None:
