@@ -23,7 +23,6 @@ WAITING = text_clause("applied_at IS NULL")
 UNREAD = text_clause("state = 'waiting'")
 HARM = text_clause("kind IN ('bounced', 'complained')")
 WAS_SENT = text_clause("state = 'sent'")
-IS_CERTIFIED = text_clause("state = 'certified'")
 REPLIED = text_clause("kind = 'replied'")
 PULLED = text_clause("released_at IS NULL")
 LIVE = text_clause("ended_at IS NULL")
@@ -252,9 +251,8 @@ class Touch(Base):
     __table_args__ = (
         UniqueConstraint("stakeholder_id", "channel", "content", name="one_touch_per_person_and_content"),
         Index("ix_touch_state_due_at", "state", "due_at"),
-        Index("ix_touch_plan_id_id", "plan_id", "id", "state"),
-        # In the order in which a sender goes through its plan: what was claimed stands in it no more, and is not passed.
-        Index("ix_touch_certified", "plan_id", "id", sqlite_where=IS_CERTIFIED, postgresql_where=IS_CERTIFIED),
+        # In the order in which a sender goes through its plan, with nothing between: what has left is not passed again.
+        Index("ix_touch_plan_id_state_id", "plan_id", "state", "id"),
         # "Were these words ever sent?" Only what was sent stands in it: a claim does not have to write it.
         Index("ix_touch_sent_words", "content", "content_digest", sqlite_where=WAS_SENT, postgresql_where=WAS_SENT),
         Index("ix_touch_account_id_sent_at", "account_id", "sent_at"),

@@ -888,16 +888,9 @@ def upgrade() -> None:
     with op.batch_alter_table("touch", schema=None) as batch_op:
         batch_op.create_index("ix_touch_account_id_sent_at", ["account_id", "sent_at"], unique=False)
         batch_op.create_index(
-            "ix_touch_certified",
-            ["plan_id", "id"],
-            unique=False,
-            sqlite_where=sa.text("state = 'certified'"),
-            postgresql_where=sa.text("state = 'certified'"),
-        )
-        batch_op.create_index(
             "ix_touch_history", ["account_id", "stakeholder_id", "content", "state", "sent_at", "due_at"], unique=False
         )
-        batch_op.create_index("ix_touch_plan_id_id", ["plan_id", "id", "state"], unique=False)
+        batch_op.create_index("ix_touch_plan_id_state_id", ["plan_id", "state", "id"], unique=False)
         batch_op.create_index(
             "ix_touch_sent_words",
             ["content", "content_digest"],
@@ -937,13 +930,8 @@ def downgrade() -> None:
         batch_op.drop_index(
             "ix_touch_sent_words", sqlite_where=sa.text("state = 'sent'"), postgresql_where=sa.text("state = 'sent'")
         )
-        batch_op.drop_index("ix_touch_plan_id_id")
+        batch_op.drop_index("ix_touch_plan_id_state_id")
         batch_op.drop_index("ix_touch_history")
-        batch_op.drop_index(
-            "ix_touch_certified",
-            sqlite_where=sa.text("state = 'certified'"),
-            postgresql_where=sa.text("state = 'certified'"),
-        )
         batch_op.drop_index("ix_touch_account_id_sent_at")
 
     op.drop_table("touch")
