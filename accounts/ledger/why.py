@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 from accounts.errors import NotFound
 from accounts.identity import domain_hash, domain_of, email_hash, normalise_email
 from accounts.ledger.bulk import chunks
+from accounts.ledger.spokesmen import called
 from accounts.ledger.weeks import in_any_week
 from accounts.models import Account, Activity, Hold, Rep, SendPlan, Signal, Stakeholder, Suppression, Touch, Veto
 from accounts.outcomes import read_instant
@@ -62,6 +63,7 @@ def read_background(connection: Connection, who: Who, now: datetime) -> Backgrou
         bounced_at=_bounced_at(connection, who, now),
         suppressed=_suppressed(connection, who, now),
         notes=_notes(connection, who),
+        held_by=_held_by(connection, who),
         refused_by=_refused_by(connection, who, now),
         left_out=_left_out(connection, who, now),
         pause_asked=_pause_asked(connection, who, now),
@@ -157,9 +159,14 @@ def _notes(connection: Connection, who: Who) -> dict[datetime, str]:
     return {starts: note for starts, note in connection.execute(query) if note}
 
 
-def _refused_by(connection: Connection, who: Who, now: datetime) -> dict[str | None, str]:
-    query = select(Veto.content, Veto.by).where(Veto.stakeholder_id == who.id, Veto.at <= now).order_by(Veto.at)
+def _held_by(connection: Connection, who: Who) -> dict[str, str]:
+    query = select(Hold.by, called(Hold.by)).where(Hold.account_id == who.account_id)
     return dict(connection.execute(query).tuples().all())
+
+
+def _refused_by(connection: Connection, who: Who, now: datetime) -> dict[str | None, str]:
+    said = select(Veto.content, called(Veto.by)).where(Veto.stakeholder_id == who.id, Veto.at <= now)
+    return dict(connection.execute(said.order_by(Veto.at)).tuples().all())
 
 
 def _left_out(connection: Connection, who: Who, now: datetime) -> dict[str, str]:

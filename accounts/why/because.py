@@ -270,7 +270,7 @@ def _stopped(case: Case, person_id: int | None, what: str) -> str:
     """The hold that lasts longest, with its note."""
     holds = active(case.account.holds, person_id, HOLDS, case.now)
     hold = max(holds, key=lambda hold: hold.ends_at or FOR_EVER)
-    who = STOPPERS.get(hold.cause) or hold.by or "a rep"
+    who = STOPPERS.get(hold.cause) or case.background.held_by.get(hold.by or "", hold.by) or "a rep"
     note = case.background.notes.get(hold.starts_at)
     ends = case.until(hold.ends_at, ", until it is released")
     said = f" (“{note}”)" if note else ""

@@ -46,7 +46,9 @@ class Background:
     suppressed: tuple[str, datetime] | None = None
     #: Note of a hold, by when it began.
     notes: Mapping[datetime, str] = field(default_factory=dict)
-    #: Who refused a content (None: all mail).
+    #: Whoever held something, as it is written down, by name.
+    held_by: Mapping[str, str] = field(default_factory=dict)
+    #: Who refused a content (None: all mail), by name.
     refused_by: Mapping[str | None, str] = field(default_factory=dict)
     #: Contents that a pause left out for them, and why.
     left_out: Mapping[str, str] = field(default_factory=dict)

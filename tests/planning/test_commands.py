@@ -140,6 +140,17 @@ def test_why_answers_in_one_sentence(desk: World) -> None:
     )
 
 
+def test_why_calls_reps_by_their_names(desk: World) -> None:
+    """Who holds the account, and who said no; whoever is no rep as they signed."""
+    ravi = ("--by", "ravi@lumenflow.example")
+    run("veto", "bob@acme.example", *ravi, *AT)
+    assert "Ravi Menon said no to all mail" in printed("why", "bob@acme.example", *AT)
+    run("hold", "acme", *ravi, *AT)
+    run("hold", "globex", "--by", "mia", *AT)
+    assert "Ravi Menon stopped" in printed("why", "alice@acme.example", *AT)
+    assert "mia stopped" in printed("why", "gina@globex.example", *AT)
+
+
 def test_why_takes_a_name_and_any_writing_of_an_address(desk: World) -> None:
     assert printed("why", "dana  EXAMPLE", *AT) == printed("why", " Dana@ACME.example ", *AT)
 
