@@ -72,3 +72,10 @@ def test_the_manual_of_each_command_has_a_line_to_paste(name: str) -> None:
     below = command.commands.values() if isinstance(command, click.Group) else ()
     manual = " ".join(one.help or "" for one in (command, *below))
     assert re.search(rf"Example: (?:[A-Z_]+=\S+ )*tandem {name}\b", manual)
+
+
+def test_lists_of_commands_are_not_cut_short() -> None:
+    for name in COMMANDS:
+        command = tandem.get_command(click.Context(tandem), name)
+        assert command is not None
+        assert "..." not in command.get_help(click.Context(command, terminal_width=80)).partition("\nCommands:")[2]

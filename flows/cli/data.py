@@ -89,7 +89,7 @@ def list_(json_: bool) -> None:
         click.echo("\n".join(_groups(groups, waiting)))
 
 
-@quarantine.command("show")
+@quarantine.command("show", short_help="Show rows as they came, with every reason.")
 @click.argument("number", type=int, required=False)
 @click.option("--reason", default=None, help="All rows with this reason, as `list` names it.")
 @dataset_name
@@ -114,7 +114,7 @@ def show(number: int | None, reason: str | None, dataset: str | None, most: int,
         click.echo("\n\n".join(map(_entry, entries)) or "Nothing waits.")
 
 
-@quarantine.command("retry")
+@quarantine.command("retry", short_help="Judge the rows that wait once more.")
 @dataset_name
 @play_key
 @as_of

@@ -8,7 +8,7 @@ def database() -> None:
     """What whoever looks after the database needs."""
 
 
-@database.command()
+@database.command(short_help="Bring the tables back to an earlier version.")
 @click.argument("version")
 def downgrade(version: str) -> None:
     """Bring the tables back to an earlier version, before you install the Tandem that needs it.
@@ -25,7 +25,7 @@ def downgrade(version: str) -> None:
     click.echo(f"brought back from version {before} to {version}")
 
 
-@database.command()
+@database.command(short_help="Print the SQL for two roles with the least rights.")
 @click.option("--app", default="tandem_app", show_default=True, help="Role that Tandem works as.")
 @click.option("--reader", default="tandem_reader", show_default=True, help="Role for reports: sees no person.")
 def roles(app: str, reader: str) -> None:

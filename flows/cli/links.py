@@ -47,7 +47,7 @@ def page(rep: str, as_of: datetime | None, json_: bool) -> None:
         click.echo(made("page"))
 
 
-@links.command()
+@links.command(short_help="Make all links a rep has by now worthless.")
 @rep
 @click.option("--by", default=getpass.getuser, help="Who says so; default: you, as the computer knows you.")
 @as_of

@@ -180,8 +180,8 @@ def feedback(
 ) -> None:  # fmt: skip
     """A rep's word: ripe, not_yet, wrong_person, bad_timing.
 
-    bad_timing holds until --callback-on (or 30 days); wrong_person ends all mail to that person; ripe and not_yet are
-    recorded and change no plan.
+    bad_timing holds until --callback-on (or 30 days); wrong_person ends all mail to that person; ripe and not_yet
+    count in the score at once and change no plan.
 
     Example: tandem feedback dana@acme.example wrong_person --note "moved to another plant"
     """

@@ -28,7 +28,7 @@ def signal() -> None:
     """What came back: add one by hand, read a file, list the latest."""
 
 
-@signal.command()
+@signal.command(short_help="Add one signal by hand.")
 @click.option("--email", default=None, help="Whose it is.")
 @click.option("--account", default=None, help="Which account; enough when no person is known.")
 @click.option("--kind", required=True, type=click.Choice(KINDS), metavar="KIND")
@@ -91,7 +91,7 @@ def _named(instead: str | None) -> dict[str, str] | None:
     return {key: value for key, value in found.items() if value}
 
 
-@signal.command(name="import")
+@signal.command(name="import", short_help="Read a file of signals.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--source", default="csv", show_default=True, help="Where the list comes from; lists number their rows alike."
@@ -155,7 +155,7 @@ def _machine(row: Any) -> str:
     return f"   ({word}, {row.machine_confidence:.0%}: {row.machine_reason})"
 
 
-@signal.command()
+@signal.command(short_help="How warm an account is, and why.")
 @click.argument("account")
 @click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 10_000), help="Lines to show.")
 @play
@@ -190,7 +190,7 @@ def score(account: str, limit: int, play: str, as_of: datetime | None, json_: bo
         click.echo(f"{sum(one.points for one in rest):+8.2f}  {len(rest)} more signals")
 
 
-@signal.command()
+@signal.command(short_help="What the weights in play.yaml would move.")
 @click.option("--apply", "keep", is_flag=True, help="Keep the new scores; `tandem run signals` does it anyway.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Lines to show.")
 @play

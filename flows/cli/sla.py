@@ -61,7 +61,7 @@ def sla(
         click.echo("nothing is owed")
 
 
-@sla.command()
+@sla.command(short_help="Say that a promise was kept.")
 @click.argument("number", type=int)
 @override
 @by
