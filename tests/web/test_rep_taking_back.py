@@ -56,10 +56,12 @@ def test_it_takes_two_clicks(web: Browser, world: World, kind: AnswerKind, perso
     assert standing(world) == []
     say(world, kind, person=person)
     assert len(standing(world)) == 1
-    done = press_button(web, other(web, world), *BACK[kind, person])
-    assert "<h1>Done</h1>" in done.text
+    label, heading = BACK[kind, person]
+    page = other(web, world)
+    whom = "Bob Example" if person else "Acme Works"
+    assert label != ON or f"Holds on {whom} end at once" in page.text
+    assert "<h1>Done</h1>" in press_button(web, page, label, heading).text
     assert standing(world) == []
-    _, heading = BACK[kind, person]
     assert f">{heading}<" not in other(web, world).text
 
 
