@@ -50,11 +50,12 @@ def nurture_accounts(
     if dry_run:
         return show_rehearsal(rehearse(play, now, accounts))
     tidied = tidy_up(play, now)
-    decided = spreading.decide(play, now, accounts)
-    plan_id = freeze_plan(play, now, runtime.flow_run.id, accounts)
-    verdicts = judge_drafts(play, now)
-    braking.show(watch_the_reputation(play, now), now)
-    despatches = spreading.send(play, as_of)
+    with spreading.one_cluster():
+        decided = spreading.decide(play, now, accounts)
+        plan_id = freeze_plan(play, now, runtime.flow_run.id, accounts)
+        verdicts = judge_drafts(play, now)
+        braking.show(watch_the_reputation(play, now), now)
+        despatches = spreading.send(play, as_of)
     nurtured = add_up(Nurtured(play, now, decided, plan_id, verdicts, despatches, held=held_plans(play), tidied=tidied))
     show(nurtured, play)
     tell_whoever_listens(play, now)

@@ -11,7 +11,9 @@ stands, the rest is done by who comes next.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from time import monotonic, sleep
 from typing import Any
@@ -45,6 +47,31 @@ CAME_TO = "tandem.came-to"
 POLL_SECONDS = 2
 #: How the run of a share ends that nobody began, so that the run which started it did its work.
 TAKEN_BACK = "Taken back"
+
+_made: ContextVar[str | None] = ContextVar("the address of the Dask cluster that was made for this run", default=None)
+
+
+@contextmanager
+def one_cluster() -> Iterator[None]:
+    """While it is open all shares go to the same Dask cluster, if they go to one that is made for the run.
+
+    Each of its processes has to start, and to import everything: 5 s of CPU.
+    """
+    scale = load_settings().scale
+    if scale.over != "dask" or scale.dask_address:
+        yield
+        return
+    from distributed import LocalCluster
+
+    cluster: Any
+    with LocalCluster(  # type: ignore[no-untyped-call]  # Dask has no types
+        n_workers=scale.shares, threads_per_worker=1, dashboard_address=None
+    ) as cluster:
+        before = _made.set(cluster.scheduler_address)
+        try:
+            yield
+        finally:
+            _made.reset(before)
 
 
 def decide(play: str, now: datetime, accounts: Sequence[str] = ()) -> Decided:
@@ -196,10 +223,7 @@ def _over_dask(scale: Scale, work: Any, shares: Sequence[dict[str, Any]]) -> lis
     """Each share as a task on a Dask cluster. Raises what a share raised."""
     from prefect_dask.task_runners import DaskTaskRunner
 
-    made = {"n_workers": scale.shares, "threads_per_worker": 1, "dashboard_address": None}
-    runner: Any = (
-        DaskTaskRunner(address=scale.dask_address) if scale.dask_address else DaskTaskRunner(cluster_kwargs=made)
-    )
+    runner: Any = DaskTaskRunner(address=scale.dask_address or _made.get())
 
     @flow(name="shares", task_runner=runner, validate_parameters=False)
     def shares_run() -> list[Any]:

@@ -23,7 +23,10 @@ from tests.chaos.killed_runs import (
     strike_in_the_middle,
 )  # fmt: skip
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="needs /proc"),
+    pytest.mark.timeout(300),  # several programs start, twice, which takes its time on a busy machine
+]
 
 
 def test_after_a_power_cut_the_next_run_writes_to_the_rest_and_to_nobody_twice(

@@ -4,6 +4,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prefect import flow
@@ -65,13 +66,24 @@ def home(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engin
     return world.engine
 
 
+@pytest.mark.timeout(300)  # several programs start, which takes its time on a busy machine
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
 @pytest.mark.parametrize("over", ["dask", "workers"])
 def test_a_run_that_is_spread_sends_to_everybody_who_is_due_and_to_nobody_twice(
     over: str, home: Engine, prefect_api: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import distributed
+
     from flows.nurture import nurture_accounts
 
+    made: list[int | None] = []
+
+    class Counted(distributed.LocalCluster):  # type: ignore[misc]
+        def __init__(self, **how: Any) -> None:
+            made.append(how.get("n_workers"))
+            super().__init__(**how)  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(distributed, "LocalCluster", Counted)
     monkeypatch.setenv("TANDEM_SCALE__OVER", over)
     environment = os.environ | prefect_api.env
     serving = served(SHARES, prefect_api.url, tmp_path, environment) if over == "workers" else nullcontext()
@@ -79,6 +91,7 @@ def test_a_run_that_is_spread_sends_to_everybody_who_is_due_and_to_nobody_twice(
         counts = nurture_accounts(as_of=NOW)
     sent = len(list((tmp_path / "outbox").rglob("*.eml")))
     assert counts["sent"] == sent > 1
+    assert made == ([2] if over == "dask" else []), "one cluster, of as many as there are shares, for all of the run"
     with reading(home) as connection:
         assert connection.scalar(select(func.count()).where(Touch.state == "sent", Touch.claimed_at == NOW)) == sent
     assert nurture_here(monkeypatch)["sent"] == 0

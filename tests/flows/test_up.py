@@ -45,6 +45,7 @@ def home(prefect_api: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyP
     return tmp_path / ".tandem"
 
 
+@pytest.mark.timeout(300)  # several programs start, which takes its time on a busy machine
 def test_everything_comes_up_works_and_goes_away_again(home: Path) -> None:
     web_port = str(free_port(0))
     with _up("--web-port", web_port) as (process, where):
