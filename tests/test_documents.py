@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from flows.cli import COMMANDS, tandem
 from flows.setting_words import variables_of
@@ -79,3 +80,10 @@ def test_lists_of_commands_are_not_cut_short() -> None:
         command = tandem.get_command(click.Context(tandem), name)
         assert command is not None
         assert "..." not in command.get_help(click.Context(command, terminal_width=80)).partition("\nCommands:")[2]
+
+
+@pytest.mark.parametrize("time", ["tomorrow", "2026-02-30", "9999-12-31T23:59-12:00", "0001-01-01T00:00+14:00"])
+def test_what_is_no_time_is_wrong_usage_with_an_example(time: str) -> None:
+    said = CliRunner().invoke(tandem, ["plan", "--as-of", time])
+    assert said.exit_code == 2
+    assert f"{time!r} is not a time; write 2026-11-22" in " ".join(said.output.split())

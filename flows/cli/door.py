@@ -27,7 +27,7 @@ class Instant(click.ParamType[datetime]):
             return value
         try:
             return datetime.fromisoformat(str(value)).astimezone(UTC)
-        except ValueError:
+        except (ValueError, OverflowError):
             self.fail(f"{value!r} is not a time; write 2026-11-22 or 2026-11-22T09:30", param, ctx)
 
 
