@@ -24,6 +24,9 @@ from sqlalchemy import (
     text,
 )  # fmt: skip
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.types import NULLTYPE
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from accounts.ledger.driver import SQLITE, array_of
 
@@ -42,11 +45,23 @@ def chunks(values: Sequence[T], size: int = IN_LIST) -> Iterator[Sequence[T]]:
 def among(connection: Connection, column: Any, values: Sequence[Any]) -> ColumnElement[bool]:
     """``column IN (values)`` with all values in one parameter: thousands cost what one costs."""
     if connection.dialect.name == "sqlite":
-        each = func.json_each(json.dumps(list(values))).table_valued("value")
-        found: ColumnElement[bool] = column.in_(select(each.c.value))
+        found: ColumnElement[bool] = column.bool_op("IN")(_each_of(literal(json.dumps(list(values)), String)))
         return found
-    listed: ColumnElement[bool] = column == any_(cast(literal(array_of(values)), postgresql.ARRAY(column.type)))
+    written = literal(array_of(values), NULLTYPE)  # of no type: as a text it would be read anew for each row
+    listed: ColumnElement[bool] = column == any_(cast(written, postgresql.ARRAY(column.type)))
     return listed
+
+
+class _each_of(FunctionElement[Any]):  # noqa: N801  reads as SQL
+    """The values of a list in JSON. As SQLAlchemy's own table, alias and query it takes longer than to ask the
+    database."""
+
+    inherit_cache = True
+
+
+@compiles(_each_of)
+def _write_each_of(element: _each_of, compiler: Any, **how: Any) -> str:
+    return f"(SELECT value FROM json_each{compiler.process(element.clause_expr, **how)})"
 
 
 def listed(dialect: str, column: Any, name: str) -> ColumnElement[bool]:
