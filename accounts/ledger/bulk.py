@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    Text,
     TextClause,
     any_,
     bindparam,
@@ -24,9 +25,9 @@ from sqlalchemy import (
     text,
 )  # fmt: skip
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.types import NULLTYPE
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NULLTYPE
 
 from accounts.ledger.driver import SQLITE, array_of
 
@@ -48,7 +49,8 @@ def among(connection: Connection, column: Any, values: Sequence[Any]) -> ColumnE
         found: ColumnElement[bool] = column.bool_op("IN")(_each_of(literal(json.dumps(list(values)), String)))
         return found
     written = literal(array_of(values), NULLTYPE)  # of no type: as a text it would be read anew for each row
-    listed: ColumnElement[bool] = column == any_(cast(written, postgresql.ARRAY(column.type)))
+    kind = Text() if isinstance(column.type, String) else column.type  # a column's length would cut what is asked for
+    listed: ColumnElement[bool] = column == any_(cast(written, postgresql.ARRAY(kind)))
     return listed
 
 

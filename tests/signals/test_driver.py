@@ -52,10 +52,11 @@ ODD = ["", "NULL", 'a"b', "a\\", "\\n", "{a,b}", "a, b", " a ", "a\nb", "\u00e4\
 
 def test_texts_are_asked_for_as_they_are(database: Engine) -> None:
     with writing(database) as connection:
-        connection.execute(insert(Account), [{"key": text, "name": "Acme"} for text in [*ODD, "other"]])
+        connection.execute(insert(Account), [{"key": text, "name": "Acme"} for text in [*ODD, "other".ljust(120)]])
         listed = rows(connection, "SELECT value FROM {each:texts} WHERE value {among:texts}", texts=ODD)
         assert [text for (text,) in listed] == ODD
-        found = select(Account.key).where(among(connection, Account.key, [*ODD, None])).order_by(Account.id)
+        longer = "other".ljust(120) + "than a key can be"
+        found = select(Account.key).where(among(connection, Account.key, [*ODD, None, longer])).order_by(Account.id)
         assert list(connection.scalars(found)) == ODD
 
 
