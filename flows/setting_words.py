@@ -64,9 +64,9 @@ def variables_of(model: type[BaseModel], prefix: str) -> dict[str, object]:
 
 
 def _place(key: str) -> str:
-    """``smtp.port in tandem.toml``, or the variable that overrules it."""
-    names = [name for name in os.environ if name.upper() == _variable(key)]
-    return names[0] if names else f"{key} in tandem.toml"
+    """``smtp.port in tandem.toml``, or the variable that overrules it, or the list or table it stands in."""
+    names = [name for name in os.environ if f"{_variable(key)}__".startswith(f"{name.upper()}__")]
+    return max(names, key=len) if names else f"{key} in tandem.toml"
 
 
 def _variable(key: str) -> str:

@@ -111,6 +111,7 @@ def test_a_domain_is_kept_as_mail_has_it() -> None:
         ("TANDEM_SMTP__PORT", "70000", "has to be 65535 or less"),
         ("TANDEM_SMTP__HSOT", "mail.example", r"there is no such setting \(did you mean smtp.host\?\)"),
         ("TANDEM_REPS__CHANNELS", "slack", "a list or a table has to be JSON"),
+        ("TANDEM_REPS__CHANNELS", '["pigeon"]', "has to be 'email', 'slack', 'teams' or 'crm_task'"),
         ("TANDEM_MAILBOX__WAIT", "maybe", "has to be true or false"),
         ("TANDEM_PACE__ALL__MINUTE", "0", "has to be 1 or more"),
     ],
