@@ -839,7 +839,7 @@ class Announcement(Base):
     """That automations, and whoever else listens, have an event about something: each once, whichever run tells it."""
 
     __tablename__ = "announcement"
-    #: What kind of thing (`vocabulary.About`), and its id in its own table.
+    #: What kind of thing (`vocabulary.About`), and its id in its own table; a number for what has none (a look).
     about: Mapped[word] = mapped_column(primary_key=True)
     fact_id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)
     told_at: Mapped[utc]

@@ -28,7 +28,7 @@ from accounts.identity import email_hash
 from accounts.ledger.engine import create_tables, open_ledger, reading, writing
 from accounts.models import Account, Activity, Rep, Stakeholder, Touch
 from flows.operating.child import running
-from flows.operating.deployments import are_polled, deployments_file
+from flows.operating.deployments import ASK_SECONDS, are_polled, deployments_file
 from flows.operating.prefect_api import PrefectApi
 from flows.operating.prefect_server import PrefectServer, running_server
 from flows.settings import TEMPLATES
@@ -114,7 +114,7 @@ def served(home: Path, server: PrefectServer, cron: str) -> Iterator[None]:
     began, api = datetime.now(UTC), PrefectApi(server.url)
     program = ["flows.operating.deployments:serve_all", str(file)]
     with running("Served flows", program, env=os.environ, log=home / "flows.log") as child:
-        child.wait_until(lambda: are_polled(api, SERVED, began), 90)
+        child.wait_until(lambda: are_polled(api, SERVED, began), 90, ASK_SECONDS)
         yield
 
 
