@@ -59,7 +59,8 @@ def nurture_accounts(
     nurtured = add_up(Nurtured(play, now, decided, plan_id, verdicts, despatches, held=held_plans(play), tidied=tidied))
     show(nurtured, play)
     tell_whoever_listens(play, now)
-    rename_run(f"nurture {play} · {nurtured.sent} sent · {len(nurtured.held)} plans held")
+    held = [f"plan {id} is held" for id in nurtured.held]
+    rename_run(" · ".join([f"nurture {play}", f"{nurtured.sent} sent", *held]))
     asking.ask(play, nurtured.held)
     return {**counts_of(nurtured), "due": decided.new_touches, "looked_at": decided.people}
 

@@ -27,7 +27,7 @@ from flows.sending import approving
 from flows.settings import TEMPLATES, Settings
 from tests.cast import NOW, World
 from tests.flows.house import carry_out, deployed, only_sqlite, runs_of, until
-from tests.flows.test_flows import BARE, page
+from tests.flows.test_flows import BARE, newest_name, page
 
 pytestmark = [pytest.mark.usefixtures("prefect_api"), only_sqlite]
 HOUR = timedelta(hours=1)
@@ -65,6 +65,7 @@ def question(client: SyncPrefectClient) -> FlowRun:
 
 def test_a_held_plan_asks_once_however_long_it_waits(client: SyncPrefectClient, question: FlowRun) -> None:
     nurture_accounts(as_of=NOW + HOUR)
+    assert newest_name() == "nurture new-business · 0 sent · plan 1 is held"
     assert [run.name for run in runs_of(client, "approve-plan")] == ["approve plan 1?"]
     asked = page("plan-1")
     assert "Words nobody has received yet go to 0 people at most" in asked

@@ -118,7 +118,7 @@ def test_named_accounts_are_the_only_ones_that_get_something(home: Engine) -> No
     assert run("nurture", accounts=("initech-north",))["sent"] == 1
     with reading(home) as connection:
         assert {touch.account for touch in list_touches(connection)} == {"initech-north"}
-    assert newest_name() == "nurture new-business · 1 sent · 0 plans held"
+    assert newest_name() == "nurture new-business · 1 sent"
 
 
 @only_sqlite
