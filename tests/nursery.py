@@ -11,6 +11,7 @@ NEEDED = (
     "tests.sending.nurse",
     "tests.sending.test_stopping",
     "tests.web.test_killed",
+    "tests.webhooks.serving",
     "flows.web.app",
     "flows.web.serving",
     "psycopg",
