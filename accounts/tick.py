@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Engine
 from accounts.garbage import uncollected
 from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.open_touches import take_back
-from accounts.ledger.planning import Look, Span, accounts_of, lock, notice, skip_in_pauses, store
-from accounts.ledger.snapshots import read_accounts, read_standing
+from accounts.ledger.planning.open_touches import take_back
+from accounts.ledger.planning.results import Look, Span, accounts_of, lock, notice, skip_in_pauses, store
+from accounts.ledger.planning.snapshots import read_accounts, read_standing
 from accounts.planning import Never, Planner, Said, Touch, Wait
 from accounts.playbook import Play
 from accounts.vocabulary import Answer, Reason

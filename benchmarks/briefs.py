@@ -28,8 +28,8 @@ from sqlalchemy import Engine, insert, select, update
 from accounts.briefs import LABELS, Brief
 from accounts.briefs.account import SETTLED, STOP
 from accounts.garbage import uncollected
-from accounts.ledger.brief_material import briefs_of
-from accounts.ledger.briefs import read_looks, store_briefs
+from accounts.ledger.briefs.material import briefs_of
+from accounts.ledger.briefs.written import read_looks, store_briefs
 from accounts.ledger.engine import create_tables, open_ledger, reading, writing
 from accounts.models import Account, Decision, Rep, Signal, SlaClock, Stakeholder
 from accounts.models import Brief as BriefRow

@@ -22,7 +22,7 @@ from typing import Any
 
 from jinja2 import Environment
 
-from accounts.ledger.recipients import Recipient
+from accounts.ledger.sending.recipients import Recipient
 from accounts.playfiles import load_play
 from flows.channels.email.compose import Envelope, Readable
 from flows.content.mailing import Mailroom, compose_touch, open_mailroom, read_touch

@@ -23,8 +23,9 @@ from typing import Any
 from sqlalchemy import Engine, delete, insert, select, text, update
 
 from accounts.identity import email_hash
-from accounts.ledger import locks, plans
+from accounts.ledger import locks
 from accounts.ledger.engine import create_tables, open_ledger, writing
+from accounts.ledger.planning import plans
 from accounts.models import Account, Decision, PlanMember, Rep, Stakeholder, Touch
 from accounts.playbook import Play, Window
 from accounts.playfiles import load_play

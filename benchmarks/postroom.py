@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import Engine, insert, text
 
 from accounts.identity import email_hash
-from accounts.ledger import plans
 from accounts.ledger.engine import create_tables, open_ledger, reading, writing
+from accounts.ledger.planning import plans
 from accounts.models import Account, Decision, Rep, Stakeholder
 from accounts.playbook import Play, Window
 from accounts.playfiles import load_play

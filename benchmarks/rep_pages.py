@@ -30,7 +30,7 @@ import requests
 import uvicorn
 from sqlalchemy import Engine, func, insert, select, text, update
 
-from accounts.ledger import scores
+from accounts.ledger.engagement import scores
 from accounts.ledger.engine import open_ledger, reading, writing
 from accounts.ledger.schema import upgrade
 from accounts.models import Account, Audit, Signal, Stakeholder

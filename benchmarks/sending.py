@@ -39,7 +39,7 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from accounts.ledger.recipients import Recipient
+from accounts.ledger.sending.recipients import Recipient
 from accounts.vocabulary import TouchState
 from benchmarks.compose import bare_values, library_message, people
 from benchmarks.crowd import NOW

@@ -25,11 +25,11 @@ from sqlalchemy import Engine, func, insert, select, text
 
 from accounts.fingerprints import fingerprint
 from accounts.identity import email_hash
-from accounts.ledger import scores, weighing
-from accounts.ledger.applying import apply_waiting
 from accounts.ledger.driver import Form, write_many
+from accounts.ledger.engagement import scores, weighing
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.signals import Incoming, record
+from accounts.ledger.signals.applying import apply_waiting
+from accounts.ledger.signals.recorded import Incoming, record
 from accounts.models import Account, Signal, Stakeholder, Touch
 from accounts.vocabulary import SignalKind
 from accounts.weeks import WEEK_SECONDS, week_of

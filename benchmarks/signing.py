@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import SecretStr
 
-from accounts.ledger.recipients import Recipient
+from accounts.ledger.sending.recipients import Recipient
 from accounts.playfiles import load_play
 from flows.channels.email import Outgoing
 from flows.channels.email.dkim import SEALED, SIGNED

@@ -36,8 +36,8 @@ from sqlalchemy import Engine, select, text
 
 from accounts.ledger.driver import Form, write_many
 from accounts.ledger.engine import open_ledger, reading, writing
-from accounts.ledger.links import Link, remember_links
-from accounts.ledger.webhooks import Post, keep
+from accounts.ledger.sending.links import Link, remember_links
+from accounts.ledger.signals.webhooks import Post, keep
 from accounts.models import Score, Signal, Stakeholder
 from accounts.weeks import week_of
 from benchmarks.postroom import cpu_seconds

@@ -14,8 +14,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from accounts.ledger import plans
 from accounts.ledger.engine import open_ledger, reading
+from accounts.ledger.planning import plans
 from accounts.playbook import Play
 from accounts.touch_states import explain
 from expectations import snapshot

@@ -23,8 +23,8 @@ from accounts.audiences import (
     want_people,
 )
 from accounts.errors import ChannelError, ContentRefused
-from accounts.ledger import audiences as ledger
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.sending import audiences as ledger
 from accounts.playbook import Play
 from accounts.vocabulary import MemberState, Reason
 from flows.channels.ads import AudienceChannel, Member, open_ads

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from accounts.ledger import audit, scores
-from accounts.ledger.effects import replan
+from accounts.ledger import audit
+from accounts.ledger.engagement import scores
 from accounts.ledger.engine import writing
-from accounts.ledger.privacy import Forgotten, erase_words, forget, overwrite_deleted
+from accounts.ledger.people.privacy import Forgotten, erase_words, forget, overwrite_deleted
+from accounts.ledger.signals.effects import replan
 from flows.channels.email.outbox import write_pages
 from flows.settings import Settings
 

@@ -11,8 +11,12 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 from sqlalchemy import Connection
 
-from accounts.ledger import brakes, brief_delivery, decisions, holds, plans, signals, sla, stages
-from accounts.ledger.sla import Listed
+from accounts.ledger.briefs import delivery as brief_delivery
+from accounts.ledger.people import holds
+from accounts.ledger.planning import brakes, decisions, plans, stages
+from accounts.ledger.signals import recorded
+from accounts.ledger.sla import clocks
+from accounts.ledger.sla.clocks import Listed
 from accounts.vocabulary import About, Side
 from flows.masking import mask, mask_within
 from flows.sending.braking import TANDEM
@@ -47,7 +51,7 @@ def gather_news(connection: Connection, now: datetime) -> list[News]:
 
 
 def _replies(connection: Connection, now: datetime) -> Iterable[News]:
-    for reply in signals.unannounced_replies(connection, now - LATELY, now):
+    for reply in recorded.unannounced_replies(connection, now - LATELY, now):
         yield _of_account(About.REPLY, reply.id, reply.at, "tandem.signal.reply", reply.account)
 
 
@@ -75,7 +79,7 @@ def _brakes(connection: Connection, now: datetime) -> Iterable[News]:
 
 
 def _promises(connection: Connection, now: datetime) -> Iterable[News]:
-    for clock in sla.unannounced(connection, now):
+    for clock in clocks.unannounced(connection, now):
         name = clock.account or clock.play
         subject = f"tandem.account.{name}" if clock.account else f"tandem.play.{name}"
         at, said = clock.escalated_at or now, _said_of(clock)

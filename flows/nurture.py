@@ -7,11 +7,11 @@ from prefect import flow, runtime, task
 from prefect.cache_policies import NO_CACHE
 
 from accounts.coverage import cover
-from accounts.ledger.decisions import count_reasons
-from accounts.ledger.delivery import read_delivery
 from accounts.ledger.engine import reading
-from accounts.ledger.seats import count_seats
-from accounts.ledger.touches import list_touches
+from accounts.ledger.planning.decisions import count_reasons
+from accounts.ledger.planning.seats import count_seats
+from accounts.ledger.planning.touches import list_touches
+from accounts.ledger.sending.delivery import read_delivery
 from accounts.vocabulary import Answer, PlanState
 from expectations.gate import Verdict, describe
 from flows import nurturing, planning, spreading

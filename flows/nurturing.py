@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine
 
 from accounts.errors import PlanRefused, Unreachable
-from accounts.ledger import plans, touches
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.why import account_named
+from accounts.ledger.pages.why import account_named
+from accounts.ledger.planning import plans, touches
 from accounts.playbook import Play
 from accounts.tick import Decided, decide
 from accounts.touch_states import Refusal

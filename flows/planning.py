@@ -12,9 +12,9 @@ from accounts import tick
 from accounts.errors import Refused
 from accounts.ledger import audit
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.planning import Late, late_steps, reprieve, skip
-from accounts.ledger.settling import leave_out, let_go
-from accounts.ledger.why import account_named, find, read_background, read_who
+from accounts.ledger.pages.why import account_named, find, read_background, read_who
+from accounts.ledger.planning.results import Late, late_steps, reprieve, skip
+from accounts.ledger.signals.settling import leave_out, let_go
 from accounts.planning import Said, Touch, Wait
 from accounts.playbook import Play
 from accounts.vocabulary import Answer, Reason

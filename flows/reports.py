@@ -13,8 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from accounts.briefs import LABELS
 from accounts.coverage import Coverage
-from accounts.ledger.delivery import Delivery
-from accounts.ledger.touches import Listed
+from accounts.ledger.planning.touches import Listed
+from accounts.ledger.sending.delivery import Delivery
 from accounts.playbook import Play
 from accounts.sla.saying import DUTIES
 from accounts.touch_states import explain

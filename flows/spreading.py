@@ -31,7 +31,7 @@ from pydantic import TypeAdapter
 
 from accounts import tick
 from accounts.errors import Refused, TandemError
-from accounts.ledger.planning import Span
+from accounts.ledger.planning.results import Span
 from accounts.tick import Decided
 from accounts.vocabulary import PlanState
 from flows import nurturing

@@ -6,8 +6,8 @@ from datetime import datetime
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from accounts.ledger.decisions import undecided
 from accounts.ledger.engine import reading
+from accounts.ledger.planning.decisions import undecided
 from flows.announcing import tell_whoever_listens
 from flows.briefs.letters import deliver_letters
 from flows.clock import clock

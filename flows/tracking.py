@@ -13,10 +13,11 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 
 from accounts.group import Completeness
-from accounts.ledger import group as people
-from accounts.ledger import leases, stages
-from accounts.ledger.effects import replan
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.people import group as people
+from accounts.ledger.planning import stages
+from accounts.ledger.reps import leases
+from accounts.ledger.signals.effects import replan
 from accounts.playbook import Play
 from accounts.roles import is_known_crm_role
 from accounts.stages import TARGET, StageNames

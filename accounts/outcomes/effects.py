@@ -1,4 +1,4 @@
-"""What a signal can do, as values: `accounts.ledger.effects` performs them.
+"""What a signal can do, as values: `accounts.ledger.signals.effects` performs them.
 
 Each is monotone (the earliest opt-out, the latest end of a pause, the graver state of an address), so signals that
 arrive late, twice or in any order lead to the same state.

@@ -4,7 +4,7 @@ hours.py    working time: whose calendar counts, less the spans in which a hold 
 causes.py   what starts a clock, and what stops it
 clocks.py   one clock looked at: due, paused, warned, escalated, met, breached
 
-All of it is pure. `accounts/ledger/sla.py` keeps the clocks; `flows/sales/sla.py` looks at them.
+All of it is pure. `accounts/ledger/sla/clocks.py` keeps the clocks; `flows/sales/sla.py` looks at them.
 """
 
 from accounts.sla.causes import ASKS as ASKS

@@ -1,4 +1,4 @@
-"""The facts that clocks are kept by, as one value: `accounts/ledger/sla_facts.py` reads it, `keeping.py` judges it."""
+"""The facts that clocks are kept by, as one value: `accounts/ledger/sla/facts.py` reads it, `keeping.py` judges it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

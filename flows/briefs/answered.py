@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from accounts.answers.saying import signed
 from accounts.briefs import Brief
-from accounts.ledger.answers import Given, answers_since
-from accounts.ledger.handovers import GivenUp, given_up
+from accounts.ledger.reps.answers import Given, answers_since
+from accounts.ledger.reps.handovers import GivenUp, given_up
 from flows.sales.answers import may
 
 

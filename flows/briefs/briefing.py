@@ -16,14 +16,14 @@ from accounts.briefs import Brief, write_brief
 from accounts.briefs.rhythm import AT_ONCE
 from accounts.briefs.stored import from_payload, to_payload
 from accounts.garbage import uncollected
-from accounts.ledger import brief_turns as turns
-from accounts.ledger import briefs as ledger
-from accounts.ledger.brief_facts import known_signals
-from accounts.ledger.brief_material import accounts_with_news, briefs_of, read_material
-from accounts.ledger.brief_readers import watches
+from accounts.ledger.briefs import turns as turns
+from accounts.ledger.briefs import written as ledger
+from accounts.ledger.briefs.facts import known_signals
+from accounts.ledger.briefs.material import accounts_with_news, briefs_of, read_material
+from accounts.ledger.briefs.readers import watches
+from accounts.ledger.briefs.wrong_lines import count_lately
 from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.wrong_lines import count_lately
 from accounts.playbook import Play
 from accounts.tick import decide
 from accounts.vocabulary import BriefState

@@ -21,11 +21,11 @@ from accounts.briefs import Brief
 from accounts.briefs.roads import Next, Tried, after_a_no, next_road
 from accounts.briefs.stored import from_payload
 from accounts.errors import NotSent, OutcomeUnknown, Refused, Unreachable
-from accounts.ledger import brief_delivery as ledger
-from accounts.ledger.brief_delivery import Shown, Waiting
-from accounts.ledger.briefs import Written, refuse_brief
+from accounts.ledger.briefs import delivery as ledger
+from accounts.ledger.briefs.delivery import Shown, Waiting
+from accounts.ledger.briefs.written import Written, refuse_brief
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.reps import Reader, read_readers
+from accounts.ledger.reps.profiles import Reader, read_readers
 from accounts.playbook import Play
 from accounts.vocabulary import BriefState
 from flows.briefs.answered import answered_since, gone_from

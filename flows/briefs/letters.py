@@ -1,8 +1,8 @@
 """Letters are delivered: warnings, escalations, handovers, leases that end, plans that wait. Each once, by the road
 that the rep has chosen (notes.py).
 
-Claimed before it leaves (accounts/ledger/letters.py); what cannot be sent now is tried again by the next run of any
-flow, for three days. A rep's letters go to their backup while they are away.
+Claimed before it leaves (accounts/ledger/briefs/letters.py); what cannot be sent now is tried again by the next run of
+any flow, for three days. A rep's letters go to their backup while they are away.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ from jinja2.sandbox import SandboxedEnvironment
 from sqlalchemy import Connection, Engine
 
 from accounts.errors import Unreachable
-from accounts.ledger import letters as ledger
-from accounts.ledger import plans
+from accounts.ledger.briefs import letters as ledger
+from accounts.ledger.briefs.letters import Waiting
 from accounts.ledger.engine import writing
-from accounts.ledger.letters import Waiting
-from accounts.ledger.reps import Reader, read_readers
-from accounts.ledger.sla_facts import read_desks
+from accounts.ledger.planning import plans
+from accounts.ledger.reps.profiles import Reader, read_readers
+from accounts.ledger.sla.facts import read_desks
 from accounts.letters import LetterKind, Words
 from accounts.playbook import Play
 from accounts.sla.hours import Desk, on_duty

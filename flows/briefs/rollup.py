@@ -8,10 +8,10 @@ from sqlalchemy import Engine
 from accounts.briefs.rhythm import Every, is_due
 from accounts.briefs.rollup import roll_up
 from accounts.briefs.saying import Local
+from accounts.ledger.briefs.letters import write_letter_row
+from accounts.ledger.briefs.rollups import read_weeks
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.letters import write_letter_row
-from accounts.ledger.reps import managers_at
-from accounts.ledger.rollups import read_weeks
+from accounts.ledger.reps.profiles import managers_at
 from accounts.playbook import Play
 from accounts.sla.hours import calendar_of
 

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from accounts.briefs import Brief
 from accounts.briefs.stored import from_payload
-from accounts.ledger.briefs import delivered_at, names_in
+from accounts.ledger.briefs.written import delivered_at, names_in
 from accounts.ledger.engine import reading
 from flows.masking import mask_within
 

@@ -1,7 +1,7 @@
 """Reps hear at once: who replied, booked a meeting or complained, in the buyer's own words, and what is held.
 
-Once each, by the road the rep has chosen (notes.py), claimed before it leaves (accounts/ledger/notices.py). What cannot
-be sent now is tried again by the next run, for three days; after that it is in the rep's brief in any case.
+Once each, by the road the rep has chosen (notes.py), claimed before it leaves (accounts/ledger/briefs/notices.py).
+What cannot be sent now is tried again by the next run, for three days; after that it is in the rep's brief in any case.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy import Engine
 
 from accounts.errors import Unreachable
-from accounts.ledger import notices
+from accounts.ledger.briefs import notices
+from accounts.ledger.briefs.notices import News
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.notices import News
-from accounts.ledger.reps import Reader, read_readers
+from accounts.ledger.reps.profiles import Reader, read_readers
 from accounts.playbook import Play
 from accounts.vocabulary import BriefState, HoldCause
 from flows.briefs.letters import pages

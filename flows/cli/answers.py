@@ -249,7 +249,7 @@ def _ids(people: tuple[str, ...], account_key: str) -> tuple[int, ...]:
 
 def _list_objections(who: str, account: str | None, json_: bool) -> None:
     from accounts.ledger.engine import reading
-    from accounts.ledger.objections import open_objections
+    from accounts.ledger.people.objections import open_objections
     from accounts.ledger.subjects import find_subjects
 
     with house() as (_, engine), reading(engine) as connection:

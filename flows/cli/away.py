@@ -29,9 +29,9 @@ def away(
     Example: tandem away ravi --until 2026-12-07 --backup sofia
     """
     from accounts.errors import InputRefused
-    from accounts.ledger.briefs import find_rep
+    from accounts.ledger.briefs.written import find_rep
     from accounts.ledger.engine import writing
-    from accounts.ledger.reps import go_away
+    from accounts.ledger.reps.profiles import go_away
 
     if back and (since or until or backup):
         raise InputRefused("back or away?", where="--back", cure="leave the others out")

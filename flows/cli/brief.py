@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from accounts.briefs import Brief
-    from accounts.ledger.briefs import Listed, Look
+    from accounts.ledger.briefs.written import Listed, Look
     from flows.settings import Settings
 
 
@@ -59,7 +59,7 @@ def brief(
 def _read(
     connection: "Connection", settings: "Settings", play: str | None, rep: str, now: datetime
 ) -> "tuple[Look, Brief | None]":  # fmt: skip
-    from accounts.ledger.briefs import find_rep, read_looks
+    from accounts.ledger.briefs.written import find_rep, read_looks
     from flows.briefs.briefing import current_brief
     from flows.content.preview import only_play
 
@@ -102,7 +102,7 @@ def _write_page(settings: "Settings", written: "Brief", rep_id: int, now: dateti
 
 
 def _list(rep: str | None, json_: bool) -> None:
-    from accounts.ledger.briefs import find_rep, list_briefs
+    from accounts.ledger.briefs.written import find_rep, list_briefs
     from accounts.ledger.engine import reading
 
     with house() as (_, engine), reading(engine) as connection:

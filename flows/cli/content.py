@@ -69,7 +69,7 @@ def content(play: str | None, as_of: datetime | None, json_: bool) -> None:
     """
     from accounts.coverage import cover
     from accounts.ledger.engine import reading
-    from accounts.ledger.seats import count_seats
+    from accounts.ledger.planning.seats import count_seats
     from flows.content.mailing import open_mailroom
     from flows.content.preview import only_play
 

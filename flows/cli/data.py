@@ -12,7 +12,7 @@ import click
 from flows.cli.door import as_json, as_of, clock, house, show_json
 
 if TYPE_CHECKING:
-    from accounts.ledger.quarantine import Entry, Group
+    from accounts.ledger.importing.quarantine import Entry, Group
     from flows.importing import Imported, Retried
 
 play_key = click.option(
@@ -79,7 +79,7 @@ def list_(json_: bool) -> None:
     Example: tandem quarantine list
     """
     from accounts.ledger.engine import reading
-    from accounts.ledger.quarantine import count_open, group_open
+    from accounts.ledger.importing.quarantine import count_open, group_open
 
     with house() as (_, engine), reading(engine) as connection:
         groups, waiting = group_open(connection), count_open(connection)
@@ -101,7 +101,7 @@ def show(number: int | None, reason: str | None, dataset: str | None, most: int,
     Example: tandem quarantine show --reason account_is_named --most 3
     """
     from accounts.ledger.engine import reading
-    from accounts.ledger.quarantine import read_entry, read_open
+    from accounts.ledger.importing.quarantine import read_entry, read_open
 
     with house() as (_, engine), reading(engine) as connection:
         if number is not None:
@@ -147,8 +147,8 @@ def dismiss(numbers: tuple[int, ...], as_of: datetime | None, json_: bool) -> No
     Example: tandem quarantine dismiss 12
     """
     from accounts.ledger.engine import writing
-    from accounts.ledger.quarantine import dismiss as settle
-    from accounts.ledger.quarantine import read_entry
+    from accounts.ledger.importing.quarantine import dismiss as settle
+    from accounts.ledger.importing.quarantine import read_entry
 
     with house() as (_, engine), writing(engine) as connection:
         for number in numbers:

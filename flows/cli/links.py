@@ -30,9 +30,9 @@ def page(rep: str, as_of: datetime | None, json_: bool) -> None:
     Example: tandem links page ravi
     """
     from accounts.errors import Refused
-    from accounts.ledger.briefs import find_rep
+    from accounts.ledger.briefs.written import find_rep
     from accounts.ledger.engine import reading
-    from accounts.ledger.rep_links import read_holder
+    from accounts.ledger.reps.links import read_holder
     from flows.briefs.links import links_of
 
     now = clock(as_of)
@@ -57,9 +57,9 @@ def revoke(rep: str, by: str, as_of: datetime | None, json_: bool) -> None:
 
     Example: tandem links revoke ravi
     """
-    from accounts.ledger import rep_links
-    from accounts.ledger.briefs import find_rep
+    from accounts.ledger.briefs.written import find_rep
     from accounts.ledger.engine import writing
+    from accounts.ledger.reps import links as rep_links
 
     now = clock(as_of)
     with house() as (_, engine), writing(engine) as connection:

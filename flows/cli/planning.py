@@ -13,7 +13,7 @@ from flows.cli.door import as_json, as_of, clock, show_json
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from accounts.ledger.planning import Late
+    from accounts.ledger.planning.results import Late
     from accounts.why import Case, Who
     from flows.planning import Foreseen, Line
 
@@ -174,8 +174,8 @@ def _cells(line: "Line") -> tuple[str, ...]:
 
 
 def _show_delivery(plan_id: int, *, csv_: bool, json_: bool) -> None:
-    from accounts.ledger.delivery import read_delivery
     from accounts.ledger.engine import reading
+    from accounts.ledger.sending.delivery import read_delivery
     from flows.cli.door import house
     from flows.sending.record import as_sheet, facts, text
 

@@ -50,7 +50,7 @@ def export(email: str, json_: bool) -> None:
     Example: tandem export dana@acme.example > dana.json
     """
     from accounts.ledger.engine import reading
-    from accounts.ledger.privacy import export as everything
+    from accounts.ledger.people.privacy import export as everything
 
     with house() as (_, engine), reading(engine) as connection:
         show_json(everything(connection, email))

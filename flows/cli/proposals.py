@@ -11,7 +11,7 @@ from flows.cli.door import as_json, as_of, clock, house, show_json
 from flows.cli.reps import by, override
 
 if TYPE_CHECKING:
-    from accounts.ledger.proposals import OpenProposal
+    from accounts.ledger.people.proposals import OpenProposal
 
 
 @click.group(invoke_without_command=True)
@@ -34,7 +34,7 @@ def list_(account: str | None = None, json_: bool = False) -> None:
     Example: tandem proposals list --account acme
     """
     from accounts.ledger.engine import reading
-    from accounts.ledger.proposals import read_open
+    from accounts.ledger.people.proposals import read_open
 
     with house() as (_, engine), reading(engine) as connection:
         found = read_open(connection, account)

@@ -147,8 +147,8 @@ def stop(
 
 
 def _list_brakes(json_: bool) -> None:
-    from accounts.ledger.brakes import pulled
     from accounts.ledger.engine import reading
+    from accounts.ledger.planning.brakes import pulled
 
     with house() as (_, engine), reading(engine) as connection:
         standing = pulled(connection)

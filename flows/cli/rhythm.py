@@ -40,10 +40,10 @@ def rhythm(
 
     Example: tandem rhythm ravi --hour 16 --every weekly
     """
-    from accounts.ledger.brief_turns import read_wishes
-    from accounts.ledger.briefs import find_rep
+    from accounts.ledger.briefs.turns import read_wishes
+    from accounts.ledger.briefs.written import find_rep
     from accounts.ledger.engine import reading, writing
-    from accounts.ledger.reps import Rhythm, rhythm_of, wish_rhythm
+    from accounts.ledger.reps.profiles import Rhythm, rhythm_of, wish_rhythm
     from flows.house import open_house
 
     with open_house(play) as here:

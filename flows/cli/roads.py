@@ -11,7 +11,7 @@ from flows.cli.door import as_json, as_of, clock, show_json
 from flows.providers import RepChannelName
 
 if TYPE_CHECKING:
-    from accounts.ledger.brief_delivery import Went
+    from accounts.ledger.briefs.delivery import Went
 
 USUAL = "usual"
 
@@ -34,10 +34,10 @@ def roads(rep: str | None, first: str | None, by: str, play: str, as_of: datetim
     Example: tandem roads ravi --first slack
     """
     from accounts.errors import InputRefused
-    from accounts.ledger import brief_delivery
-    from accounts.ledger.briefs import find_rep
+    from accounts.ledger.briefs import delivery as brief_delivery
+    from accounts.ledger.briefs.written import find_rep
     from accounts.ledger.engine import reading, writing
-    from accounts.ledger.reps import read_readers, wish_channel
+    from accounts.ledger.reps.profiles import read_readers, wish_channel
     from flows.channels.reps.registry import open_roads, order_for
     from flows.house import open_house
 

@@ -13,7 +13,7 @@ from flows.cli.door import as_json, as_of, clock, house, show_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from accounts.ledger.touches import Listed
+    from accounts.ledger.planning.touches import Listed
 
 #: Columns of a table that goes into a file or another program.
 PIPED = 200
@@ -70,7 +70,7 @@ def touches(states: tuple[str, ...], plan: int | None, limit: int, json_: bool) 
     Example: tandem touches --state unknown
     """
     from accounts.ledger.engine import reading
-    from accounts.ledger.touches import list_touches
+    from accounts.ledger.planning.touches import list_touches
 
     with house() as (_, engine), reading(engine) as connection:
         wanted = [TouchState(state) for state in states]

@@ -62,7 +62,7 @@ def add(
     Example: tandem signal add --email dana@acme.example --kind meeting_booked --until 2026-12-03T14:00
     """
     from accounts.identity import email_hash
-    from accounts.ledger.whose import Incoming
+    from accounts.ledger.signals.whose import Incoming
     from flows.house import open_house
     from flows.signals.intake import add_by_hand
 
@@ -130,7 +130,7 @@ def list_(account: str | None, email: str | None, kinds: tuple[str, ...], limit:
     """
     from accounts.identity import normalise_email
     from accounts.ledger.engine import reading
-    from accounts.ledger.signals import read_signals
+    from accounts.ledger.signals.recorded import read_signals
 
     with house() as (_, engine), reading(engine) as connection:
         address = normalise_email(email) if email else None
@@ -166,8 +166,8 @@ def score(account: str, limit: int, play: str, as_of: datetime | None, json_: bo
 
     Example: tandem signal score acme
     """
+    from accounts.ledger.engagement.scores import explain_account
     from accounts.ledger.engine import reading
-    from accounts.ledger.scores import explain_account
     from flows.house import open_house
 
     with open_house(play) as here, reading(here.engine) as connection:

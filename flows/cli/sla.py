@@ -12,7 +12,7 @@ from flows.cli.door import as_json, as_of, clock, house, show_json
 from flows.cli.reps import by, override
 
 if TYPE_CHECKING:
-    from accounts.ledger.sla import Listed
+    from accounts.ledger.sla.clocks import Listed
 
 play = click.option("--play", default="new-business", show_default=True, help="Whose promises count.")
 
@@ -38,9 +38,9 @@ def sla(
     """
     if ctx.invoked_subcommand is not None:
         return
-    from accounts.ledger.briefs import find_rep
+    from accounts.ledger.briefs.written import find_rep
     from accounts.ledger.engine import reading
-    from accounts.ledger.sla import list_clocks
+    from accounts.ledger.sla.clocks import list_clocks
     from accounts.ledger.subjects import find_subjects
     from flows.house import open_house
     from flows.sales.sla import keep_clocks

@@ -9,7 +9,7 @@ import click
 from flows.cli.door import Instant, as_json, as_of, clock, house, show_json
 
 if TYPE_CHECKING:
-    from accounts.ledger.wrong_lines import WrongLine
+    from accounts.ledger.briefs.wrong_lines import WrongLine
 
 
 @click.command("wrong-lines")
@@ -22,8 +22,8 @@ def wrong_lines(since: datetime | None, most: int, as_of: datetime | None, json_
 
     Example: tandem wrong-lines --since 2026-11-17
     """
+    from accounts.ledger.briefs.wrong_lines import read_wrong_lines
     from accounts.ledger.engine import reading
-    from accounts.ledger.wrong_lines import read_wrong_lines
 
     with house() as (_, engine), reading(engine) as connection:
         found = read_wrong_lines(connection, since, clock(as_of), most)

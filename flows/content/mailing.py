@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from accounts.errors import ContentRefused, InputRefused
-from accounts.ledger.recipients import Recipient
+from accounts.ledger.sending.recipients import Recipient
 from accounts.playbook import Play
 from flows import tokens
 from flows.channels.email import Letter

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from accounts.errors import NotFound, Refused
 from accounts.ledger.engine import reading
-from accounts.ledger.recipients import NO_TOUCH, Recipient, read_readers
+from accounts.ledger.sending.recipients import NO_TOUCH, Recipient, read_readers
 from accounts.playbook import Play, Step
 from accounts.playfiles import load_play
 from accounts.textfiles import nearest

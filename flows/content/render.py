@@ -17,7 +17,7 @@ import css_inline
 from jinja2 import TemplateError
 
 from accounts.errors import ContentRefused, NotFound
-from accounts.ledger.links import Link
+from accounts.ledger.sending.links import Link
 from accounts.playbook import Play, Step
 from accounts.textfiles import nearest, shown
 from flows.content.markdown import ASSET, StandIns, compile_markdown
@@ -119,7 +119,7 @@ class Compiled:
         return self.content(key).links
 
     def links_by_digest(self) -> dict[str, list[Link]]:
-        """What `accounts.ledger.links.remember_links` notes before anything is sent."""
+        """What `accounts.ledger.sending.links.remember_links` notes before anything is sent."""
         return {
             content.step.digest: [
                 Link(url, content.step.asset_title if number in content.documents else None)

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from accounts.ledger.engine import reading
-from accounts.ledger.plans import plans_in, read_plan
+from accounts.ledger.planning.plans import plans_in, read_plan
 from accounts.vocabulary import PlanState
 from expectations.gate import describe
 from flows.demo.story import DAYS, START, Teller

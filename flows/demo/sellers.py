@@ -18,7 +18,7 @@ from accounts.briefs import AccountBrief, Brief, SeatState
 from accounts.briefs.stored import from_payload
 from accounts.errors import Refused
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.rep_links import note_opened
+from accounts.ledger.reps.links import note_opened
 from accounts.models import Account, Rep, SlaClock, Stakeholder
 from accounts.models import Brief as BriefRow
 from accounts.vocabulary import BriefState, Side

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from accounts.ledger.engine import reading
-from accounts.ledger.recipients import read_recipients
-from accounts.ledger.touches import Listed, list_touches
+from accounts.ledger.planning.touches import Listed, list_touches
+from accounts.ledger.sending.recipients import read_recipients
 from accounts.vocabulary import TouchState, Verdict
 from flows.demo.buyers import Received, Row, react
 from flows.demo.sellers import Sellers

@@ -9,8 +9,8 @@ NAMED = 3
 
 def brakes(patient: Patient) -> Finding | None:
     """Whether any sending is stopped, or bounces and complaints come near to stopping it."""
-    from accounts.ledger.brakes import pulled
     from accounts.ledger.engine import open_existing_ledger, reading
+    from accounts.ledger.planning.brakes import pulled
     from accounts.reputation import Word
     from flows.sending.braking import findings
 

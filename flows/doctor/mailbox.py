@@ -30,7 +30,7 @@ def mailbox(patient: Patient) -> Finding | None:
 
 def _read_of_late(patient: Patient) -> Finding:
     from accounts.ledger.engine import open_existing_ledger, reading
-    from accounts.ledger.mailboxes import latest_reading
+    from accounts.ledger.signals.mailboxes import latest_reading
 
     place = f"{patient.settings.mailbox.username} at {patient.settings.mailbox.host}"
     try:

@@ -10,7 +10,7 @@ NAMED = 3
 
 def briefs(patient: Patient) -> Finding | None:
     """Whether anybody's last brief came back, or was refused for good."""
-    from accounts.ledger.brief_bounces import unreached_reps
+    from accounts.ledger.briefs.bounces import unreached_reps
     from accounts.ledger.engine import open_existing_ledger, reading
 
     try:

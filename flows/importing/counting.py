@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
 
-from accounts.ledger import facts, incoming, waiting_room
+from accounts.ledger.importing import facts, incoming, waiting_room
 from expectations.readiness import READINESS
 from expectations.rules import Rule, filled
 from flows.importing.answers import SetAside, Taken, Warned

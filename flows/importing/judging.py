@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 from accounts.errors import InputRefused
-from accounts.ledger import facts, incoming, waiting_room
+from accounts.ledger.importing import facts, incoming, waiting_room
 from expectations.judging import judge
 from expectations.rules import Rule, any_broken
 from flows.importing.datasets import Dataset

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from accounts.ledger import facts, incoming, quarantine, waiting_room
+from accounts.ledger.importing import facts, incoming, quarantine, waiting_room
 from accounts.playbook import Play
 from flows.importing.answers import Imported, Taken
 from flows.importing.counting import ready_or_not, sum_up

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from accounts.identity import email_hash
-from accounts.ledger.incoming import Rejected
-from accounts.ledger.quarantine import Reason
+from accounts.ledger.importing.incoming import Rejected
+from accounts.ledger.importing.quarantine import Reason
 from accounts.ledger.suppressions import forgotten_among
 from expectations.rules import ROW_IS_WHOLE, VALUES_CAN_BE_READ
 from flows.importing.datasets import DATASETS, Dataset, Kind

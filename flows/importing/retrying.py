@@ -9,9 +9,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
-from accounts.ledger import facts, incoming, quarantine, waiting_room
 from accounts.ledger.engine import reading
-from accounts.ledger.quarantine import Entry
+from accounts.ledger.importing import facts, incoming, quarantine, waiting_room
+from accounts.ledger.importing.quarantine import Entry
 from accounts.playbook import Play
 from flows.importing.answers import Retried, Taken
 from flows.importing.counting import sum_up

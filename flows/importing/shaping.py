@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from accounts.ledger import facts
+from accounts.ledger.importing import facts
 from accounts.playbook import Play
 from accounts.stages import LOST, WON, StageNames
 from flows.importing.cleaning import Column, in_ledger

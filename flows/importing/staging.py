@@ -7,7 +7,7 @@ from itertools import islice
 
 from sqlalchemy import Connection
 
-from accounts.ledger import incoming, waiting_room
+from accounts.ledger.importing import incoming, waiting_room
 from flows.importing.cleaning import Cleaner, Column
 from flows.importing.datasets import Dataset
 from flows.importing.finding import Arrival

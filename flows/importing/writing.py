@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from accounts.ledger import facts
+from accounts.ledger.importing import facts
 from flows.importing.datasets import Dataset
 from flows.importing.job import Job
 from flows.importing.shaping import written_columns

@@ -14,8 +14,8 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from accounts.identity import domain_of, normalise_email
-from accounts.ledger.mailed import Mailed, known_touches, mailed_to, reps_among
-from accounts.ledger.whose import Incoming, find_owners
+from accounts.ledger.signals.mailed import Mailed, known_touches, mailed_to, reps_among
+from accounts.ledger.signals.whose import Incoming, find_owners
 from accounts.playbook import Play
 from accounts.vocabulary import SignalKind
 from flows import tokens

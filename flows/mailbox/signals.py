@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from accounts.ledger.whose import Incoming
+from accounts.ledger.signals.whose import Incoming
 from accounts.vocabulary import SignalKind
 from flows.mailbox.matching import By, Match
 from flows.mailbox.optouts import asks_for_no_more

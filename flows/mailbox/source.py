@@ -12,11 +12,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from accounts.ledger import mailboxes, quarantine
 from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.quarantine import Reason
-from accounts.ledger.whose import Incoming
+from accounts.ledger.importing import quarantine
+from accounts.ledger.importing.quarantine import Reason
+from accounts.ledger.signals import mailboxes
+from accounts.ledger.signals.whose import Incoming
 from accounts.playbook import Play
 from flows.mailbox.imap import Imap, Letter
 from flows.mailbox.matching import Marks, Read, match, subjects_of

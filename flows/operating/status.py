@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from accounts.errors import TandemError
 from accounts.health import Limits, Sign, ago, signs_of
 from accounts.ledger.engine import reading
-from accounts.ledger.vitals import read_vitals
+from accounts.ledger.pages.vitals import read_vitals
 from accounts.playfiles import load_play
 from flows.operating.prefect_api import PrefectApi
 from flows.operating.prefect_server import server_of

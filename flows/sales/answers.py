@@ -16,13 +16,14 @@ from sqlalchemy.exc import DBAPIError
 from accounts.answers import ANSWERS, AnswerKind, Said, Told, Via, parse, saying
 from accounts.answers.kinds import About
 from accounts.errors import InputRefused, Refused
-from accounts.ledger import answers as ledger
-from accounts.ledger import audit, brakes
-from accounts.ledger.applying import one_at_a_time
-from accounts.ledger.effects import replan
+from accounts.ledger import audit
 from accounts.ledger.engine import writing
-from accounts.ledger.open_touches import keep_still
-from accounts.ledger.spokesmen import Speaker, speaks_for, who_says
+from accounts.ledger.planning import brakes
+from accounts.ledger.planning.open_touches import keep_still
+from accounts.ledger.reps import answers as ledger
+from accounts.ledger.reps.spokesmen import Speaker, speaks_for, who_says
+from accounts.ledger.signals.applying import one_at_a_time
+from accounts.ledger.signals.effects import replan
 from accounts.ledger.subjects import Subject, find_subjects
 from accounts.playbook import Play
 from accounts.tick import decide_at_once

@@ -19,7 +19,7 @@ from accounts import calibration as core
 from accounts.calibration import Agreement, Calibration
 from accounts.errors import Refused
 from accounts.ledger import audit
-from accounts.ledger import calibration as ledger
+from accounts.ledger.engagement import calibration as ledger
 from accounts.ledger.engine import reading, writing
 from accounts.playbook import Play
 from accounts.playfiles import load_play

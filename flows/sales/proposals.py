@@ -8,11 +8,13 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 
 from accounts.answers import AnswerKind, Via
-from accounts.ledger import answers, audit, proposals
-from accounts.ledger.answering import AccountRow, read_account
+from accounts.ledger import audit
 from accounts.ledger.engine import writing
-from accounts.ledger.proposals import OpenProposal
-from accounts.ledger.spokesmen import Speaker, speaks_for, who_says
+from accounts.ledger.people import proposals
+from accounts.ledger.people.proposals import OpenProposal
+from accounts.ledger.reps import answers
+from accounts.ledger.reps.answering import AccountRow, read_account
+from accounts.ledger.reps.spokesmen import Speaker, speaks_for, who_says
 from accounts.playbook import Play
 from accounts.vocabulary import ConsentBasis, Role
 from flows.sales.deeds.people import NO_CONSENT_YET
@@ -35,7 +37,7 @@ def accept(
 ) -> tuple[OpenProposal, int]:  # fmt: skip
     """They are one of the group; the proposal as it was, and how many waiting signals of theirs could be taken now.
 
-    Raises as `accounts.ledger.proposals.accept`, and Refused for whoever does not speak for the account.
+    Raises as `accounts.ledger.people.proposals.accept`, and Refused for whoever does not speak for the account.
     """
     with writing(engine) as connection:
         answer = _hear(connection, id, word, now)
@@ -54,7 +56,7 @@ def accept(
 def reject(engine: Engine, id: int, word: Word, *, now: datetime) -> OpenProposal:
     """They are none of the group; the proposal as it was. What is kept names nobody.
 
-    Raises as `accounts.ledger.proposals.reject`, and Refused for whoever does not speak for the account.
+    Raises as `accounts.ledger.people.proposals.reject`, and Refused for whoever does not speak for the account.
     """
     with writing(engine) as connection:
         answer = _hear(connection, id, word, now)

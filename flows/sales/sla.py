@@ -13,15 +13,16 @@ from sqlalchemy import Connection, Engine
 
 from accounts.engagement import WEEK
 from accounts.feedback import REPS_WORDS
-from accounts.ledger import audit, sla
-from accounts.ledger import sla_facts as read
-from accounts.ledger.answering import read_account
+from accounts.ledger import audit
+from accounts.ledger.briefs.sla_letters import write_sla_letters
 from accounts.ledger.bulk import chunks
+from accounts.ledger.engagement.heats import read_heats
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.heats import read_heats
-from accounts.ledger.sla import Listed
-from accounts.ledger.sla_letters import write_sla_letters
-from accounts.ledger.spokesmen import Speaker, speaks_for, who_says
+from accounts.ledger.reps.answering import read_account
+from accounts.ledger.reps.spokesmen import Speaker, speaks_for, who_says
+from accounts.ledger.sla import clocks
+from accounts.ledger.sla import facts as read
+from accounts.ledger.sla.clocks import Listed
 from accounts.playbook import Play
 from accounts.sla.causes import ASKS, MEETINGS, SIDE_OF, Fact
 from accounts.sla.clocks import Clock
@@ -56,11 +57,11 @@ def keep_clocks(engine: Engine, play: Play, now: datetime, only: Collection[int]
     with reading(engine) as connection:
         hot = find_hot(connection, play, now, only)
     with writing(engine) as connection:
-        sla.one_look_at_a_time(connection)
-        known = sla.read_clocks(connection, play.key, now, only)
+        clocks.one_look_at_a_time(connection)
+        known = clocks.read_clocks(connection, play.key, now, only)
         changed = keep(gather(connection, play, known, hot, now, only), known, play, now)
-        sla.write_clocks(connection, play.key, changed)
-        standing = sla.list_clocks(connection, play=play.key, only=only)
+        clocks.write_clocks(connection, play.key, changed)
+        standing = clocks.list_clocks(connection, play=play.key, only=only)
         write_sla_letters(connection, play, standing, now)
     return _summary(changed, known, standing)
 
@@ -116,9 +117,9 @@ def answer(engine: Engine, clock_id: int, *, by: str, now: datetime, override: s
     Refused for a clock that stopped, and for whoever has to say why and does not.
     """
     with writing(engine) as connection:
-        clock, speaker = sla.running(connection, clock_id, now), who_says(connection, by)
+        clock, speaker = clocks.running(connection, clock_id, now), who_says(connection, by)
         overridden = _overridden(connection, clock, speaker, override, now)
-        stopped = sla.stop(connection, clock, by=speaker.by, at=now)
+        stopped = clocks.stop(connection, clock, by=speaker.by, at=now)
         after = {"duty": clock.duty, "state": stopped.state, **({"override": True} if overridden else {})}
         audit.append(
             connection, actor=speaker.by, action="sla-answer", subject=f"clock:{clock_id}", at=now, after=after

@@ -10,15 +10,16 @@ from sqlalchemy import Connection, Engine
 
 from accounts.answers import Limits, saying
 from accounts.answers.saying import counted
-from accounts.ledger import audit, handovers, leases
-from accounts.ledger.answering import read_account
-from accounts.ledger.effects import replan
+from accounts.ledger import audit
+from accounts.ledger.briefs.letters import write_letter_row
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.handovers import Change
-from accounts.ledger.leases import Leased
-from accounts.ledger.letters import write_letter_row
-from accounts.ledger.open_touches import keep_still, take_back
-from accounts.ledger.spokesmen import read_rep
+from accounts.ledger.planning.open_touches import keep_still, take_back
+from accounts.ledger.reps import handovers, leases
+from accounts.ledger.reps.answering import read_account
+from accounts.ledger.reps.handovers import Change
+from accounts.ledger.reps.leases import Leased
+from accounts.ledger.reps.spokesmen import read_rep
+from accounts.ledger.signals.effects import replan
 from accounts.letters import LetterKind, Words
 from accounts.playbook import LeaseRule
 from accounts.touch_states import Refusal

@@ -7,9 +7,11 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from accounts.errors import PlanRefused
-from accounts.ledger import audit, plans, settling, touches
+from accounts.ledger import audit
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.vetoes import veto
+from accounts.ledger.people.vetoes import veto
+from accounts.ledger.planning import plans, touches
+from accounts.ledger.signals import settling
 from accounts.playfiles import load_play
 from accounts.touch_states import explain
 from accounts.vocabulary import PlanState, Reason

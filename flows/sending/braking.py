@@ -10,10 +10,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
-from accounts.ledger import audit, brakes
-from accounts.ledger.brakes import Pulled
+from accounts.ledger import audit
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.reputation import records
+from accounts.ledger.planning import brakes
+from accounts.ledger.planning.brakes import Pulled
+from accounts.ledger.sending.reputation import records
 from accounts.reputation import Finding, Tolerance, Word, judge
 
 #: Who pulls them.

@@ -18,10 +18,10 @@ from time import monotonic, perf_counter
 from sqlalchemy import Engine
 
 from accounts.errors import NotSent, OutcomeUnknown, TandemError, Unreachable
-from accounts.ledger import claims
-from accounts.ledger.claims import Claim, Claimed, Outcome
 from accounts.ledger.engine import reading
-from accounts.ledger.recipients import Recipient
+from accounts.ledger.sending import claims
+from accounts.ledger.sending.claims import Claim, Claimed, Outcome
+from accounts.ledger.sending.recipients import Recipient
 from accounts.pace import Pace
 from accounts.touch_states import Refusal
 from accounts.vocabulary import TouchState

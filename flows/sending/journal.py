@@ -31,7 +31,7 @@ from weakref import WeakSet
 from sqlalchemy import Engine
 
 from accounts.errors import Unreachable
-from accounts.ledger.claims import Outcome
+from accounts.ledger.sending.claims import Outcome
 from accounts.vocabulary import TouchState
 
 _SUFFIX = ".journal"

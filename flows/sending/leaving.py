@@ -22,12 +22,13 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 from accounts.errors import PlanRefused
-from accounts.ledger import claims, members, plans
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.links import remember_links
 from accounts.ledger.locks import refusal_in
-from accounts.ledger.recipients import read_recipients
-from accounts.ledger.recovery import give_back, in_the_name_of
+from accounts.ledger.planning import members, plans
+from accounts.ledger.sending import claims
+from accounts.ledger.sending.links import remember_links
+from accounts.ledger.sending.recipients import read_recipients
+from accounts.ledger.sending.recovery import give_back, in_the_name_of
 from accounts.pace import Pace
 from accounts.playbook import Play
 from accounts.touch_states import Refusal

@@ -12,7 +12,7 @@ from prefect.context import FlowRunContext
 from sqlalchemy import Engine
 
 from accounts.ledger.engine import reading
-from accounts.ledger.touches import share_done
+from accounts.ledger.planning.touches import share_done
 from flows.publishing import artifact_key
 
 #: How often the bar is drawn anew, in seconds; what is over sooner has none.

@@ -10,10 +10,10 @@ from statistics import median
 
 from sqlalchemy import Engine
 
-from accounts.ledger import plans
-from accounts.ledger.delivery import Line, read_delivery
 from accounts.ledger.engine import reading
-from accounts.ledger.plans import Plan
+from accounts.ledger.planning import plans
+from accounts.ledger.planning.plans import Plan
+from accounts.ledger.sending.delivery import Line, read_delivery
 from accounts.playbook import Play
 from accounts.vocabulary import PlanState
 from flows.content.mailing import open_mailroom, read_touch

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from accounts.ledger.delivery import Delivery, Line
+from accounts.ledger.sending.delivery import Delivery, Line
 from accounts.vocabulary import PlanState
 from expectations.gate import sentence
 from flows.spreadsheet import write_sheet

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from accounts.ledger.engine import writing
-from accounts.ledger.recovery import TakenUp, take_up
+from accounts.ledger.sending.recovery import TakenUp, take_up
 from accounts.vocabulary import TouchState
 from flows.sending.journal import is_held, journals_in, left_behind
 

@@ -22,10 +22,10 @@ from sqlalchemy import Connection
 from accounts.briefs.material import clean
 from accounts.errors import InputRefused
 from accounts.feedback import REPS_WORDS
-from accounts.ledger.proposals import Proposed
-from accounts.ledger.quarantine import Reason
-from accounts.ledger.signals import Known, read_known
-from accounts.ledger.whose import Incoming, Whose, find_owners
+from accounts.ledger.importing.quarantine import Reason
+from accounts.ledger.people.proposals import Proposed
+from accounts.ledger.signals.recorded import Known, read_known
+from accounts.ledger.signals.whose import Incoming, Whose, find_owners
 from accounts.outcomes import NO_NEEDS_NO_NAME, read_address, read_instant, read_kind
 from accounts.vocabulary import SignalKind
 from flows.importing.reading import Broken, Sheet, open_sheet

@@ -16,15 +16,15 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine
 
 from accounts.errors import ChannelError, InputRefused, NotFound, SettingsRefused
-from accounts.ledger import quarantine
-from accounts.ledger.applying import Applied, apply_waiting
-from accounts.ledger.effects import replan
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.proposals import propose
-from accounts.ledger.settling import settle_by_evidence
-from accounts.ledger.signals import Incoming, Recorded, record
+from accounts.ledger.importing import quarantine
+from accounts.ledger.people.proposals import propose
+from accounts.ledger.signals.applying import Applied, apply_waiting
+from accounts.ledger.signals.effects import replan
+from accounts.ledger.signals.recorded import Incoming, Recorded, record
+from accounts.ledger.signals.settling import settle_by_evidence
+from accounts.ledger.signals.whose import find_owners
 from accounts.ledger.subjects import account_keys
-from accounts.ledger.whose import find_owners
 from accounts.outcomes import NO_NEEDS_NO_NAME, read_kind
 from accounts.playbook import Play
 from accounts.vocabulary import SignalKind

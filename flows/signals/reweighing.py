@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 
 from accounts.engagement import Moved
-from accounts.ledger import scores
-from accounts.ledger.applying import one_at_a_time
+from accounts.ledger.engagement import scores
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.signals.applying import one_at_a_time
 from accounts.ledger.subjects import account_keys
 from accounts.playbook import Play
 

@@ -12,7 +12,7 @@ from fastapi import Request
 from sqlalchemy import Connection, Engine
 from starlette.exceptions import HTTPException
 
-from accounts.ledger.signals import Incoming, record
+from accounts.ledger.signals.recorded import Incoming, record
 from accounts.playbook import Play
 from accounts.vocabulary import SignalKind
 from flows.web.pages import Pages

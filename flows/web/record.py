@@ -14,7 +14,7 @@ from threading import Lock
 from sqlalchemy import Engine
 
 from accounts.ledger.engine import writing
-from accounts.ledger.rep_links import REFUSED, Use, note_uses
+from accounts.ledger.reps.links import REFUSED, Use, note_uses
 
 #: Openings and refusals that are remembered; beyond that some are put on record again.
 REMEMBERED = 50_000

@@ -10,12 +10,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from accounts.ledger import quarantine
-from accounts.ledger.applying import act_on_noes
-from accounts.ledger.crm_contacts import with_addresses
-from accounts.ledger.quarantine import NAMELESS, TO_FORGET, Entry, Reason
-from accounts.ledger.webhooks import Post
-from accounts.ledger.whose import Incoming
+from accounts.ledger.importing import quarantine
+from accounts.ledger.importing.quarantine import NAMELESS, TO_FORGET, Entry, Reason
+from accounts.ledger.signals.applying import act_on_noes
+from accounts.ledger.signals.crm_contacts import with_addresses
+from accounts.ledger.signals.webhooks import Post
+from accounts.ledger.signals.whose import Incoming
 from flows.webhooks.registry import READERS
 
 DATASET = "webhooks"

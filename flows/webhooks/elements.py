@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from accounts.ledger.whose import Incoming
+from accounts.ledger.signals.whose import Incoming
 from accounts.outcomes import read_instant
 from accounts.vocabulary import SignalKind
 from flows.mailbox.causes import cause_of, digits_in, enhanced_in

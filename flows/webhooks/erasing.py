@@ -5,10 +5,10 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from accounts.ledger import quarantine
-from accounts.ledger.crm_contacts import addresses_of
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.quarantine import TO_FORGET
+from accounts.ledger.importing import quarantine
+from accounts.ledger.importing.quarantine import TO_FORGET
+from accounts.ledger.signals.crm_contacts import addresses_of
 from flows.forgetting import forget_person
 from flows.settings import Settings
 from flows.webhooks.contacts import DATASET

@@ -10,8 +10,8 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
-from accounts.ledger.webhooks import Post
-from accounts.ledger.whose import Incoming
+from accounts.ledger.signals.webhooks import Post
+from accounts.ledger.signals.whose import Incoming
 from accounts.vocabulary import SignalKind as K
 from flows.webhooks import Call, Event, Forged, Plain, Reader, Unreadable
 from flows.webhooks.elements import as_list, at_second, read_json, signal

@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 
 from multipart import MultipartSegment, PushMultipartParser, parse_options_header
 
-from accounts.ledger.webhooks import Post
-from accounts.ledger.whose import Incoming
+from accounts.ledger.signals.webhooks import Post
+from accounts.ledger.signals.whose import Incoming
 from accounts.vocabulary import SignalKind as K
 from flows.webhooks import JSON, Call, Event, Forged, Plain, Reader, Unreadable, names_of_noes
 from flows.webhooks.elements import KEY, at_second, bounced, chosen, read_json, signal

@@ -15,11 +15,19 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from accounts.garbage import uncollected
-from accounts.ledger import quarantine
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.quarantine import Reason
-from accounts.ledger.signals import Incoming, Recorded, record
-from accounts.ledger.webhooks import Post, Waiting, all_wait, forget_read, mark_read, mark_unreadable, read_waiting
+from accounts.ledger.importing import quarantine
+from accounts.ledger.importing.quarantine import Reason
+from accounts.ledger.signals.recorded import Incoming, Recorded, record
+from accounts.ledger.signals.webhooks import (
+    Post,
+    Waiting,
+    all_wait,
+    forget_read,
+    mark_read,
+    mark_unreadable,
+    read_waiting,
+)
 from flows.webhooks import NOES, Event, Reader, Unreadable
 from flows.webhooks.contacts import DATASET, name_contacts
 from flows.webhooks.registry import READERS

@@ -14,10 +14,10 @@ from hashlib import sha256
 from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 
-from accounts.ledger.applying import act_on_noes
-from accounts.ledger.crm_contacts import with_addresses
 from accounts.ledger.engine import writing
-from accounts.ledger.webhooks import Kept, Post, keep
+from accounts.ledger.signals.applying import act_on_noes
+from accounts.ledger.signals.crm_contacts import with_addresses
+from accounts.ledger.signals.webhooks import Kept, Post, keep
 from flows.webhooks import Call, Door, Forged
 from flows.webhooks.reading import noes_in
 from flows.webhooks.together import Together

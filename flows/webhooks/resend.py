@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from accounts.errors import SettingsRefused
-from accounts.ledger.webhooks import Post
-from accounts.ledger.whose import Incoming
+from accounts.ledger.signals.webhooks import Post
+from accounts.ledger.signals.whose import Incoming
 from accounts.vocabulary import SignalKind as K
 from flows.webhooks import Call, Event, Forged, Plain, Reader, Unreadable, names_of_noes
 from flows.webhooks.elements import KEY, at_instant, bounced, chosen, read_json, signal

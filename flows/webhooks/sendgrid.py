@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from accounts.errors import SettingsRefused
-from accounts.ledger.webhooks import Post
-from accounts.ledger.whose import Incoming
+from accounts.ledger.signals.webhooks import Post
+from accounts.ledger.signals.whose import Incoming
 from accounts.vocabulary import SignalKind as K
 from flows.webhooks import Call, Event, Forged, Plain, Reader, names_of_noes
 from flows.webhooks.elements import KEY, as_list, at_second, bounced, chosen, read_json, signal

@@ -7,8 +7,8 @@ same. Our key is a message tag.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from accounts.ledger.webhooks import Post
-from accounts.ledger.whose import Incoming
+from accounts.ledger.signals.webhooks import Post
+from accounts.ledger.signals.whose import Incoming
 from accounts.vocabulary import SignalKind as K
 from flows.webhooks import Event, Forged, Reader, Unreadable
 from flows.webhooks.elements import KEY, at_instant, bounced, chosen, read_json, signal

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import insert, select
 
-from accounts.ledger.brief_material import briefs_of
-from accounts.ledger.briefs import read_looks
+from accounts.ledger.briefs.material import briefs_of
+from accounts.ledger.briefs.written import read_looks
 from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Decision, Rep, Signal, SlaClock, Stakeholder
 from accounts.playbook import Play

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import delete, select, update
 
 from accounts.errors import NotFound, NotSent, OutcomeUnknown, Refused, SettingsRefused, Unreachable
-from accounts.ledger.briefs import STUCK_AFTER, claim_brief, waiting_briefs
+from accounts.ledger.briefs.written import STUCK_AFTER, claim_brief, waiting_briefs
 from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Brief, BriefDelivery, Decision, Rep, Stakeholder
 from accounts.playbook import Play

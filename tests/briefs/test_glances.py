@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from accounts.briefs import write_brief
-from accounts.ledger.brief_material import accounts_with_news, briefs_of, read_material
-from accounts.ledger.briefs import read_looks
+from accounts.ledger.briefs.material import accounts_with_news, briefs_of, read_material
+from accounts.ledger.briefs.written import read_looks
 from accounts.ledger.engine import reading
 from accounts.models import Account, Hold, Stakeholder
 from accounts.playbook import Play

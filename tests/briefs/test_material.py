@@ -5,8 +5,8 @@ from datetime import timedelta
 from sqlalchemy import insert
 
 from accounts.briefs.material import AccountMaterial, RepMaterial
-from accounts.ledger.brief_material import read_material
-from accounts.ledger.briefs import FIRST_LOOK, read_looks, store_briefs
+from accounts.ledger.briefs.material import read_material
+from accounts.ledger.briefs.written import FIRST_LOOK, read_looks, store_briefs
 from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Activity, Brief, Hold, Rep, Signal, StageChange, Stakeholder, Veto
 from accounts.playbook import Play

@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from accounts.answers import AnswerKind, Said
 from accounts.briefs.stored import from_payload
+from accounts.ledger.briefs.wrong_lines import read_wrong_lines
 from accounts.ledger.engine import reading
-from accounts.ledger.wrong_lines import read_wrong_lines
 from accounts.models import Brief
 from accounts.playbook import Play
 from flows.briefs.briefing import brief_reps

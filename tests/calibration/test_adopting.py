@@ -12,8 +12,8 @@ from sqlalchemy import func, insert, select
 
 from accounts.calibration import Judged, with_weights
 from accounts.errors import ContentRefused, NotFound, Refused
-from accounts.ledger import calibration as ledger
 from accounts.ledger.audit import read_audit, verify
+from accounts.ledger.engagement import calibration as ledger
 from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Calibration, Feedback, Signal, Stakeholder
 from accounts.playbook import Play

@@ -30,7 +30,7 @@ import uvicorn
 from sqlalchemy import Engine, select, update
 
 from accounts.ledger.engine import open_ledger, reading, writing
-from accounts.ledger.links import Link, remember_links
+from accounts.ledger.sending.links import Link, remember_links
 from accounts.models import Signal, Stakeholder, Webhook
 from accounts.playbook import Tracking
 from flows import tokens

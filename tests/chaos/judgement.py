@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Engine, select
 
 from accounts.ledger.engine import reading
-from accounts.ledger.touches import LEASE
+from accounts.ledger.planning.touches import LEASE
 from accounts.models import Account, Certificate, Decision, PlanMember, Stakeholder, Touch
 from accounts.seals import Sealed
 from accounts.touch_states import OPEN

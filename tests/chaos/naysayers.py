@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from accounts.ledger.engine import open_ledger
-from accounts.ledger.signals import Incoming
+from accounts.ledger.signals.recorded import Incoming
 from accounts.vocabulary import BrakeScope, SignalKind
 from flows.sales import answers
 from flows.signals.intake import add_by_hand

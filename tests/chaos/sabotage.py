@@ -14,9 +14,11 @@ from unittest.mock import patch
 
 from sqlalchemy import Connection, Engine, UniqueConstraint, event, false, insert, null
 
-from accounts.ledger import claims, locks, plans, touches
-from accounts.ledger.claims import Outcome
-from accounts.ledger.recovery import TakenUp
+from accounts.ledger import locks
+from accounts.ledger.planning import plans, touches
+from accounts.ledger.sending import claims
+from accounts.ledger.sending.claims import Outcome
+from accounts.ledger.sending.recovery import TakenUp
 from accounts.models import Touch
 from accounts.vocabulary import TouchState
 from flows import nurturing

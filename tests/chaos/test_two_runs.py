@@ -10,9 +10,10 @@ from pathlib import Path
 
 from sqlalchemy import Engine, event
 
-from accounts.ledger import claims, plans
-from accounts.ledger.claims import Outcome
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.planning import plans
+from accounts.ledger.sending import claims
+from accounts.ledger.sending.claims import Outcome
 from accounts.touch_states import Refusal
 from accounts.vocabulary import PlanState, TouchState
 from expectations.gate import Verdict, Word

@@ -19,8 +19,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.pool import Pool
 
 from accounts.errors import TandemError
-from accounts.ledger import claims
 from accounts.ledger.engine import open_ledger
+from accounts.ledger.sending import claims
 from flows import nurturing
 from flows.sending import leaving
 from tests.chaos.board import Board

@@ -7,7 +7,7 @@ from sqlalchemy import insert, update
 
 from accounts.coverage import Due, Gap, Seats, cover
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.seats import count_seats
+from accounts.ledger.planning.seats import count_seats
 from accounts.models import Account, Decision
 from accounts.vocabulary import Role
 from tests.cast import NOW, PLAY, World

@@ -13,8 +13,8 @@ from sqlalchemy import event, insert, update
 
 from accounts.errors import ContentRefused, InputRefused, NotFound
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.links import Link, destination, remember_links
-from accounts.ledger.recipients import NO_TOUCH, Recipient, read_readers, read_recipients
+from accounts.ledger.sending.links import Link, destination, remember_links
+from accounts.ledger.sending.recipients import NO_TOUCH, Recipient, read_readers, read_recipients
 from accounts.models import Account, Rep, Stakeholder, Touch
 from accounts.playbook import Tracking
 from accounts.playfiles import load_play

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from accounts.errors import ContentRefused, NotFound
-from accounts.ledger.links import Link
+from accounts.ledger.sending.links import Link
 from accounts.playfiles import load_play
 from flows.content.prepare import flat
 from flows.content.render import Compiled, Facts, Message, compile_play, read_layout

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import select, update
 
 from accounts.answers import AnswerKind, Via
-from accounts.ledger.briefs import STUCK_AFTER
+from accounts.ledger.briefs.written import STUCK_AFTER
 from accounts.ledger.engine import reading, writing
 from accounts.models import Brief, BriefDelivery, Rep, RepAnswer
 from accounts.playbook import Play
@@ -220,7 +220,7 @@ class TestDoubt:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr("accounts.ledger.brief_delivery.settle", dies)
+            patch.setattr("accounts.ledger.briefs.delivery.settle", dies)
             with pytest.raises(KeyboardInterrupt):
                 deliver()
         assert len(slack.messages) == 1

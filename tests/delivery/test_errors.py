@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from accounts.briefs import write_brief
 from accounts.errors import ChannelError, NotSent, OutcomeUnknown, Unreachable
-from accounts.ledger.reps import Reader
+from accounts.ledger.reps.profiles import Reader
 from flows.briefs.links import Links
 from flows.briefs.mailing import Page
 from flows.channels.reps import Message, RepChannel

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accounts.briefs import Brief, Statement, write_brief
-from accounts.ledger.reps import Reader
+from accounts.ledger.reps.profiles import Reader
 from flows.briefs.links import Links, read
 from flows.briefs.mailing import Page
 from flows.channels.reps import Message

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from accounts.errors import NotSent, OutcomeUnknown, Unreachable
+from accounts.ledger.briefs.letters import FRESH, STUCK_AFTER, claim_letter, write_letter_row
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.letters import FRESH, STUCK_AFTER, claim_letter, write_letter_row
 from accounts.letters import LetterKind, Words
 from accounts.models import Letter, Rep, SendPlan
 from accounts.playbook import Play, Sla

@@ -7,8 +7,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import update
 
+from accounts.ledger.briefs.letters import write_letter_row
 from accounts.ledger.engine import writing
-from accounts.ledger.letters import write_letter_row
 from accounts.letters import LetterKind, Words
 from accounts.models import Rep
 from accounts.playbook import Play

@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 
 from accounts.ledger.audit import read_audit
 from accounts.ledger.engine import reading
-from accounts.ledger.reps import Rhythm, rhythm_of
+from accounts.ledger.reps.profiles import Rhythm, rhythm_of
 from flows.cli.rhythm import rhythm
 from flows.settings import Settings
 from tests.cast import NOW, World

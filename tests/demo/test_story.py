@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from accounts.ledger.engine import reading
-from accounts.ledger.touches import Listed, list_touches
+from accounts.ledger.planning.touches import Listed, list_touches
 from accounts.models import Brief, Rep
 from flows.cli.run import run_plainly
 from flows.demo.run import living_in, make_ledger, make_room, only_demo

@@ -8,8 +8,8 @@ from sqlalchemy import Engine, func, insert, select, update
 
 from accounts.errors import NotFound
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.group import group_as_of, read_groups, read_people, set_role, write_roles
-from accounts.ledger.stages import lock_accounts, read_refusals, stage_as_of
+from accounts.ledger.people.group import group_as_of, read_groups, read_people, set_role, write_roles
+from accounts.ledger.planning.stages import lock_accounts, read_refusals, stage_as_of
 from accounts.models import Account, Activity, Base, Opportunity, RoleChange, StageChange, Stakeholder
 from accounts.playbook import ContactRule, CrmStages, Entry
 from accounts.roles import find_role

@@ -1,7 +1,7 @@
 """What one of several processes does that decide about the same accounts."""
 
 from accounts.ledger.engine import open_ledger
-from accounts.ledger.planning import Span
+from accounts.ledger.planning.results import Span
 from accounts.tick import Decided, decide
 from tests.cast import NOW
 from tests.plays import small_play

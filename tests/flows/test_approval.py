@@ -14,7 +14,7 @@ from prefect.states import Crashed
 from sqlalchemy import Engine, select
 
 from accounts.ledger.engine import reading
-from accounts.ledger.vetoes import read_vetoes
+from accounts.ledger.people.vetoes import read_vetoes
 from accounts.models import Audit, SendPlan, Touch
 from accounts.playfiles import load_play
 from expectations.audience import Limits

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from accounts.ledger import brakes, claims
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.signals import Incoming, record
+from accounts.ledger.planning import brakes
+from accounts.ledger.sending import claims
+from accounts.ledger.signals.recorded import Incoming, record
 from accounts.vocabulary import BrakeScope, TouchState
 from flows.operating.prefect_api import PrefectApi
 from flows.operating.prefect_server import PrefectServer

@@ -16,9 +16,9 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger
 from sqlalchemy import Engine, delete, update
 
 from accounts.errors import InputRefused, Refused
-from accounts.ledger import holds
-from accounts.ledger.decisions import undecided
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.people import holds
+from accounts.ledger.planning.decisions import undecided
 from accounts.ledger.subjects import Subject
 from accounts.models import Account, Announcement
 from accounts.vocabulary import HoldCause

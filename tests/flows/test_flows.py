@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import Artifact
 from sqlalchemy import Engine
 
 from accounts.ledger.engine import reading
-from accounts.ledger.touches import list_touches
+from accounts.ledger.planning.touches import list_touches
 from flows.cli.run import FLOWS
 from flows.sending.progress import shown
 from tests.cast import NOW, World

@@ -12,9 +12,11 @@ from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient
 from sqlalchemy import Engine, delete, event, insert
 
-from accounts.ledger import announcements, brakes, holds
+from accounts.ledger import announcements
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.holds import SignalHold
+from accounts.ledger.people import holds
+from accounts.ledger.people.holds import SignalHold
+from accounts.ledger.planning import brakes
 from accounts.models import Brief, Decision, SendPlan, Signal, SlaClock, StageChange
 from accounts.vocabulary import BrakeScope, HoldCause
 from flows.announcing import tell_news

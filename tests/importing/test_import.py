@@ -9,9 +9,9 @@ from sqlalchemy import Engine, select, text, update
 
 from accounts.errors import InputRefused, NotFound, Refused
 from accounts.identity import email_hash
-from accounts.ledger import facts, waiting_room
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.reps import Rhythm, go_away, wish_rhythm
+from accounts.ledger.importing import facts, waiting_room
+from accounts.ledger.reps.profiles import Rhythm, go_away, wish_rhythm
 from accounts.ledger.suppressions import FORGOTTEN, suppress
 from accounts.models import Account, Quarantine, Stakeholder
 from flows.importing import load_mapping

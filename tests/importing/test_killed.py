@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Engine, inspect
 
 from accounts.errors import Refused
-from accounts.ledger import waiting_room
 from accounts.ledger.engine import open_ledger
+from accounts.ledger.importing import waiting_room
 from flows.importing import import_paths
 from tests.cast import NOW
 from tests.importing.files import known_world, person, stored, take, write

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Engine
 
 from accounts.errors import NotFound
-from accounts.ledger import quarantine
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.importing import quarantine
 from flows.importing import Retried, load_mapping, retry_quarantine
 from tests.cast import NOW
 from tests.importing.files import (

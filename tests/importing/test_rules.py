@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from accounts.ledger import incoming, waiting_room
+from accounts.ledger.importing import incoming, waiting_room
 from expectations.accounts import ACCOUNTS
 from expectations.activities import ACTIVITIES
 from expectations.judging import SOME_ROWS, Judgement, conclude, judge

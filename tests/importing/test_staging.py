@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
-from accounts.ledger import incoming, waiting_room
 from accounts.ledger.engine import reading
+from accounts.ledger.importing import incoming, waiting_room
 
 PLACE = {"file": [0], "line": [1], "row_hash": ["x"], "raw": ["acme,Acme"], "defects": [None]}
 ACME: dict[str, Any] = {**PLACE, "entry": [0], "key": ["acme"], "name": ["Acme"]}

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.signals import Incoming, record
+from accounts.ledger.signals.recorded import Incoming, record
 from accounts.models import Signal
 from flows import tokens
 from flows.briefs.mailing import message_id_of

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import insert, update
 
 from accounts.health import Limits, Sign, Vitals, Waiting, ago, signs_of, worst
-from accounts.ledger import brakes
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.vitals import read_vitals
+from accounts.ledger.pages.vitals import read_vitals
+from accounts.ledger.planning import brakes
 from accounts.models import Account, Decision, MailboxState, SendPlan, Signal, Touch, Webhook
 from accounts.vocabulary import BrakeScope, PlanState, TouchState
 from flows.operating.health import changes, look_after

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine, event, select, text
 
 from accounts.ledger.engine import create_tables, open_ledger, reading, writing
-from accounts.ledger.signals import Incoming, record
+from accounts.ledger.signals.recorded import Incoming, record
 from accounts.models import Brief, Touch
 from accounts.playfiles import load_play
 from accounts.tick import decide

@@ -8,7 +8,7 @@ from sqlalchemy import delete, event, func, insert, select, update
 
 from accounts.identity import domain_hash, email_hash
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.planning import Look, reprieve, skip, store
+from accounts.ledger.planning.results import Look, reprieve, skip, store
 from accounts.models import (
     Account,
     Activity,
@@ -362,10 +362,10 @@ def test_a_late_step_may_be_let_go_and_one_may_be_left_out(world: World) -> None
 def test_a_mark_set_while_the_tick_runs_is_not_lost(world: World) -> None:
     """Whoever changes a fact marks the account; the tick may only clear marks it has seen."""
     decide(world.engine, small_play(), NOW)
-    from accounts.ledger import planning
+    from accounts.ledger.planning import results
 
     with world.engine.connect() as other, world.engine.begin() as connection:
-        planning.lock(connection, [world.accounts["hooli"]])
+        results.lock(connection, [world.accounts["hooli"]])
         other.exec_driver_sql("SET lock_timeout = '200ms'")
         marked = update(Account).where(Account.key == "hooli").values(replan_at=NOW)
         with pytest.raises(Exception, match="lock timeout"):

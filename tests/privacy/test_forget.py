@@ -11,13 +11,13 @@ from sqlalchemy import Connection, Engine, func, insert, select
 from accounts.audiences import member_of
 from accounts.errors import NotFound
 from accounts.identity import email_hash
-from accounts.ledger import scores
 from accounts.ledger.audit import read_audit, verify
+from accounts.ledger.engagement import scores
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.privacy import ERASED, erase_words, export
-from accounts.ledger.proposals import Proposed, propose
-from accounts.ledger.quarantine import put_aside
-from accounts.ledger.signals import record
+from accounts.ledger.importing.quarantine import put_aside
+from accounts.ledger.people.privacy import ERASED, erase_words, export
+from accounts.ledger.people.proposals import Proposed, propose
+from accounts.ledger.signals.recorded import record
 from accounts.models import (
     Account,
     Activity,

@@ -8,10 +8,10 @@ from sqlalchemy import insert, select, update
 
 from accounts.answers import ANSWERS, AnswerKind, Limits, Via
 from accounts.errors import InputRefused, Refused
-from accounts.ledger.answers import answers_since
 from accounts.ledger.audit import read_audit
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.objections import open_objections
+from accounts.ledger.people.objections import open_objections
+from accounts.ledger.reps.answers import answers_since
 from accounts.models import Approval, Hold, Rep, Stakeholder, Touch
 from accounts.tick import decide
 from accounts.vocabulary import Role

@@ -8,9 +8,9 @@ from sqlalchemy import insert, select
 
 from accounts.errors import InputRefused, NotFound
 from accounts.ledger.audit import read_audit
+from accounts.ledger.briefs.notices import untold
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.notices import untold
-from accounts.ledger.rep_accounts import read_rep_accounts
+from accounts.ledger.reps.accounts import read_rep_accounts
 from accounts.models import Rep
 from flows.cli.away import away
 from flows.sales.answers import may

@@ -8,9 +8,9 @@ from sqlalchemy import insert, select, update
 
 from accounts.answers import Limits
 from accounts.errors import InputRefused, Refused
-from accounts.ledger import leases
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.leases import read_lease
+from accounts.ledger.reps import leases
+from accounts.ledger.reps.leases import read_lease
 from accounts.models import Activity, Lease, Letter, Stakeholder
 from accounts.playbook import LeaseRule
 from accounts.tick import decide

@@ -8,11 +8,11 @@ from sqlalchemy import insert, select, update
 
 from accounts.answers import Told, Via
 from accounts.errors import Refused
-from accounts.ledger.answers import answers_since
 from accounts.ledger.audit import read_audit
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.holds import open_holds
-from accounts.ledger.snapshots import read_accounts, read_standing
+from accounts.ledger.people.holds import open_holds
+from accounts.ledger.planning.snapshots import read_accounts, read_standing
+from accounts.ledger.reps.answers import answers_since
 from accounts.models import Delay, Rep, Stakeholder
 from accounts.vocabulary import Role
 from tests.cast import NOW, World

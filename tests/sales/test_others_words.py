@@ -9,12 +9,12 @@ from sqlalchemy import insert, update
 
 from accounts.answers import Via
 from accounts.errors import Refused
-from accounts.ledger import proposals
-from accounts.ledger.answers import answers_since
 from accounts.ledger.audit import read_audit
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.proposals import Proposed, propose
-from accounts.ledger.sla import list_clocks
+from accounts.ledger.people import proposals
+from accounts.ledger.people.proposals import Proposed, propose
+from accounts.ledger.reps.answers import answers_since
+from accounts.ledger.sla.clocks import list_clocks
 from accounts.models import Rep, SlaClock
 from flows.sales.proposals import Word, accept, reject
 from flows.sales.sla import answer as keep_promise

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from accounts.answers import Limits
-from accounts.ledger import plans
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.planning import plans
 from accounts.tick import decide
 from tests.cast import NOW, World
 from tests.sales.desk import PLAY_IN_USE, decided, kept, say, touches

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from accounts.answers import Limits
 from accounts.errors import Refused
 from accounts.ledger.engine import reading
-from accounts.ledger.holds import open_holds
-from accounts.ledger.leases import read_lease
+from accounts.ledger.people.holds import open_holds
+from accounts.ledger.reps.leases import read_lease
 from accounts.models import Account, Handover, Letter
 from accounts.playbook import LeaseRule
 from flows.importing import import_paths

@@ -10,14 +10,14 @@ from sqlalchemy import Connection, select
 from accounts.answers import AnswerKind, Said, Via
 from accounts.calibration import calibrate
 from accounts.engagement import Reading, Told
-from accounts.ledger import scores
-from accounts.ledger.applying import apply_waiting
-from accounts.ledger.calibration import read_judged
+from accounts.ledger.engagement import scores
+from accounts.ledger.engagement.calibration import read_judged
+from accounts.ledger.engagement.feedback import let_it_weigh
+from accounts.ledger.engagement.weighing import weighing_for
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.feedback import let_it_weigh
-from accounts.ledger.signals import record
+from accounts.ledger.signals.applying import apply_waiting
+from accounts.ledger.signals.recorded import record
 from accounts.ledger.subjects import Subject
-from accounts.ledger.weighing import weighing_for
 from accounts.models import Score, Signal
 from accounts.vocabulary import Heat, SignalKind, Verdict
 from flows.sales import answers

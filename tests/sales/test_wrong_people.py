@@ -6,13 +6,13 @@ from datetime import timedelta
 
 from accounts.briefs.case import heat_reading
 from accounts.briefs.seats import missing_roles, question_of
-from accounts.ledger.account_page import read_account_facts
-from accounts.ledger.brief_material import read_material
-from accounts.ledger.briefs import read_looks
+from accounts.ledger.briefs.material import read_material
+from accounts.ledger.briefs.written import read_looks
+from accounts.ledger.engagement.scores import read_engagement
 from accounts.ledger.engine import reading
-from accounts.ledger.group import read_groups
-from accounts.ledger.rep_accounts import read_rep_accounts
-from accounts.ledger.scores import read_engagement
+from accounts.ledger.pages.account_page import read_account_facts
+from accounts.ledger.people.group import read_groups
+from accounts.ledger.reps.accounts import read_rep_accounts
 from accounts.vocabulary import Role
 from tests.cast import NOW, World
 from tests.sales.desk import say

@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from accounts.identity import email_hash
-from accounts.ledger import claims, plans
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.planning import plans
+from accounts.ledger.sending import claims
 from accounts.models import Decision, Stakeholder, Touch
 from accounts.playbook import Play, Window
 from accounts.vocabulary import TouchState

@@ -3,8 +3,8 @@
 from datetime import datetime
 from pathlib import Path
 
-from accounts.ledger import brakes
 from accounts.ledger.engine import open_ledger, writing
+from accounts.ledger.planning import brakes
 from accounts.playfiles import load_play
 from accounts.vocabulary import BrakeScope
 from flows.channels.email.smtp import Smtp

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from accounts.ledger import claims
-from accounts.ledger.claims import Outcome
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.sending import claims
+from accounts.ledger.sending.claims import Outcome
 from accounts.models import Signal, Stakeholder, Suppression, Touch
 from accounts.touch_states import Refusal
 from accounts.vocabulary import EmailStatus, TouchState

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event, func, select, text
 
 from accounts.errors import InputRefused
-from accounts.ledger import brakes, claims
-from accounts.ledger.applying import act_on_noes, apply_waiting
-from accounts.ledger.delivery import read_delivery
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.reputation import _harm, records
-from accounts.ledger.signals import Incoming, record
-from accounts.ledger.touches import list_touches
-from accounts.ledger.webhooks import Post
+from accounts.ledger.planning import brakes
+from accounts.ledger.planning.touches import list_touches
+from accounts.ledger.sending import claims
+from accounts.ledger.sending.delivery import read_delivery
+from accounts.ledger.sending.reputation import _harm, records
+from accounts.ledger.signals.applying import act_on_noes, apply_waiting
+from accounts.ledger.signals.recorded import Incoming, record
+from accounts.ledger.signals.webhooks import Post
 from accounts.models import Audit, Stakeholder, Suppression, Touch
 from accounts.playfiles import load_play
 from accounts.reputation import Record, Tolerance, Word, judge

@@ -9,8 +9,8 @@ from sqlalchemy import insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from accounts.errors import NotSent, OutcomeUnknown, Unreachable
-from accounts.ledger import plans
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.planning import plans
 from accounts.models import Hold, Stakeholder, Touch
 from accounts.touch_states import Refusal
 from accounts.vocabulary import PlanState, Reason, TouchState

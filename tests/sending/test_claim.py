@@ -11,8 +11,9 @@ from sqlalchemy.exc import IntegrityError
 
 from accounts.errors import NotFound
 from accounts.identity import domain_hash, email_hash
-from accounts.ledger import brakes, claims, touches
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.planning import brakes, touches
+from accounts.ledger.sending import claims
 from accounts.models import Account, Hold, Stakeholder, Suppression, Touch, Veto
 from accounts.playbook import Window
 from accounts.touch_states import Refusal
@@ -170,7 +171,7 @@ def test_a_claim_is_written_before_anything_leaves(world: World) -> None:
 
 
 def test_what_is_claimed_is_worth_what_was_certified(world: World) -> None:
-    from accounts.ledger.members import seals_of
+    from accounts.ledger.planning.members import seals_of
 
     plan_id = certified(world)
     with reading(world.engine) as connection:

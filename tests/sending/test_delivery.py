@@ -12,10 +12,11 @@ from click.testing import CliRunner, Result
 from sqlalchemy import update
 
 from accounts.errors import NotFound
-from accounts.ledger import claims, plans, touches
-from accounts.ledger.claims import Outcome
-from accounts.ledger.delivery import ORDER, Delivery, read_delivery
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.planning import plans, touches
+from accounts.ledger.sending import claims
+from accounts.ledger.sending.claims import Outcome
+from accounts.ledger.sending.delivery import ORDER, Delivery, read_delivery
 from accounts.models import Account, Stakeholder, Touch
 from accounts.touch_states import Refusal
 from accounts.vocabulary import Reason, TouchState
@@ -116,7 +117,7 @@ def test_a_plan_nobody_made_is_not_found(world: World, say) -> None:
 
 
 def test_every_state_has_its_place_in_the_order() -> None:
-    from accounts.ledger.delivery import ANSWERS
+    from accounts.ledger.sending.delivery import ANSWERS
 
     assert {ANSWERS.get(state, state.value) for state in TouchState} == set(ORDER)
 

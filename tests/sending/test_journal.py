@@ -16,10 +16,11 @@ import pytest
 from sqlalchemy import Engine, select, update
 
 from accounts.errors import NotSent, OutcomeUnknown, Unreachable
-from accounts.ledger import claims, touches
-from accounts.ledger.claims import Outcome
 from accounts.ledger.engine import open_ledger, reading, writing
-from accounts.ledger.recovery import TakenUp, in_the_name_of
+from accounts.ledger.planning import touches
+from accounts.ledger.sending import claims
+from accounts.ledger.sending.claims import Outcome
+from accounts.ledger.sending.recovery import TakenUp, in_the_name_of
 from accounts.models import Touch
 from accounts.touch_states import Refusal
 from accounts.vocabulary import TouchState

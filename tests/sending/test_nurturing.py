@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import func, insert, select, text, update
 
 from accounts.errors import NotSent, OutcomeUnknown, Unreachable
-from accounts.ledger import brakes, plans
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.links import destination
+from accounts.ledger.planning import brakes, plans
+from accounts.ledger.sending.links import destination
 from accounts.models import Hold, SendPlan, Stakeholder, Touch
 from accounts.playbook import Play
 from accounts.playfiles import load_play

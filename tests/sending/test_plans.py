@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import delete, select, text, update
 
 from accounts.errors import NotFound, PlanRefused
-from accounts.ledger import claims, members, plans, touches
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.planning import members, plans, touches
+from accounts.ledger.sending import claims
 from accounts.models import Account, Certificate, Decision, PlanMember, SendPlan, Touch
 from accounts.seals import Roll, Sealed, digest_of
 from accounts.vocabulary import PlanState, TouchState

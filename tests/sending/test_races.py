@@ -18,9 +18,11 @@ from sqlalchemy import Connection, Engine, event, insert, null, select, text, up
 from sqlalchemy.exc import IntegrityError
 
 from accounts.identity import domain_hash, email_hash
-from accounts.ledger import brakes, claims, plans, preferences, touches
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.whose import Incoming
+from accounts.ledger.planning import brakes, plans, touches
+from accounts.ledger.sending import claims
+from accounts.ledger.signals import preferences
+from accounts.ledger.signals.whose import Incoming
 from accounts.models import Account, Hold, Stakeholder, Suppression, Touch
 from accounts.preferences import Choice
 from accounts.preferences import said as wished

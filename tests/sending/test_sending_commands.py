@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 from sqlalchemy import select, update
 
 from accounts.errors import NotFound, PlanRefused, Refused
-from accounts.ledger import plans, touches
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.planning import plans, touches
 from accounts.models import Account, Audit, Certificate
 from accounts.playbook import Play
 from accounts.playfiles import load_play

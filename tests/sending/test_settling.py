@@ -6,9 +6,11 @@ import pytest
 from sqlalchemy import event, select, update
 
 from accounts.errors import Refused
-from accounts.ledger import claims, settling, touches
-from accounts.ledger.claims import Outcome
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.planning import touches
+from accounts.ledger.sending import claims
+from accounts.ledger.sending.claims import Outcome
+from accounts.ledger.signals import settling
 from accounts.models import Touch
 from accounts.outcomes import SETTLING
 from accounts.touch_states import Refusal

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, select, update
 
-from accounts.ledger import brakes, claims, touches
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.planning import brakes, touches
+from accounts.ledger.sending import claims
 from accounts.models import Account, Stakeholder, Touch
 from accounts.pace import DAY, HOUR, MINUTE, Pace, Rate
 from accounts.playfiles import load_play

@@ -20,9 +20,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import Engine, delete, select, text
 
 from accounts.errors import PlanRefused, Refused
-from accounts.ledger import claims, members, plans, settling, touches, vetoes
-from accounts.ledger.claims import Claimed, Outcome
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.people import vetoes
+from accounts.ledger.planning import members, plans, touches
+from accounts.ledger.sending import claims
+from accounts.ledger.sending.claims import Claimed, Outcome
+from accounts.ledger.signals import settling
 from accounts.models import Decision, SendPlan, Stakeholder, Touch
 from accounts.tick import decide
 from accounts.touch_states import PLAN_EDGES, TOUCH_EDGES

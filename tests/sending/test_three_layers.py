@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import ColumnElement, null, text, update
 
-from accounts.ledger import claims, members, plans
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.planning import members, plans
+from accounts.ledger.sending import claims
 from accounts.models import Account
 from accounts.playfiles import load_play
 from accounts.vocabulary import PlanState, Reason, TouchState

@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from accounts.ledger import locks, plans, touches
+from accounts.ledger import locks
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.planning import plans, touches
 from accounts.models import SendPlan, Touch
 from accounts.touch_states import FINAL, PLAN_EDGES, TOUCH_EDGES, explain, may_move
 from accounts.vocabulary import PlanState, Reason, TouchState

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, insert, select
 
-from accounts.ledger.applying import Applied, apply_waiting
 from accounts.ledger.engine import writing
-from accounts.ledger.signals import Incoming, record
+from accounts.ledger.signals.applying import Applied, apply_waiting
+from accounts.ledger.signals.recorded import Incoming, record
 from accounts.models import Stakeholder, Touch
 from accounts.playbook import Engagement, Play
 from accounts.vocabulary import Role, SignalKind

@@ -9,10 +9,10 @@ from sqlalchemy import insert, select
 from accounts.errors import InputRefused, NotFound, Refused
 from accounts.identity import email_hash
 from accounts.ledger.audit import read_audit, verify
-from accounts.ledger.brakes import pulled
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.holds import open_holds
-from accounts.ledger.vetoes import read_vetoes
+from accounts.ledger.people.holds import open_holds
+from accounts.ledger.people.vetoes import read_vetoes
+from accounts.ledger.planning.brakes import pulled
 from accounts.models import Account, Feedback, Hold, Stakeholder, Veto
 from accounts.vocabulary import BrakeScope, HoldCause, HoldScope, Verdict
 from flows.sales import answers

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, insert, select
 
 from accounts.engagement import Told, read
-from accounts.ledger import scores
-from accounts.ledger.applying import apply_waiting
-from accounts.ledger.signals import Incoming, record
+from accounts.ledger.engagement import scores
+from accounts.ledger.signals.applying import apply_waiting
+from accounts.ledger.signals.recorded import Incoming, record
 from accounts.models import ContentLink, Hold, Proposal, Signal, Stakeholder, Suppression, Touch
 from accounts.outcomes import SETTLING
 from accounts.vocabulary import Role, SignalKind

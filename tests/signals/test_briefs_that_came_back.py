@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert, select
 
-from accounts.ledger.brief_bounces import unreached_reps
-from accounts.ledger.briefs import read_looks
+from accounts.ledger.briefs.bounces import unreached_reps
+from accounts.ledger.briefs.written import read_looks
 from accounts.ledger.engine import reading, writing
 from accounts.models import Brief, BriefDelivery, Rep, Suppression
 from accounts.vocabulary import BriefState

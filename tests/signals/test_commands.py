@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from accounts.errors import TandemError
 from accounts.feedback import REPS_WORDS
 from accounts.ledger.engine import writing
-from accounts.ledger.signals import record
+from accounts.ledger.signals.recorded import record
 from accounts.vocabulary import SignalKind
 from flows.cli import COMMANDS, tandem
 from tests.cast import NOW, World

@@ -11,9 +11,9 @@ from sqlalchemy import Engine, func, insert, select, update
 from accounts.engagement import weight_of
 from accounts.errors import InputRefused, NotFound
 from accounts.identity import email_hash
-from accounts.ledger import scores
+from accounts.ledger.engagement import scores
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.signals import Incoming, record
+from accounts.ledger.signals.recorded import Incoming, record
 from accounts.ledger.suppressions import FORGOTTEN, suppress
 from accounts.models import Hold, Quarantine, Signal, Stakeholder, Suppression, Touch
 from accounts.vocabulary import SignalKind

@@ -12,10 +12,11 @@ from sqlalchemy import func, insert, select
 from accounts.briefs import write_brief
 from accounts.errors import InputRefused, NotFound, Refused, TandemError
 from accounts.identity import email_hash
-from accounts.ledger import briefs, proposals
-from accounts.ledger.brief_material import read_material
+from accounts.ledger.briefs import written as briefs
+from accounts.ledger.briefs.material import read_material
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.proposals import Proposed, propose, read_open
+from accounts.ledger.people import proposals
+from accounts.ledger.people.proposals import Proposed, propose, read_open
 from accounts.ledger.suppressions import FORGOTTEN, suppress
 from accounts.models import Account, Audit, Decision, Proposal, Quarantine, RoleChange, Signal, Stakeholder
 from accounts.tick import decide

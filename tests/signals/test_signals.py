@@ -9,13 +9,13 @@ from sqlalchemy.exc import IntegrityError
 
 from accounts.engagement import read
 from accounts.identity import email_hash
-from accounts.ledger import scores
-from accounts.ledger.applying import apply_waiting
+from accounts.ledger.engagement import scores
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.privacy import forget
-from accounts.ledger.signals import count_waiting, read_signals, record
+from accounts.ledger.people.privacy import forget
+from accounts.ledger.signals.applying import apply_waiting
+from accounts.ledger.signals.recorded import count_waiting, read_signals, record
+from accounts.ledger.signals.whose import find_owners
 from accounts.ledger.suppressions import FORGOTTEN, read_suppressions, suppress
-from accounts.ledger.whose import find_owners
 from accounts.models import Account, Hold, Signal, Stakeholder, Suppression, Touch
 from accounts.vocabulary import SignalKind
 from tests.cast import NOW, World

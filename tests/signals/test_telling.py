@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select, update
 
 from accounts.errors import NotSent, OutcomeUnknown, Unreachable
+from accounts.ledger.briefs.notices import FRESH, STUCK_AFTER, claim, untold
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.notices import FRESH, STUCK_AFTER, claim, untold
 from accounts.models import Notice, Rep
 from accounts.vocabulary import BriefState
 from flows.briefs.telling import Told, tell_reps

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, select
 
-from accounts.ledger import scores
-from accounts.ledger.applying import apply_waiting, opt_out
+from accounts.ledger.engagement import scores
 from accounts.ledger.engine import open_ledger, reading, writing
-from accounts.ledger.signals import record
+from accounts.ledger.signals.applying import apply_waiting, opt_out
+from accounts.ledger.signals.recorded import record
 from accounts.models import Hold, Signal
 from flows.settings import Settings
 from flows.signals import intake

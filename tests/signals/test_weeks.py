@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, func, select
 
-from accounts.ledger import account_page, scores, signals, sla_facts, timeline
+from accounts.ledger.engagement import scores
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.pages import account_page, timeline
+from accounts.ledger.signals import recorded as signals
+from accounts.ledger.sla import facts as sla_facts
 from accounts.models import Signal
 from accounts.rep_pages.timeline import Source
 from accounts.weeks import week_of

@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from sqlalchemy import update
 
 from accounts.engagement import Score, roll_up, what_moved
-from accounts.ledger import scores
+from accounts.ledger.engagement import scores
+from accounts.ledger.engagement.weighing import read_weighing
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.weighing import read_weighing
 from accounts.models import Account
 from accounts.playbook import Engagement, Play
 from accounts.vocabulary import Role

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, insert, update
 
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.sla import Listed, list_clocks
+from accounts.ledger.sla.clocks import Listed, list_clocks
 from accounts.models import Account, Activity, Feedback, Hold, Rep, SendPlan, Signal, Touch
 from accounts.playbook import Play, Sla
 from accounts.vocabulary import Duty

@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from accounts.errors import NotFound, Refused
 from accounts.ledger.audit import read_audit
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.sla import sales_owes
+from accounts.ledger.sla.clocks import sales_owes
 from accounts.models import Account, Activity, Decision, RoleChange, Signal
 from accounts.vocabulary import ClockState, Duty, Side
 from flows.sales.sla import answer

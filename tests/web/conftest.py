@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from accounts.ledger.engine import writing
-from accounts.ledger.links import Link, remember_links
+from accounts.ledger.sending.links import Link, remember_links
 from accounts.playbook import Play
 from flows.settings import Settings
 from flows.web.app import create_app

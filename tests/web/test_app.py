@@ -9,9 +9,9 @@ import requests
 from sqlalchemy import select, text
 
 from accounts.identity import email_hash
-from accounts.ledger import scores
+from accounts.ledger.engagement import scores
 from accounts.ledger.engine import open_ledger, reading, writing
-from accounts.ledger.links import Link, remember_links
+from accounts.ledger.sending.links import Link, remember_links
 from accounts.models import Account, Suppression
 from flows import tokens
 from flows.forgetting import forget_person

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from accounts.ledger.engine import writing
-from accounts.ledger.links import Link, remember_links
+from accounts.ledger.sending.links import Link, remember_links
 from accounts.playbook import Tracking
 from tests.cast import NOW, World
 from tests.plays import small_play

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import URL
 
 from accounts.ledger.engine import open_ledger, reading, writing
-from accounts.ledger.links import Link, remember_links
+from accounts.ledger.sending.links import Link, remember_links
 from accounts.models import Signal
 from tests.cast import World
 from tests.nursery import NURSERY

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from accounts.identity import email_hash
 from accounts.ledger import audit
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.why import find, read_background
+from accounts.ledger.pages.why import find, read_background
 from accounts.models import Decision, Stakeholder, Suppression, Touch
 from accounts.tick import decide, look
 from accounts.why import Case, explain

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from accounts.ledger import audit
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.rep_links import USED, Holder, Use
+from accounts.ledger.reps.links import USED, Holder, Use
 from flows.web.record import Record
 from tests.cast import NOW, World
 from tests.web.reps import audited

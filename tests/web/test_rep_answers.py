@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 
 from accounts.identity import email_hash
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.reps import Rhythm, rhythm_of
+from accounts.ledger.reps.profiles import Rhythm, rhythm_of
 from accounts.models import Brief, Decision, Hold, Lease, Objection, RepAnswer, Stakeholder, Veto
 from accounts.vocabulary import Role
 from flows.briefs.briefing import brief_reps

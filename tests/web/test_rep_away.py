@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from accounts.briefs import write_brief
 from accounts.ledger.audit import read_audit
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.reps import Absence, absence_of
+from accounts.ledger.reps.profiles import Absence, absence_of
 from accounts.models import Decision
 from flows.briefs.links import Links
 from flows.briefs.pages import brief_pages

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from accounts.ledger import rep_links
 from accounts.ledger.engine import open_ledger
+from accounts.ledger.reps import links as rep_links
 from accounts.ledger.schema import upgrade
 from flows.briefs.links import RepLink, read
 from flows.cli import tandem

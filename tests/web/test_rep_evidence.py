@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from accounts.briefs.stored import from_payload
+from accounts.ledger.briefs.proofs import owned_behind, read_proofs
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.proofs import owned_behind, read_proofs
 from accounts.models import (
     Account,
     Activity,

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from accounts.ledger import audit, rep_links
+from accounts.ledger import audit
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.reps import links as rep_links
 from accounts.models import Brief
 from flows import tokens
 from flows.briefs.links import KINDS, PURPOSE

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from accounts.ledger.engine import writing
-from accounts.ledger.links import Link, remember_links
+from accounts.ledger.sending.links import Link, remember_links
 from accounts.models import Stakeholder
 from flows import tokens
 from flows.settings import Settings, Web

@@ -9,8 +9,8 @@ from sqlalchemy import select, update
 
 from accounts.health import Limits, Sign, signs_of
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.pages.vitals import read_vitals
 from accounts.ledger.suppressions import FORGOTTEN
-from accounts.ledger.vitals import read_vitals
 from accounts.models import Quarantine, Signal, Stakeholder, Suppression
 from flows.settings import Settings
 from flows.signals.intake import collect

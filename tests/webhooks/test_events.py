@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from accounts.ledger.signals import fingerprint_of
-from accounts.ledger.webhooks import Post
-from accounts.ledger.whose import Incoming
+from accounts.ledger.signals.recorded import fingerprint_of
+from accounts.ledger.signals.webhooks import Post
+from accounts.ledger.signals.whose import Incoming
 from accounts.outcomes import read_kind
 from accounts.vocabulary import SignalKind as K
 from flows.webhooks.reading import noes_in, understand

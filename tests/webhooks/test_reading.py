@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select
 
-from accounts.ledger import quarantine
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.webhooks import Kept, Post, keep
+from accounts.ledger.importing import quarantine
+from accounts.ledger.signals.webhooks import Kept, Post, keep
 from accounts.models import Signal, Touch, Webhook
 from accounts.vocabulary import SignalKind as K
 from accounts.vocabulary import TouchState
@@ -201,7 +201,7 @@ def test_an_event_with_our_key_settles_a_touch_whose_outcome_was_unknown(
 
 
 def test_a_person_who_asked_to_be_forgotten_is_not_brought_back(world: World) -> None:
-    from accounts.ledger.privacy import forget
+    from accounts.ledger.people.privacy import forget
 
     put(world.engine, post([sendgrid("open")]))
     with writing(world.engine) as connection:

@@ -12,7 +12,7 @@ from schemathesis.generation import GenerationMode
 from sqlalchemy import func, select
 
 from accounts.ledger.engine import reading
-from accounts.ledger.webhooks import Post
+from accounts.ledger.signals.webhooks import Post
 from accounts.models import Signal, Webhook
 from flows.webhooks.reading import NO_SENSE, read_posts
 from flows.webhooks.registry import READERS

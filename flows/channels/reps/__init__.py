@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Protocol
 
 from accounts.briefs import Brief
-from accounts.ledger.reps import Reader
+from accounts.ledger.reps.profiles import Reader
 from flows.briefs.links import Links
 from flows.briefs.mailing import Page
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from accounts.errors import Refused, Unreachable
-from accounts.ledger.reps import Reader
+from accounts.ledger.reps.profiles import Reader
 from flows.channels.reps import Delivered, Message, Note, Send
 from flows.channels.reps.cards import DONE
 

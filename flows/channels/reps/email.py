@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 
 from accounts.errors import NotSent
-from accounts.ledger.reps import Reader
+from accounts.ledger.reps.profiles import Reader
 from accounts.playbook import Vendor
 from flows import tokens
 from flows.briefs.mailing import mail_of

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from accounts.ledger.reps import Reader
+from accounts.ledger.reps.profiles import Reader
 from accounts.playbook import Vendor
 from flows.channels.email import EmailChannel
 from flows.channels.reps import RepChannel

@@ -11,7 +11,7 @@ and one word. A word that is in no table here is a no for good: Slack has said t
 from typing import Any
 
 from accounts.errors import NotSent, OutcomeUnknown, Unreachable
-from accounts.ledger.reps import Reader
+from accounts.ledger.reps.profiles import Reader
 from accounts.touch_states import Refusal
 from flows.channels.email.http import as_json, secret
 from flows.channels.email.http_line import Line, Reply, patience_of

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from accounts.errors import NotSent, OutcomeUnknown, SettingsRefused
-from accounts.ledger.reps import Reader
+from accounts.ledger.reps.profiles import Reader
 from accounts.touch_states import Refusal
 from flows.channels.email.http_line import Line, Reply
 from flows.channels.reps import Delivered, Message, Note, Send

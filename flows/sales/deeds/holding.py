@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from accounts.ledger import holds
+from accounts.ledger.people import holds
 from accounts.vocabulary import HoldCause, PauseClock
 from flows.sales.deeds.scene import Scene
 

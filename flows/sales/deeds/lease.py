@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from accounts.answers import Limits, saying
 from accounts.errors import InputRefused, Refused
-from accounts.ledger import leases
-from accounts.ledger.answering import read_people
-from accounts.ledger.leases import Leased
-from accounts.ledger.spokesmen import stands_in_for
+from accounts.ledger.reps import leases
+from accounts.ledger.reps.answering import read_people
+from accounts.ledger.reps.leases import Leased
+from accounts.ledger.reps.spokesmen import stands_in_for
 from accounts.playbook import LeaseRule
 from flows.sales.deeds.scene import Done, Scene
 

@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 
 from accounts.answers import saying
 from accounts.errors import InputRefused, Refused
-from accounts.ledger import approvals, delays, holds, vetoes
-from accounts.ledger.decisions import read_decision
-from accounts.ledger.open_touches import take_back
-from accounts.ledger.planning import reprieve
+from accounts.ledger.people import delays, holds, vetoes
+from accounts.ledger.planning import approvals
+from accounts.ledger.planning.decisions import read_decision
+from accounts.ledger.planning.open_touches import take_back
+from accounts.ledger.planning.results import reprieve
 from accounts.vocabulary import PauseClock, Reason, TouchState
 from flows.sales.deeds import holding
 from flows.sales.deeds.scene import Done, Scene

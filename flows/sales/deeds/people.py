@@ -5,14 +5,14 @@ from typing import Any
 
 from accounts.errors import InputRefused
 from accounts.identity import email_hash
-from accounts.ledger import corrections, newcomers
-from accounts.ledger.answering import read_people
-from accounts.ledger.facts import resolve_owner_conflict
-from accounts.ledger.group import set_role
-from accounts.ledger.newcomers import Newcomer
-from accounts.ledger.open_touches import take_back
-from accounts.ledger.proposals import split_name
-from accounts.ledger.whose_person import namesakes
+from accounts.ledger.importing.facts import resolve_owner_conflict
+from accounts.ledger.people import corrections, newcomers
+from accounts.ledger.people.group import set_role
+from accounts.ledger.people.newcomers import Newcomer
+from accounts.ledger.people.proposals import split_name
+from accounts.ledger.people.whose_person import namesakes
+from accounts.ledger.planning.open_touches import take_back
+from accounts.ledger.reps.answering import read_people
 from accounts.touch_states import Refusal
 from accounts.vocabulary import EmailStatus, Reason, Role, RoleSource
 from flows.sales.deeds.scene import Done, Scene

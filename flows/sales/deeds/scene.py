@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 from accounts.answers import ANSWERS, Said, Via, saying
 from accounts.answers.kinds import About
 from accounts.errors import InputRefused, Refused
-from accounts.ledger.answering import AccountRow, PersonRow, read_account, read_person
-from accounts.ledger.open_touches import TouchRow, find_touch, read_touch
-from accounts.ledger.spokesmen import Speaker, reps_among, speaks_for, who_says
+from accounts.ledger.planning.open_touches import TouchRow, find_touch, read_touch
+from accounts.ledger.reps.answering import AccountRow, PersonRow, read_account, read_person
+from accounts.ledger.reps.spokesmen import Speaker, reps_among, speaks_for, who_says
 from accounts.ledger.subjects import Subject
 from accounts.playbook import Play
 

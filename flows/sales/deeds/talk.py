@@ -2,8 +2,8 @@
 
 from accounts.answers import AnswerKind
 from accounts.errors import InputRefused
-from accounts.ledger import objections
-from accounts.ledger.answers import wrong_line_known
+from accounts.ledger.people import objections
+from accounts.ledger.reps.answers import wrong_line_known
 from flows.sales.deeds.scene import Done, Scene
 
 

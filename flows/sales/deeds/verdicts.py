@@ -4,10 +4,11 @@ from typing import Any
 
 from accounts.answers import AnswerKind
 from accounts.feedback import LeaveAlone, VetoPerson, consequences
-from accounts.ledger import scores, vetoes
-from accounts.ledger.feedback import give_feedback, latest_feedback, let_it_weigh
-from accounts.ledger.open_touches import take_back
-from accounts.ledger.weighing import weighing_for
+from accounts.ledger.engagement import scores
+from accounts.ledger.engagement.feedback import give_feedback, latest_feedback, let_it_weigh
+from accounts.ledger.engagement.weighing import weighing_for
+from accounts.ledger.people import vetoes
+from accounts.ledger.planning.open_touches import take_back
 from accounts.vocabulary import HoldCause, Reason, Verdict
 from flows.sales.deeds import holding
 from flows.sales.deeds.scene import Done, Scene

@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection
 
 from accounts.ledger.engine import writing
-from accounts.ledger.links import Link, destination
+from accounts.ledger.sending.links import Link, destination
 from accounts.vocabulary import SignalKind
 from flows import tokens
 from flows.web.desk import Desk, desk_of, incoming

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from accounts.ledger.engine import writing
-from accounts.ledger.links import Link, destination
-from accounts.ledger.visits import may_be_followed
+from accounts.ledger.sending.links import Link, destination
+from accounts.ledger.signals.visits import may_be_followed
 from accounts.vocabulary import SignalKind
 from flows import tokens
 from flows.web.desk import Desk, desk_of, incoming, minds

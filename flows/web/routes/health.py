@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from accounts.ledger import schema
 from accounts.ledger.engine import reading
-from accounts.ledger.signals import count_waiting
+from accounts.ledger.signals.recorded import count_waiting
 from flows.web.desk import Desk, desk_of
 
 #: What a proxy adds; where it stands, the request did not come from this machine.

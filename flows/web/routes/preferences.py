@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Connection
 
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.preferences import content_of, prefer
+from accounts.ledger.signals.preferences import content_of, prefer
 from accounts.preferences import FEWER, PAUSE, Choice, said
 from accounts.vocabulary import SignalKind
 from flows import tokens

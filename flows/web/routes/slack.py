@@ -15,9 +15,9 @@ from starlette.exceptions import HTTPException
 from accounts.answers import AnswerKind, Via, parse
 from accounts.briefs.stored import from_payload
 from accounts.errors import Refused
-from accounts.ledger import rep_links
 from accounts.ledger.engine import writing
-from accounts.ledger.reps import slack_id_of
+from accounts.ledger.reps import links as rep_links
+from accounts.ledger.reps.profiles import slack_id_of
 from flows.sales.answers import answer
 from flows.web.desk import Desk, desk_of, read_body
 from flows.web.routes.reps.door import Shut, Visit, enter

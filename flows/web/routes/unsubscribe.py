@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, Request, Response
 
-from accounts.ledger.applying import opt_out
 from accounts.ledger.engine import writing
+from accounts.ledger.signals.applying import opt_out
 from accounts.vocabulary import SignalKind
 from flows import tokens
 from flows.web.desk import desk_of, incoming

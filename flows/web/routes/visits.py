@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, Request, Response
 
 from accounts.ledger.engine import writing
-from accounts.ledger.visits import may_be_followed
+from accounts.ledger.signals.visits import may_be_followed
 from accounts.vocabulary import SignalKind
 from flows import tokens
 from flows.web.desk import Desk, desk_of, incoming, minds, read_body

@@ -14,10 +14,10 @@ from accounts.briefs.news import held_text, stage_label
 from accounts.briefs.saying import title_of
 from accounts.briefs.seats import Seat, SeatState, seats
 from accounts.errors import Refused
-from accounts.ledger.account_page import read_account_page
+from accounts.ledger.briefs.notices import TOLD_AT_ONCE
 from accounts.ledger.engine import reading
-from accounts.ledger.notices import TOLD_AT_ONCE
-from accounts.ledger.proposals import read_open
+from accounts.ledger.pages.account_page import read_account_page
+from accounts.ledger.people.proposals import read_open
 from accounts.ledger.subjects import account_keys
 from accounts.rep_pages.facts import AccountFacts, AccountPage, Clock, Lease
 from accounts.rep_pages.points import by_person, left_out, parts

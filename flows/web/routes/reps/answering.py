@@ -13,9 +13,9 @@ from accounts.briefs.material import Person
 from accounts.briefs.saying import title_of
 from accounts.briefs.stored import from_payload
 from accounts.errors import InputRefused, Refused
-from accounts.ledger.account_page import read_account_facts
 from accounts.ledger.engine import reading
-from accounts.ledger.rep_links import read_payload
+from accounts.ledger.pages.account_page import read_account_facts
+from accounts.ledger.reps.links import read_payload
 from accounts.rep_pages.facts import AccountFacts
 from flows.sales.answers import answer
 from flows.web.routes.reps.door import Visit

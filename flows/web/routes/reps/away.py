@@ -11,7 +11,7 @@ from accounts.answers import saying
 from accounts.answers.form import read_day
 from accounts.errors import InputRefused
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.reps import Absence, absence_of, go_away, read_readers
+from accounts.ledger.reps.profiles import Absence, absence_of, go_away, read_readers
 from flows.web.routes.reps.door import Visit
 from flows.web.routes.reps.fields import Field
 

@@ -14,9 +14,9 @@ from sqlalchemy import Connection
 
 from accounts.briefs.saying import Local
 from accounts.calendar import known_zone
-from accounts.ledger import rep_links
-from accounts.ledger.handovers import GivenUp, given_up
-from accounts.ledger.rep_links import REFUSED, USED, Holder, Use
+from accounts.ledger.reps import links as rep_links
+from accounts.ledger.reps.handovers import GivenUp, given_up
+from accounts.ledger.reps.links import REFUSED, USED, Holder, Use
 from accounts.machines import ENOUGH, own_verdict
 from accounts.vocabulary import SignalKind
 from flows.briefs.links import GOOD_FOR, Links, RepLink, read

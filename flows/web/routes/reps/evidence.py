@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from accounts.briefs import Brief
 from accounts.briefs.material import Evidence
-from accounts.ledger.proofs import owned_behind, read_proofs
+from accounts.ledger.briefs.proofs import owned_behind, read_proofs
 from flows.web.routes.reps.door import Visit
 
 #: Lines behind one sentence; the others are counted.

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from accounts.answers import AnswerKind
 from accounts.briefs.coming import planned_mails
 from accounts.briefs.saying import title_of
-from accounts.ledger.account_page import read_account_facts
+from accounts.ledger.pages.account_page import read_account_facts
 from accounts.vocabulary import HoldScope, Reason, Role
 from flows.briefs.links import SEATS
 from flows.web.routes.reps.answering import NOT_ABOUT_SOMEBODY, told_of

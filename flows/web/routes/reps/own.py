@@ -10,9 +10,9 @@ from accounts.briefs.news import stage_label
 from accounts.briefs.rhythm import Every
 from accounts.briefs.stored import from_payload
 from accounts.ledger.engine import reading, writing
-from accounts.ledger.rep_accounts import read_rep_accounts
-from accounts.ledger.rep_links import read_payload
-from accounts.ledger.reps import Rhythm, rhythm_of, wish_rhythm
+from accounts.ledger.reps.accounts import read_rep_accounts
+from accounts.ledger.reps.links import read_payload
+from accounts.ledger.reps.profiles import Rhythm, rhythm_of, wish_rhythm
 from accounts.rep_pages.accounts import AccountLine
 from accounts.vocabulary import Duty
 from flows.briefs.answered import answered_since, gone_from

@@ -3,8 +3,8 @@
 from fastapi import Response
 from sqlalchemy import Connection
 
-from accounts.ledger.account_page import read_account_facts
-from accounts.ledger.timeline import read_whole_history
+from accounts.ledger.pages.account_page import read_account_facts
+from accounts.ledger.pages.timeline import read_whole_history
 from accounts.rep_pages.timeline import say
 from flows.spreadsheet import write_sheet
 from flows.web.routes.reps.door import Visit

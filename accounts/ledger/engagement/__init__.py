@@ -1,0 +1,1 @@
+"""How much people care: scores, the rules they are made with, and what reps said of them."""

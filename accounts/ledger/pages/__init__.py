@@ -1,0 +1,1 @@
+"""What people look up: an account, its history, why somebody got what, and how the ledger is."""

@@ -1,0 +1,1 @@
+"""Reps: which accounts they speak for, and what they answered."""
