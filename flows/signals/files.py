@@ -24,7 +24,7 @@ from accounts.errors import InputRefused
 from accounts.feedback import REPS_WORDS
 from accounts.ledger.importing.quarantine import Reason
 from accounts.ledger.people.proposals import Proposed
-from accounts.ledger.signals.recorded import Known, read_known
+from accounts.ledger.signals.recorded import Known, owner_of, read_known
 from accounts.ledger.signals.whose import Incoming, Whose, find_owners
 from accounts.outcomes import NO_NEEDS_NO_NAME, read_address, read_instant, read_kind
 from accounts.vocabulary import SignalKind
@@ -108,16 +108,34 @@ def sort_out(
     good = [(row, signal) for row, signal, wrong in read if signal and not wrong]
     refused = [Refused(row, wrong) for row, _, wrong in read if wrong]
     owners = find_owners(connection, [signal for _, signal in good])
-    known = read_known(connection, source, [signal.source_id for _, signal in good])
+    names = [name for (_, signal), whose in zip(good, owners, strict=True) for name in _names(signal, whose)]
+    known = read_known(connection, source, names)
     taken = []
-    for (row, signal), whose in zip(good, owners, strict=True):
+    for (row, told), whose in zip(good, owners, strict=True):
+        signal = _called(told, whose, known)
         reasons = (*_stranger(row, signal, whose), *_namesake(row, signal, known))
         if reasons and not whose.is_forgotten:
             refused.append(Refused(row, reasons, _proposed(row, signal, whose, source)))
         else:
             taken.append(Taken(row, signal, whose))
-            known[signal.source_id] = Known(read_kind(signal.kind), signal.occurred_at, now)
+            known[signal.source_id] = Known(read_kind(signal.kind), signal.occurred_at, now, _owner(whose))
     return taken, refused
+
+
+def _names(signal: Incoming, whose: Whose) -> tuple[str, str]:
+    """What the list calls it, and what it is called where the list calls somebody else's like that."""
+    return signal.source_id, f"{signal.source_id}/{_owner(whose)}"
+
+
+def _called(signal: Incoming, whose: Whose, known: Mapping[str, Known]) -> Incoming:
+    """By a name that is nobody else's: two fairs both have a badge 1, and a name may be the fair's."""
+    plain, own = _names(signal, whose)
+    told = known.get(plain)
+    return signal if told is None or told.owner == _owner(whose) else signal._replace(source_id=own)
+
+
+def _owner(whose: Whose) -> str:
+    return owner_of(whose.email_hash, whose.account_id)
 
 
 def _proposed(row: Row, signal: Incoming, whose: Whose, source: str) -> Proposed | None:

@@ -27,8 +27,8 @@ from accounts.vocabulary import About, SignalKind
 from accounts.weeks import week_of
 
 __all__ = [
-    "Incoming", "Known", "Recorded", "Reply", "count_waiting", "first_since", "read_known", "read_signals", "record",
-    "unannounced_replies",
+    "Incoming", "Known", "Recorded", "Reply", "count_waiting", "first_since", "owner_of", "read_known", "read_signals",
+    "record", "unannounced_replies",
 ]  # fmt: skip
 
 #: One encoder for all: `json.dumps` with a default makes a new one each time.
@@ -40,7 +40,8 @@ _COLUMNS = (
 )  # fmt: skip
 
 _KNOWN = """
-    SELECT source_id, kind, occurred_at, received_at FROM signal WHERE fingerprint {among:fingerprints}"""
+    SELECT source_id, kind, occurred_at, received_at, email_hash, account_id FROM signal
+     WHERE fingerprint {among:fingerprints}"""
 
 
 #: A kind's plain name: drivers look twice at anything but a plain text.
@@ -74,9 +75,11 @@ class Known:
     kind: str
     occurred_at: datetime
     received_at: datetime
+    #: `owner_of` whoever it is about.
+    owner: str
 
     def is_told_again_by(self, signal: Incoming) -> bool:
-        """The same event, and not another one under the same name."""
+        """The same event of the same person, and not another one under the same name."""
         return self.kind == read_kind(signal.kind) and self.occurred_at == min(signal.occurred_at, self.received_at)
 
 
@@ -122,7 +125,16 @@ def read_known(connection: Connection, source: str, ids: Sequence[str]) -> dict[
     names = {stored_name(id): id for id in ids}
     read = Form.of(connection).read
     told = rows(connection, _KNOWN, fingerprints=sorted(fingerprint(source, name) for name in names))
-    return {names[name]: Known(kind, read(at), read(got)) for name, kind, at, got in told}
+    return {
+        names[name]: Known(kind, read(at), read(got), owner_of(hashed, account))
+        for name, kind, at, got, hashed, account in told
+    }
+
+
+def owner_of(email_hash: str | None, account_id: int | None) -> str:
+    """What tells apart whose signals are: the beginning of a person's hash, else the account. No address in it: names
+    of signals outlive an erasure."""
+    return email_hash[:16] if email_hash else str(account_id)
 
 
 def first_since(connection: Connection, moment: datetime) -> int:
