@@ -73,7 +73,7 @@ class Throttled:
 class Unwelcome:
     """Refuses, with 429, posts to `/hooks/` from a network whose posts were refused too often. What a provider has
     signed costs nothing, however much of it comes, and all before it is forgiven: strangers send from the networks of
-    providers as well."""
+    providers as well, and what could not be taken for reasons of ours counts until the next that is."""
 
     def __init__(self, app: ASGIApp, refused: Buckets, refusal: ASGIApp) -> None:
         self._app, self._refused, self._refusal = app, refused, refusal
@@ -92,7 +92,7 @@ class Unwelcome:
             if message["type"] == "http.response.start":
                 if message["status"] < 300:
                     self._refused.fill(source)
-                elif message["status"] < 500:
+                else:
                     self._refused.take(source)
             await send(message)
 

@@ -7,18 +7,18 @@ confirmation come from follows from the topic's region, and from nothing that th
 
 import re
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding
 
 from accounts.errors import SettingsRefused
-from flows.webhooks import Call, Forged, Later, Plain, Unreadable
+from flows.webhooks import Call, Forged, Plain, Unreadable
+from flows.webhooks.certificates import Certificates, Fetch, fetch
 from flows.webhooks.elements import read_json
 
 #: What is signed, by type.
@@ -33,26 +33,6 @@ CONTENT_TYPES = ("text/plain", "application/json")
 
 _TOPIC = re.compile(r"arn:(?P<part>aws|aws-cn|aws-us-gov):sns:(?P<region>[a-z0-9-]+):\d{12}:[\w.-]{1,256}")
 _CERTIFICATE = re.compile(r"/SimpleNotificationService-[0-9a-f]{8,64}\.pem")
-#: Seconds that Amazon may take to show a certificate; SNS itself waits fifteen for our answer.
-PATIENCE = 5
-MOST_OCTETS = 100_000
-#: Certificates that are remembered. Amazon changes them every few months.
-MOST_CERTIFICATES = 20
-
-Fetch = Callable[[str], bytes]
-
-
-def fetch(url: str) -> bytes:
-    """Over HTTPS, following nothing. Raises Later."""
-    import requests
-
-    try:
-        with requests.get(url, timeout=PATIENCE, allow_redirects=False, stream=True) as answer:
-            if answer.status_code != 200:
-                raise Later(f"Amazon answered {answer.status_code}")
-            return answer.raw.read(MOST_OCTETS, decode_content=True) or b""
-    except (requests.RequestException, OSError) as error:
-        raise Later(type(error).__name__) from None
 
 
 class Door(Plain):
@@ -64,14 +44,14 @@ class Door(Plain):
     def __init__(self, topics: list[str], fetch: Fetch = fetch) -> None:
         self._hosts = {topic: host_of(topic) for topic in topics}
         self._fetch = fetch
-        self._keys: dict[str, tuple[rsa.RSAPublicKey, datetime]] = {}
+        self._certificates = Certificates(fetch)
 
     def prove(self, call: Call, now: datetime) -> str | None:
         envelope = read_envelope(call.body)
         host = self._hosts.get(str(envelope.get("TopicArn")))
         if host is None:
             raise Forged
-        key = self._key(_on_host(envelope.get("SigningCertURL"), host, _CERTIFICATE), now)
+        key = self._certificates.key(_on_host(envelope.get("SigningCertURL"), host, _CERTIFICATE), now)
         algorithm = HASHES.get(str(envelope.get("SignatureVersion")))
         if algorithm is None:
             raise Forged
@@ -88,17 +68,6 @@ class Door(Plain):
             return False
         self._fetch(_on_host(envelope.get("SubscribeURL"), self._hosts[envelope["TopicArn"]]))
         return True
-
-    def _key(self, url: str, now: datetime) -> rsa.RSAPublicKey:
-        known = self._keys.get(url)
-        if known is None or now > known[1]:
-            known = _read_certificate(self._fetch(url))
-            if len(self._keys) >= MOST_CERTIFICATES:
-                self._keys.clear()
-            self._keys[url] = known
-        if now > known[1]:
-            raise Forged
-        return known[0]
 
 
 def host_of(topic: str) -> str:
@@ -145,15 +114,3 @@ def _on_host(url: object, host: str, path: re.Pattern[str] | None = None) -> str
     if (parts.scheme, parts.netloc) != ("https", host) or (path and (not path.fullmatch(parts.path) or parts.query)):
         raise Forged
     return url
-
-
-def _read_certificate(pem: bytes) -> tuple[rsa.RSAPublicKey, datetime]:
-    """Its key and its last moment. Raises Later for what is none: it came from Amazon, so it will mend."""
-    try:
-        certificate = x509.load_pem_x509_certificate(pem)
-    except ValueError:
-        raise Later("what Amazon showed is no certificate") from None
-    key = certificate.public_key()
-    if not isinstance(key, rsa.RSAPublicKey):
-        raise Later("Amazon's certificate has no RSA key")
-    return key, certificate.not_valid_after_utc

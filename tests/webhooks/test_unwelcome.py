@@ -13,6 +13,7 @@ from flows.settings import Settings
 from flows.web.app import build, open_desk
 from flows.web.desk import Shelf
 from flows.web.throttle import REFUSED_AT_ONCE, Buckets, Unwelcome
+from flows.webhooks import Later, sns
 from tests.cast import World
 from tests.signals.post import play
 from tests.web.visitor import Browser, Clock, on_sqlite
@@ -69,6 +70,21 @@ def test_posts_that_are_refused_count_against_their_network_alone(door: Door) ->
 def test_whatever_the_refusal_is_called_it_counts(door: Door) -> None:
     elsewhere = Request("nobody", {"content-type": senders.JSON}, b"{}")
     assert door.take(elsewhere, FORGED.but(content_type="text/html"), FORGED, FORGED) == [404, 415, 403, 429]
+
+
+@on_sqlite
+def test_what_cannot_be_proved_now_counts_as_well(
+    world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stranger can name certificates that nobody has."""
+
+    def fetch(url: str) -> bytes:
+        raise Later("Amazon answered 404")
+
+    monkeypatch.setattr(sns.Door.__init__, "__defaults__", (fetch,))
+    door, unknown = Door(world.engine, settings), senders.ses(SAMPLES["ses"][0][0])
+    assert door.take(unknown, unknown, unknown, unknown) == [503, 503, 503, 429]
+    assert door.take(signed(), source=ELSEWHERE) == [200]
 
 
 @on_sqlite
