@@ -45,7 +45,7 @@ class Certificates:
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
         self._known: dict[str, _Known] = {}
-        self._places, self._turn = BoundedSemaphore(1000), Lock()
+        self._places, self._turn = BoundedSemaphore(WAITING), Lock()
 
     def key(self, url: str, now: datetime) -> rsa.RSAPublicKey:
         """The key of the certificate at an address of Amazon's. Raises Later, and Forged where it is over."""
@@ -63,9 +63,9 @@ class Certificates:
             raise Later("enough posts wait for a certificate")
         try:
             with self._turn:
-                return self._remember(url, _read(self._fetch(url)))
+                return self._fresh(url, now) or self._remember(url, _read(self._fetch(url)))
         finally:
-            pass
+            self._places.release()
 
     def _remember(self, url: str, known: _Known) -> _Known:
         if len(self._known) >= MOST_CERTIFICATES:
