@@ -66,12 +66,11 @@ def main() -> None:
 def gate(engine: Engine, name: str, rows: int, times: int) -> None:
     play = crowd_play()
     plan_id = _plan_of(engine, play, rows)
-    url = engine.url.render_as_string(hide_password=False)
-    verdict = judge(url, plan_id, play, THEN)
+    verdict = judge(engine, plan_id, play, THEN)
     limits, gates = [], []
     for _ in range(times):
         limits.append(_timed(lambda: _by_hand(engine, plan_id, play)))
-        gates.append(_timed(lambda: judge(url, plan_id, play, THEN)))
+        gates.append(_timed(lambda: judge(engine, plan_id, play, THEN)))
     print(
         f"{name}: gate on {verdict.rows:,} rows, {len(verdict.findings)} rules, {len(verdict.failing)} rows left out: "
         f"{median(gates) * 1000:.0f} ms (quickest {min(gates) * 1000:.0f}); "
@@ -84,12 +83,11 @@ def _plan_of(engine: Engine, play: Play, rows: int) -> int:
     """A frozen plan of so many people whom no rule stops, as planning would make it."""
     accounts = int(rows * 1.7)
     fill(engine, accounts)
-    url = engine.url.render_as_string(hide_password=False)
     with writing(engine) as connection:
         connection.execute(insert(Decision), list(_decisions(accounts)))
         first = plans.freeze(connection, play, THEN)
     assert first is not None
-    failing = list(judge(url, first, play, THEN).failing)
+    failing = list(judge(engine, first, play, THEN).failing)
     with writing(engine) as connection:
         for start in range(0, len(failing), 1000):
             theirs = select(Touch.stakeholder_id).where(Touch.id.in_(failing[start : start + 1000]))

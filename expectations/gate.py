@@ -1,6 +1,6 @@
 """The gate: may this send plan leave? Great Expectations judges the frozen rows, the verdict is ours.
 
-    verdict = judge(database_url, plan_id, play, now)      # reads only; ledger/plans.py certifies, holds or rejects
+    verdict = judge(engine, plan_id, play, now)      # reads only; flows/nurturing.py certifies, holds or rejects
 
 The rows are copied once into a temporary table over a connection of the gate's own, so every rule sees the same moment.
 Great Expectations fails open in known ways (an empty suite passes, so does an empty table, a crashed rule keeps its
@@ -14,7 +14,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from accounts.ledger.engine import open_ledger, reading
+from sqlalchemy import Engine
+
+from accounts.ledger.engine import reading
 from accounts.ledger.planning import plans
 from accounts.playbook import Play
 from accounts.touch_states import explain
@@ -87,7 +89,7 @@ class Verdict:
 
 
 def judge(
-    database_url: str, plan_id: int, play: Play, now: datetime, *, limits: Limits | None = None, approved: bool = False
+    engine: Engine, plan_id: int, play: Play, now: datetime, *, limits: Limits | None = None, approved: bool = False
 ) -> Verdict:
     """Judge the planned rows of a plan as they stand now; writes nothing.
 
@@ -95,19 +97,15 @@ def judge(
     still must not leave. Raises NotFound for a plan nobody made; nothing else, whatever the judging runs into.
     """
     limits = replace(limits or Limits(), most=play.approvals.most_per_plan)
-    engine = open_ledger(database_url)
+    with reading(engine) as connection:
+        plan = plans.read_plan(connection, plan_id)
+        history = _history(plans.past_plans(connection, play.key, before=plan_id))
+    rules = suite(limits, history)
+    tables = snapshot.tables(engine.dialect.name, plan_id, play, now, history.shares)
     try:
-        with reading(engine) as connection:
-            plan = plans.read_plan(connection, plan_id)
-            history = _history(plans.past_plans(connection, play.key, before=plan_id))
-        rules = suite(limits, history)
-        tables = snapshot.tables(engine.dialect.name, plan_id, play, now, history.shares)
-        try:
-            answers = hear(engine, tables, rules)
-        except Exception as error:  # unjudged is not passed, whatever it was
-            answers = Answers(0, trouble=f"{type(error).__name__}: {error}".splitlines()[0][:200])
-    finally:
-        engine.dispose()
+        answers = hear(engine, tables, rules)
+    except Exception as error:  # unjudged is not passed, whatever it was
+        answers = Answers(0, trouble=f"{type(error).__name__}: {error}".splitlines()[0][:200])
     word, reasons, findings, failing = conclude(rules, answers, limits, approved=approved)
     version = version_of(rules, limits)
     return Verdict(plan_id, plan.digest or "", version, word, answers.rows, reasons, findings, failing)

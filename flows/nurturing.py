@@ -151,8 +151,7 @@ def plans_of(engine: Engine, play: Play, state: PlanState) -> list[int]:
 
 def judge(engine: Engine, play: Play, plan_id: int, now: datetime, *, limits: Limits | None = None) -> Verdict:
     """The gate's verdict on a frozen plan, carried out: certified, held or rejected."""
-    url = engine.url.render_as_string(hide_password=False)
-    return carry_out(engine, gate.judge(url, plan_id, play, now, limits=limits), now)
+    return carry_out(engine, gate.judge(engine, plan_id, play, now, limits=limits), now)
 
 
 def carry_out(engine: Engine, verdict: Verdict, now: datetime, *, approved_by: str | None = None) -> Verdict:

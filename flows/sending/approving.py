@@ -40,8 +40,7 @@ def approve(
         raise PlanRefused(f"it is {plan.state} and waits for nobody", where=f"plan {plan_id}")
     play = load_play(play_folder(settings, plan.play))
     _leave_out(engine, plan_id, drop, by=by, now=now)
-    url = engine.url.render_as_string(hide_password=False)
-    verdict = gate.judge(url, plan_id, play, now, approved=True)
+    verdict = gate.judge(engine, plan_id, play, now, approved=True)
     unasked = [reason for touch_id, reason in verdict.failing.items() if touch_id not in drop]
     if verdict.word is Word.CERTIFY and unasked and not drop_failing:
         why = ", ".join(f"{count} {explain(reason)}" for reason, count in Counter(unasked).most_common())

@@ -31,8 +31,7 @@ Broken = Callable[[World, int, int], Any]
 
 
 def judge(world: World, plan_id: int, **options: Any) -> Verdict:
-    url = world.engine.url.render_as_string(hide_password=False)
-    return gate.judge(url, plan_id, options.pop("play", None) or open_play(), NOW, **options)
+    return gate.judge(world.engine, plan_id, options.pop("play", None) or open_play(), NOW, **options)
 
 
 # One person per rule: account, person -> what is wrong with them.
