@@ -27,11 +27,11 @@ from accounts.outcomes.effects import (
 )
 from accounts.outcomes.happening import Happening, read_address, read_instant, read_kind
 from accounts.outcomes.rules import LONGEST_ABSENCE, UNDATED_ABSENCE
-from accounts.outcomes.table import ARRIVALS, NO_NEEDS_NO_NAME, READ_DATA, SETTLING, TABLE, effects_of
+from accounts.outcomes.table import ARRIVALS, NO_NEEDS_NO_NAME, REACH, READ_DATA, SETTLING, TABLE, effects_of
 
 __all__ = [
-    "ARRIVALS", "FULL_MAILBOX_PAUSE", "GRAVITY", "LONGEST_ABSENCE", "NO_NEEDS_NO_NAME", "READ_DATA", "SETTLING",
-    "SOFT_BOUNCE_PAUSE", "TABLE", "UNDATED_ABSENCE", "Effect", "FailBrief", "FailTouch", "Happening", "HoldAccount",
-    "MarkBounced", "MarkComplained", "MarkLeft", "OptOut", "PausePerson", "Prefer", "Propose", "SettleTouch",
-    "Suppress", "effects_of", "read_address", "read_instant", "read_kind",
+    "ARRIVALS", "FULL_MAILBOX_PAUSE", "GRAVITY", "LONGEST_ABSENCE", "NO_NEEDS_NO_NAME", "REACH", "READ_DATA",
+    "SETTLING", "SOFT_BOUNCE_PAUSE", "TABLE", "UNDATED_ABSENCE", "Effect", "FailBrief", "FailTouch", "Happening",
+    "HoldAccount", "MarkBounced", "MarkComplained", "MarkLeft", "OptOut", "PausePerson", "Prefer", "Propose",
+    "SettleTouch", "Suppress", "effects_of", "read_address", "read_instant", "read_kind",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """A stored signal as the table looks at it, read from what somebody told: nothing in here is believed unseen."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,7 +51,7 @@ class Happening:
         return cls(
             read_kind(kind),
             occurred_at,
-            is_hard=said.get("bounce") != "soft",
+            is_hard=str(said.get("bounce")).strip().lower() != "soft",
             action=_ACTIONS.get(str(said.get("action")), BounceAction.UNKNOWN),
             person_left=said.get("reason") == "person_left",
             successor=_read_successor(said.get("replacement")),
@@ -91,8 +92,8 @@ def read_address(value: object) -> str | None:
 
 
 def read_kind(kind: str) -> SignalKind:
-    """The kind by its name; any other name is `unknown`."""
-    return _KINDS.get(kind) or _KINDS.get(kind.strip().lower(), SignalKind.UNKNOWN)
+    """The kind by its name, however it is spelled (`Event attended`); any other name is `unknown`."""
+    return _KINDS.get(kind) or _KINDS.get(re.sub(r"[\s_-]+", "_", kind.strip().lower()), SignalKind.UNKNOWN)
 
 
 def read_instant(value: object) -> datetime | None:

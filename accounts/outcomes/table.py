@@ -4,6 +4,7 @@ A kind that is not in the table has no effect: it is kept, it may weigh somethin
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from accounts.outcomes import rules
 from accounts.outcomes.bounces import bounced
@@ -53,6 +54,13 @@ SETTLING: frozenset[SignalKind] = frozenset(
         SignalKind.OUT_OF_OFFICE, SignalKind.LEFT_COMPANY, SignalKind.PREFERRED,
     }
 )  # fmt: skip
+
+#: Kinds that name a day to come, and how long after them it may lie: what is further away counts as this far.
+REACH: Mapping[SignalKind, timedelta] = {
+    SignalKind.OUT_OF_OFFICE: rules.LONGEST_ABSENCE,
+    SignalKind.PREFERRED: rules.LONGEST_ABSENCE,
+    SignalKind.MEETING_BOOKED: rules.FURTHEST_MEETING,
+}
 
 #: A no that counts without knowing whose it is: the address is enough.
 NO_NEEDS_NO_NAME: frozenset[SignalKind] = frozenset(

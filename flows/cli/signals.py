@@ -35,7 +35,9 @@ def signal() -> None:
 @click.option("--at", type=Instant(), default=None, help="When it happened; default: now.")
 @click.option("--content", default=None, help="Content key it is about.")
 @click.option("--url", default=None, help="Page or document.")
-@click.option("--until", type=Instant(), default=None, help="Back from absence, or when the meeting takes place.")
+@click.option(
+    "--until", type=Instant(), default=None, help="Back from absence (90 days at most), or when the meeting is (180)."
+)
 @click.option(
     "--bounce",
     type=click.Choice([action.value for action in BounceAction]),

@@ -11,9 +11,10 @@ something, the person is proposed to the rep: nobody gets mail for having been o
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +22,20 @@ from sqlalchemy import Connection
 
 from accounts.briefs.material import clean
 from accounts.errors import InputRefused
-from accounts.feedback import REPS_WORDS
 from accounts.ledger.importing.quarantine import Reason
 from accounts.ledger.people.proposals import Proposed
 from accounts.ledger.signals.recorded import Known, owner_of, read_known
 from accounts.ledger.signals.whose import Incoming, Whose, find_owners
-from accounts.outcomes import NO_NEEDS_NO_NAME, read_address, read_instant, read_kind
+from accounts.outcomes import NO_NEEDS_NO_NAME, read_address, read_kind
 from accounts.vocabulary import SignalKind
 from flows.importing.reading import Broken, Sheet, open_sheet
+from flows.signals.defects import CLUES, REQUIRED, defects
+from flows.signals.moments import the_moment
 
 DATASET = "signals"
-REQUIRED = ("kind", "occurred_at")
-CLUES = ("email", "account", "domain", "content")
 NAMES = ("first_name", "last_name", "title")
 COLUMNS = ("signal", *CLUES, *REQUIRED, "url", "until", "bounce", *NAMES)
+_ALSO_CALLED = {"e_mail": "email", "email_address": "email", "e_mail_address": "email"}
 #: What people do of their own accord; that mail to somebody bounced proposes nobody.
 THEIR_OWN: frozenset[SignalKind] = frozenset(
     {
@@ -43,8 +44,6 @@ THEIR_OWN: frozenset[SignalKind] = frozenset(
         SignalKind.MEETING_BOOKED, SignalKind.MEETING_HELD,
     }
 )  # fmt: skip
-#: Clocks differ by minutes; what lies further ahead is a mistake.
-CLOCK_SKEW = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +79,35 @@ class Refused:
 
 def open_signals(path: Path) -> Sheet:
     """Raises InputRefused for a file that cannot be read or lacks a required column."""
-    sheet = open_sheet(path, lambda name: name.strip().lower() in COLUMNS)
-    names = {name.lower() for name in sheet.header}
+    sheet = open_sheet(path, lambda name: _column(name) in COLUMNS)
+    names = [_column(name) for name in sheet.header]
     missing = [name for name in REQUIRED if name not in names]
+    if not missing and set(names).isdisjoint(CLUES):
+        missing = [" or ".join(CLUES[:3])]
+    cure = f"the first row must name at least {', '.join(REQUIRED)} and one of {', '.join(CLUES[:3])}"
     if missing:
-        cure = f"the first row must name at least {', '.join(REQUIRED)} and one of {', '.join(CLUES[:3])}"
         raise InputRefused(f"has no column {' and no column '.join(missing)}", where=f"{path}:1", cure=cure)
+    twin = next((name for name in COLUMNS if names.count(name) > 1), None)
+    if twin:
+        raise InputRefused(f"has two columns {twin!r}", where=f"{path}:1", cure="rename or remove one of them")
     return sheet
+
+
+def _column(name: str) -> str:
+    """What a column is called here: `E-Mail` is `email`, `First name` is `first_name`, others are as they come."""
+    plain = re.sub(r"[\s_-]+", "_", name.strip().lower())
+    plain = _ALSO_CALLED.get(plain, plain)
+    return plain if plain in COLUMNS else name.lower()
 
 
 def read_rows(sheet: Sheet, at_once: int = 5_000) -> Iterator[tuple[list[Row], list[Refused]]]:
     """Pieces of the file: its rows, and those that are no rows at all."""
-    names = [name.lower() for name in sheet.header]
+    names = [_column(name) or f"column {place}" for place, name in enumerate(sheet.header, start=1)]
     for piece in sheet.rows(at_once):
         rows = [
             Row(line, {name: value.strip() for name, value in zip(names, values, strict=True) if value.strip()})
             for line, values in zip(piece.lines, piece.rows, strict=True)
+            if any(map(str.strip, values))  # spreadsheets end with rows of nothing but delimiters
         ]
         yield rows, [_broken(broken) for broken in piece.broken]
 
@@ -104,7 +116,7 @@ def sort_out(
     connection: Connection, rows: Sequence[Row], source: str, now: datetime
 ) -> tuple[list[Taken], list[Refused]]:  # fmt: skip
     """Rows that can be recorded, and rows that cannot, with every reason."""
-    read = [(row, _as_signal(row, source), defects(row, now)) for row in rows]
+    read = [(row, _as_signal(row, source), defects(row.values, now)) for row in rows]
     good = [(row, signal) for row, signal, wrong in read if signal and not wrong]
     refused = [Refused(row, wrong) for row, _, wrong in read if wrong]
     owners = find_owners(connection, [signal for _, signal in good])
@@ -150,9 +162,10 @@ def _proposed(row: Row, signal: Incoming, whose: Whose, source: str) -> Proposed
 
 def _as_signal(row: Row, source: str) -> Incoming | None:
     said = row.values
-    occurred_at = read_instant(said.get("occurred_at"))
+    occurred_at, until = the_moment(said.get("occurred_at")), the_moment(said.get("until"))
     if occurred_at is None:
         return None
+    data = {name: value for name, value in said.items() if name not in {"signal", *CLUES, *REQUIRED, *NAMES}}
     content = said.get("content")
     is_message = content is not None and "@" in content
     return Incoming(
@@ -165,32 +178,8 @@ def _as_signal(row: Row, source: str) -> Incoming | None:
         email=said.get("email"),
         account=said.get("account"),
         domain=said.get("domain"),
-        data={name: value for name, value in said.items() if name not in {"signal", *CLUES, *REQUIRED, *NAMES}},
+        data=data | ({"until": until.isoformat()} if until else {}),
     )
-
-
-def defects(row: Row, now: datetime) -> tuple[Reason, ...]:
-    """What is wrong with a row by itself."""
-    said = row.values
-    found = [Reason(f"{name}_missing", f"has no {name}", name, None) for name in REQUIRED if name not in said]
-    if not any(name in said for name in CLUES):
-        found.append(Reason("nobody_named", f"says nothing of whose it is ({', '.join(CLUES[:3])})", "email", None))
-    if read_kind(said.get("kind", "")) in REPS_WORDS:
-        sentence = "is a rep's word; give it as one: tandem feedback"
-        found.append(Reason("kind_is_a_verdict", sentence, "kind", said["kind"]))
-    if "occurred_at" in said:
-        found.extend(_time_defects(said["occurred_at"], now))
-    return tuple(found)
-
-
-def _time_defects(value: str, now: datetime) -> Iterator[Reason]:
-    at = read_instant(value)
-    if at is None:
-        yield Reason("occurred_at_unreadable", "is not a time; write 2026-11-22T09:30+01:00", "occurred_at", value)
-    elif at > now + CLOCK_SKEW:
-        yield Reason("occurred_at_in_the_future", "has not happened yet", "occurred_at", value)
-    elif at < datetime(2000, 1, 1, tzinfo=UTC):
-        yield Reason("occurred_at_long_ago", "lies before the year 2000", "occurred_at", value)
 
 
 def _stranger(row: Row, signal: Incoming, whose: Whose) -> Iterator[Reason]:

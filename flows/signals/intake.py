@@ -29,11 +29,11 @@ from accounts.outcomes import NO_NEEDS_NO_NAME, read_kind
 from accounts.playbook import Play
 from accounts.vocabulary import SignalKind
 from flows.settings import Settings
+from flows.signals.defects import defects
 from flows.signals.files import (
     DATASET,
     Row,
     Taken,
-    defects,
     open_signals,
     quarantined,
     read_rows,
@@ -233,7 +233,7 @@ def add_by_hand(engine: Engine, play: Play, signal: Incoming, now: datetime) -> 
     row of a file would be refused for: a time to come, nobody named.
     """
     tally = Tally()
-    if wrong := defects(_row_of(signal), now):
+    if wrong := defects(_as_told(signal), now):
         raise InputRefused(wrong[0].sentence, where=wrong[0].column, cure="see: tandem signal add --help")
     with writing(engine) as connection:
         whose = find_owners(connection, [signal])[0]
@@ -244,11 +244,12 @@ def add_by_hand(engine: Engine, play: Play, signal: Incoming, now: datetime) -> 
     return summarise(engine, tally, list(drain(engine, play, now)))
 
 
-def _row_of(signal: Incoming) -> Row:
-    """As a file would say it."""
+def _as_told(signal: Incoming) -> dict[str, str]:
+    """As a row of a file would say it."""
     clues = {"email": signal.email, "account": signal.account, "domain": signal.domain, "content": signal.content}
-    said = {"kind": signal.kind, "occurred_at": signal.occurred_at.isoformat(), **clues}
-    return Row(0, {name: value for name, value in said.items() if value})
+    until = signal.data.get("until")
+    said = {"kind": signal.kind, "occurred_at": signal.occurred_at.isoformat(), "until": until, **clues}
+    return {name: value for name, value in said.items() if value}
 
 
 def retry_quarantined(engine: Engine, now: datetime, tally: Tally) -> None:

@@ -175,6 +175,9 @@ def test_what_is_added_by_hand_is_checked_like_a_row_of_a_list(say: Say) -> None
         "occurred_at: lies before the year 2000"
     )
     assert refusal(say(*add, "--account", "umbrella")).startswith("no account 'umbrella'")
+    absent = ["signal", "add", "--email", ALICE, "--kind", "out_of_office", "--until"]
+    assert refusal(say(*absent, "9999-12-31")).startswith("until: lies more than 90 days ahead")
+    assert refusal(say(*absent, "2020-01-01")).startswith("until: lies before what happened")
     assert say("signal", "add", "--email", ALICE, "--kind", "telepathy").exit_code == 2
 
 

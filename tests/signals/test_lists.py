@@ -1,13 +1,17 @@
 """Lists as people hand them in after a fair: numbered alike, filled in by hand, saved by a spreadsheet."""
 
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Engine, func, select
 
+from accounts.errors import InputRefused
 from accounts.ledger.engine import reading
-from accounts.models import Account, Quarantine, Signal, Stakeholder
-from flows.signals.intake import Tally, take_file
+from accounts.models import Account, Hold, Quarantine, Signal, Stakeholder
+from flows.signals.intake import Tally, drain, take_file
 from tests.cast import NOW, World
+from tests.signals.post import play
 
 ALICE, BOB, GINA = "alice@acme.example", "bob@acme.example", "gina@globex.example"
 HEAD = "signal,email,kind,occurred_at\n"
@@ -72,3 +76,84 @@ def test_a_row_that_was_changed_under_its_name_waits_for_somebody_to_look(world:
         assert take(world, tmp_path, rows(f"1,{GINA}", f"1,{ALICE}", **other)).recorded == 0
     assert {rule for rule, _ in reasons(world.engine)} == {"name_taken"}
     assert who_came(world.engine) == {ALICE: 1, GINA: 1}
+
+
+# What a spreadsheet makes of a list
+
+
+def kinds(engine: Engine) -> list[str]:
+    with reading(engine) as connection:
+        return list(connection.scalars(select(Signal.kind).order_by(Signal.id)))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_as_a_spreadsheet_saves_it(world: World, tmp_path: Path, encoding: str) -> None:
+    """Semicolons, names of columns as people write them, days as the country writes them, empty rows at the end."""
+    path = tmp_path / "messe.csv"
+    text = f"E-Mail;Kind;Occurred at;First name;Stand\n{ALICE};Event attended;20.11.2026 09:30;Älice;B 7\n;;;;\n;;;;\n"
+    path.write_bytes(text.encode(encoding))
+    tally = take_file(world.engine, path, NOW)
+    assert (tally.recorded, tally.quarantined) == (1, 0)
+    with reading(world.engine) as connection:
+        (row,) = connection.execute(select(Signal.kind, Signal.occurred_at, Signal.data))
+    assert row == ("event_attended", NOW.replace(day=20, hour=9, minute=30), {"stand": "B 7"})
+
+
+def test_a_day_that_may_be_two_waits_with_both(world: World, tmp_path: Path) -> None:
+    take(world, tmp_path, rows(f"1,{ALICE}", f"2,{BOB}", at="04/03/2026"))
+    assert set(reasons(world.engine)) == {
+        ("occurred_at_ambiguous", "may be 4 March or 3 April; write 2026-03-04")
+    }  # fmt: skip
+
+
+def test_a_list_that_says_of_nobody_whose_it_is_is_refused_before_a_row_is_read(world: World, tmp_path: Path) -> None:
+    with pytest.raises(InputRefused, match="has no column email or account or domain"):
+        take(world, tmp_path, "name,kind,occurred_at\nAlice,visited,2026-11-20\n")
+    with pytest.raises(InputRefused, match="has two columns 'email'"):
+        take(world, tmp_path, "E-Mail,email,kind,occurred_at\nx,y,visited,2026-11-20\n")
+
+
+def test_a_column_without_a_name_is_kept_and_its_row_can_be_tried_again(world: World, tmp_path: Path) -> None:
+    take(world, tmp_path, f"email,kind,occurred_at,\nzoe@acme.example,visited,2026-11-20,hall 4\n{ALICE},visited,x,\n")
+    with reading(world.engine) as connection:
+        fields = list(connection.scalars(select(Quarantine.fields).order_by(Quarantine.id)))
+    assert [bool(one) for one in fields] == [True, True]
+    assert {"column 4": "hall 4"}.items() <= next(one for one in fields if "column 4" in one).items()
+
+
+# Days to come
+
+
+@pytest.mark.parametrize(
+    ("kind", "until", "rule"),
+    [
+        ("meeting_booked", "next Tuesday", "until_unreadable"),
+        ("meeting_booked", "03/12/2026", "until_ambiguous"),
+        ("meeting_booked", "2026-11-18", "until_over"),
+        ("meeting_booked", "9999-12-31", "until_too_far"),
+        ("out_of_office", "2027-03-01", "until_too_far"),
+    ],
+)
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_day_to_come_that_would_not_count_as_written_waits(
+    world: World, tmp_path: Path, kind: str, until: str, rule: str
+) -> None:
+    take(world, tmp_path, f"email,kind,occurred_at,until\n{ALICE},{kind},2026-11-20,{until}\n")
+    assert [name for name, _ in reasons(world.engine)] == [rule]
+    assert kinds(world.engine) == []
+
+
+@pytest.mark.parametrize(("kind", "until"), [("visited", "late"), ("meeting_booked", "20.11.2026")])
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_day_that_counts_or_that_nobody_reads_is_no_defect(
+    world: World, tmp_path: Path, kind: str, until: str
+) -> None:
+    take(world, tmp_path, f"email,kind,occurred_at,until\n{ALICE},{kind},2026-11-20T15:00Z,{until}\n")
+    assert kinds(world.engine) == [kind]
+
+
+def test_the_day_of_a_meeting_is_understood_as_the_country_writes_it(world: World, tmp_path: Path) -> None:
+    take(world, tmp_path, f"email,kind,occurred_at,until\n{ALICE},meeting booked,20.11.2026,04.12.2026\n")
+    list(drain(world.engine, play(), NOW))
+    with reading(world.engine) as connection:
+        assert connection.scalar(select(Hold.ends_at)) == NOW.replace(month=12, day=4, hour=0) + timedelta(days=3)

@@ -25,6 +25,7 @@ from accounts.outcomes import (
     SettleTouch,
     Suppress,
     effects_of,
+    read_kind,
 )
 from accounts.playbook import Pauses
 from accounts.vocabulary import HoldCause, SignalKind
@@ -68,6 +69,17 @@ def test_a_hard_bounce_ends_an_address_and_an_unclassified_one_counts_as_hard() 
 
 def test_a_soft_bounce_only_waits() -> None:
     assert outcome("bounced", bounce="soft") == (PausePerson(NOW + SOFT_BOUNCE_PAUSE), SettleTouch())
+
+
+@pytest.mark.parametrize("spelled", ["Soft", " SOFT ", "soft"])
+def test_a_soft_bounce_is_one_however_a_list_spells_it(spelled: str) -> None:
+    assert outcome("bounced", bounce=spelled) == outcome("bounced", bounce="soft")
+
+
+@pytest.mark.parametrize("kind", list(SignalKind))
+def test_a_kind_is_known_however_a_list_spells_it(kind: SignalKind) -> None:
+    plain = kind.value.replace("_", " ")
+    assert {read_kind(said) for said in (kind.value, plain, f" {plain.title()} ", plain.replace(" ", "-"))} == {kind}
 
 
 @pytest.mark.parametrize(
