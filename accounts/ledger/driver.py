@@ -98,11 +98,26 @@ def write_many(connection: Connection, sql: str, values: Sequence[Row]) -> None:
 
 def insert_new(connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row]) -> int:
     """Insert the rows that break no unique key, in the driver's form; how many were new."""
+    return _insert(connection, table, columns, values, "DO NOTHING")
+
+
+def upsert(
+    connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row], key: tuple[str, ...]
+) -> None:
+    """Insert the rows, in the driver's form, or write them over those that have their key; no two may have the same."""
+    own = (name for name in columns if name not in key)
+    written = ", ".join(f"{name} = excluded.{name}" for name in own)
+    _insert(connection, table, columns, values, f"({', '.join(key)}) DO UPDATE SET {written}")
+
+
+def _insert(
+    connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row], conflict: str
+) -> int:  # fmt: skip
     with translated(connection):
         if connection.dialect.name == "sqlite":
-            return sum(_insert_listed(connection, table, columns, values))
-        insert = _copy if len(values) >= MANY else _insert
-        return insert(connection, table, columns, values)
+            return sum(_insert_listed(connection, table, columns, values, conflict))
+        insert = _copy if len(values) >= MANY else _insert_each
+        return insert(connection, table, columns, values, conflict)
 
 
 @contextmanager
@@ -118,26 +133,30 @@ def translated(connection: Connection) -> Iterator[None]:
 
 
 def _insert_listed(
-    connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row]
+    connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row], conflict: str
 ) -> Iterator[int]:
     """Hundreds of rows a statement: the driver gives the interpreter away and takes it back for each."""
     cursor = connection.connection.cursor()
     for start in range(0, len(values), LISTED):
         some = values[start : start + LISTED]
-        cursor.execute(_insertion(table, columns, "?", len(some)), list(chain.from_iterable(some)))
+        cursor.execute(_insertion(table, columns, "?", len(some), conflict), list(chain.from_iterable(some)))
         yield cursor.rowcount
     cursor.close()
 
 
-def _insert(connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row]) -> int:
+def _insert_each(
+    connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row], conflict: str
+) -> int:  # fmt: skip
     if not values:
         return 0
     with cast(Any, connection.connection.driver_connection).cursor() as cursor:
-        cursor.executemany(_insertion(table, columns, "%s", 1), values)
+        cursor.executemany(_insertion(table, columns, "%s", 1, conflict), values)
         return int(cursor.rowcount)
 
 
-def _copy(connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row]) -> int:
+def _copy(
+    connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row], conflict: str
+) -> int:  # fmt: skip
     """Through a table of this transaction's own, since COPY itself knows no conflicts; half the time for thousands."""
     named, room = ", ".join(columns), f"new_{table}"
     with cast(Any, connection.connection.driver_connection).cursor() as cursor:
@@ -145,16 +164,16 @@ def _copy(connection: Connection, table: str, columns: tuple[str, ...], values: 
         with cursor.copy(f"COPY {room} ({named}) FROM STDIN") as copy:
             for row in values:
                 copy.write_row(row)
-        cursor.execute(f"INSERT INTO {table} ({named}) SELECT {named} FROM {room} ON CONFLICT DO NOTHING")
+        cursor.execute(f"INSERT INTO {table} ({named}) SELECT {named} FROM {room} ON CONFLICT {conflict}")
         new = int(cursor.rowcount)
         cursor.execute(f"DROP TABLE {room}")
     return new
 
 
 @lru_cache
-def _insertion(table: str, columns: tuple[str, ...], mark: str, rows: int) -> str:
+def _insertion(table: str, columns: tuple[str, ...], mark: str, rows: int, conflict: str) -> str:
     row = f"({', '.join([mark] * len(columns))})"
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)} ON CONFLICT DO NOTHING"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)} ON CONFLICT {conflict}"
 
 
 @cache

@@ -28,7 +28,7 @@ from accounts.engagement import (
     what_moved,
 )
 from accounts.ledger.bulk import chunks
-from accounts.ledger.driver import Form, execute, rows, write_many
+from accounts.ledger.driver import Form, execute, rows, upsert
 from accounts.ledger.engagement.feedback import WRONG_PEOPLE
 from accounts.ledger.engagement.weighing import Weighing, enter, read_weighing, weighing_for
 from accounts.ledger.subjects import find_subjects
@@ -53,10 +53,7 @@ _TOLD_SINCE = _TOLD.replace("{weekly}", "{weekly:week}").replace("ORDER BY", "AN
 _ROLES = f"""
     SELECT account_id, id, role, id IN ({WRONG_PEOPLE}) FROM stakeholder WHERE account_id {{among:accounts}}"""
 _MASSES = "SELECT account_id, person, mass, latest_at, signals, play FROM score WHERE account_id {among:accounts}"
-_UPSERT = """
-    INSERT INTO score (account_id, person, mass, signals, latest_at, play) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT (account_id, person) DO UPDATE
-       SET mass = excluded.mass, signals = excluded.signals, latest_at = excluded.latest_at, play = excluded.play"""
+_COLUMNS = ("account_id", "person", "mass", "signals", "latest_at", "play")
 
 #: The same sums as `weigh` makes, by the database. Weights are taken to one landmark for all and from there to each
 #: person's latest signal; what is a thousand half-lives older than the landmark counts nothing any more. The plus keeps
@@ -292,7 +289,7 @@ def _write(connection: Connection, masses: Mapping[tuple[int, int], Mass], plays
         (account, person, mass.value, mass.signals, at(mass.at), plays[account])
         for (account, person), mass in sorted(masses.items(), key=itemgetter(0))
     ]
-    write_many(connection, _UPSERT, values)
+    upsert(connection, "score", _COLUMNS, values, key=("account_id", "person"))
 
 
 def _landmark(connection: Connection) -> int:
