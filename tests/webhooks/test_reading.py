@@ -1,6 +1,8 @@
 """From stored posts to signals: everything once, in batches, and what makes no sense beside it."""
 
 import json
+import threading
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, text
 
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.importing import quarantine
@@ -20,7 +22,7 @@ from flows.settings import Settings
 from flows.signals.intake import Collected, collect
 from flows.webhooks import reading as reader
 from flows.webhooks.reading import read_posts, understand
-from tests.cast import NOW, World
+from tests.cast import NOW, World, on_postgresql
 from tests.signals.post import play, send
 from tests.webhooks import samples, senders
 from tests.webhooks.samples import ALICE, SAMPLES, sendgrid
@@ -88,6 +90,25 @@ BAD: list[Any] = [
     7, None, "text", [], {"event": "open"}, sendgrid("open", timestamp="soon"), sendgrid("open", timestamp=1e30),
     sendgrid("open", email={"a": 1}), sendgrid("open", email="al\0ice@acme.example"), sendgrid("open", timestamp=[1]),
 ]  # fmt: skip
+
+
+@on_postgresql
+@pytest.mark.parametrize(("second", "kept"), [(b"{}", Kept.NEW), (b"[]", Kept.FORGED)], ids=["same", "another body"])
+def test_of_two_processes_that_take_one_token_at_a_time_the_second_keeps_nothing_else(
+    world: World, second: bytes, kept: Kept
+) -> None:
+    """Neither sees the other's before it has written its own; what is forged is heard by nobody."""
+    told: list[Kept] = []
+    later = threading.Thread(target=lambda: told.extend(put(world.engine, post(second, "a token", "mailgun"))))
+    waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with writing(world.engine) as first:
+        assert keep(first, [post(b"{}", "a token", "mailgun")]) == [Kept.NEW]
+        later.start()
+        while not first.scalar(waits):
+            assert later.is_alive()
+            time.sleep(0.002)
+    later.join()
+    assert (told, states(world.engine)) == ([kept], [("waiting", b"{}")])
 
 
 def test_bad_elements_lose_nothing_around_them(world: World) -> None:

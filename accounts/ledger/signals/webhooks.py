@@ -11,15 +11,13 @@ from enum import StrEnum
 from sqlalchemy import Connection, bindparam, delete, func, select, text, update
 
 from accounts.ledger.bulk import among
-from accounts.ledger.driver import Form, rows, write_many
+from accounts.ledger.driver import Form, insert_new, rows
 from accounts.models import Webhook
 
 #: One reader at a time: two would do the same work twice. Any number nobody else uses.
 READING = 0x7A4D04
 
-_INSERT = """
-    INSERT INTO webhook (provider, name, digest, received_at, content_type, body, state)
-    VALUES (?, ?, ?, ?, ?, ?, 'waiting') ON CONFLICT (name, provider) DO NOTHING"""
+_COLUMNS = ("provider", "name", "digest", "received_at", "content_type", "body", "state")
 _KNOWN = "SELECT provider, name, digest FROM webhook WHERE name {among:names}"
 
 
@@ -55,27 +53,41 @@ class Waiting:
 
 def keep(connection: Connection, posts: Sequence[Post]) -> list[Kept]:
     """Store posts, each once; what became of each, in order."""
-    names = sorted({post.name for post in posts})
-    known = {(provider, name): digest for provider, name, digest in rows(connection, _KNOWN, names=names)}
-    kept, fresh = [], []
+    known = _digests(connection, posts)
+    kept, fresh = [], list[Post]()
     for post in posts:
-        digest = known.get((post.provider, post.name))
+        digest = known.get(_called(post))
         if digest is None:
-            known[post.provider, post.name] = post.digest
+            known[_called(post)] = post.digest
             fresh.append(post)
             kept.append(Kept.NEW)
         else:
             kept.append(Kept.AGAIN if digest == post.digest else Kept.FORGED)
+    if _insert(connection, fresh) == len(fresh):
+        return kept
+    # another process was faster with some of these names, and has said what stands under them
+    stored = _digests(connection, posts)
+    return [one if stored[_called(post)] == post.digest else Kept.FORGED for one, post in zip(kept, posts, strict=True)]
+
+
+def _digests(connection: Connection, posts: Sequence[Post]) -> dict[tuple[str, str], str]:
+    """What is known by the names of these posts."""
+    names = sorted({post.name for post in posts})
+    return {(provider, name): digest for provider, name, digest in rows(connection, _KNOWN, names=names)}
+
+
+def _called(post: Post) -> tuple[str, str]:
+    return post.provider, post.name
+
+
+def _insert(connection: Connection, posts: Sequence[Post]) -> int:
+    """How many were not there."""
     write = Form.of(connection).write
-    write_many(
-        connection,
-        _INSERT,
-        [
-            (post.provider, post.name, post.digest, write(post.received_at), post.content_type, post.body)
-            for post in fresh
-        ],
-    )
-    return kept
+    values = [
+        (post.provider, post.name, post.digest, write(post.received_at), post.content_type, post.body, "waiting")
+        for post in posts
+    ]
+    return insert_new(connection, "webhook", _COLUMNS, values)
 
 
 def read_waiting(connection: Connection, most: int, octets: int) -> list[Waiting]:
