@@ -82,7 +82,8 @@ def _without_beginnings(found: list[Mention]) -> list[Mention]:
 
 
 def _ends(mention: Mention, after: Mention) -> bool:
-    return after.sense is Sense.SPAN_END and after.start - mention.end <= 30 and mention.day <= after.day
+    close = after.start - mention.end <= 30 and mention.day <= after.day
+    return after.sense is Sense.SPAN_END and close and not mention.is_span
 
 
 def _first_day(mention: Mention) -> date:

@@ -1,10 +1,11 @@
-"""Days in people's sentences, in English, German, French and Spanish: which day, and what is said of it.
+"""Days in people's sentences, in the languages of phrases/days.toml: which day, and what is said of it.
 
     mentions("ich bin bis 03.01. weg", …)   -> the third of January, the last day of something
 
-A year that is left out is the one that brings the day closest to the day of writing. ``1/5/2027`` is a day in January
-or in May: month first in English from American time zones, day first everywhere else, unless only the other reading
-lies ahead.
+A year that is left out is the one that brings the day closest to the day of writing. A month that is left out ("Monday
+the 16th") is the next one in which there is such a day, unless it has just gone by. ``1/5/2027`` is a day in January or
+in May: month first in English from American time zones, day first everywhere else, unless only the other reading lies
+ahead.
 """
 
 import re
@@ -20,6 +21,9 @@ from flows.mailbox.saying import table
 BEFORE, BEHIND = 60, 45
 #: A reading of 1/5 further away than this gives way to the other, if that is closer.
 _FAR = timedelta(days=120)
+#: A day without its month is not looked for further back or ahead: notes are forgotten for a week, and leave is longer
+#: than two months only where the month is named.
+_GONE_BY, _NEXT_MONTHS = timedelta(days=7), 3
 
 
 class Sense(IntEnum):
@@ -38,6 +42,8 @@ class Mention:
     sense: Sense
     start: int
     end: int
+    #: Names both ends of a span: "9 to 13 November".
+    is_span: bool = False
 
 
 def _alternatives(groups: Sequence[Sequence[str]]) -> str:
@@ -52,17 +58,27 @@ def _numbers(name: str) -> dict[str, int]:
 @cache
 def _pattern() -> re.Pattern[str]:
     months, weekdays = _alternatives(table("days")["months"]), _alternatives(table("days")["weekdays"])
-    ahead = rf"(?:(?:{weekdays})\b\.?,?(?: (?:den|dem|der|the|le|el|dia))?,? )?"
-    year = r"(?:,? (?:de |del )?(?P<{0}>20\d\d|'?\d\d(?=\W|$)(?!:)))?"
-    day = r"(?P<span>\d{1,2}(?:st|nd|rd|th|\.)? ?(?:[-–/]|and|to|und|bis|au|al|y|et) ?)?"
+    article, ordinal = r"(?:(?:den|dem|der|the|le|el|dia),? )?", r"(?:st|nd|rd|th|er|ter|ten|º|o|\.)?"
+    ahead = rf"(?:(?P<ahead>{weekdays})\b\.?,? {article})?"
+    year = r"(?:,? (?:de |del |do )?(?P<{0}>20\d\d|'?\d\d(?=\W|$)(?!:)))?"
+    to = r" ?(?:[-–—/]|and|to|through|thru|until|till|und|bis(?: zum)?|t/m|tot en met|au|al|y|et|e|a|en) ?"
+    span = rf"(?P<span>\d{{1,2}}{ordinal}{to}(?:(?:{weekdays})\b\.?,? )?{article})?"
+    other = _alternatives([table("days")["no_days"]])
+    is_day = rf"(?![\w:]|[.,/-]\d| ?(?:{other}|{months})(?!\w))"
+    alone = (
+        r"\d{1,2}(?=st|nd|rd|th)|(?:(?<=den )|(?<=dem )|(?<=zum )|(?<=vom )|(?<=bis )|(?<=ab )|(?<=am ))\d{1,2}(?=\.)"
+    )
+    alone += r"|(?:(?<=\ble )|(?<=jusqu'au )|(?<=\bel )|(?<=\bdel )|(?<=\bal ))\d{1,2}"
     return re.compile(
         rf"(?<![\w.]){ahead}(?:"
         r"(?P<iy>20\d\d)[-/.](?P<im>\d{1,2})[-/.](?P<id>\d{1,2})(?!\d)"
-        rf"|{day}(?P<d>\d{{1,2}})(?:st|nd|rd|th|er|ter|ten|º|o|\.)?,?(?: ?of| de)? ?[-.]?"
+        rf"|{span}(?P<d>\d{{1,2}}){ordinal},?(?: ?of| de)? ?[-.]?"
         rf"(?P<m>{months})\b\.?{year.format('y')}"
-        rf"|(?P<m2>{months})\.? (?:the )?(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?(?!\d|:|\.\d){year.format('y2')}"
+        rf"|(?P<m2>{months})\.? (?:the )?(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?"
+        rf"(?:{to}(?:the )?(?P<d3>\d{{1,2}})(?:st|nd|rd|th)?{is_day})?(?!\d|:|\.\d){year.format('y2')}"
         r"|(?P<a>\d{1,2})(?P<sep>[./-]) ?(?P<b>\d{1,2})(?:\.|(?P=sep)) ?(?P<ny>20\d\d|\d\d)?(?![\d:])"
         r"|(?P<a2>\d{1,2})/(?P<b2>\d{1,2})(?![\d/:])"
+        rf"|(?(ahead)(?P<d4>\d{{1,2}})|(?P<d5>{alone})){ordinal}{is_day}"
         rf")|\b(?P<w>{weekdays})\b|\b(?P<t>{'|'.join(table('days')['tomorrow'])})\b"
         rf"|\b(?P<m3>{months})\b\.?(?: (?:de |del )?(?P<y3>20\d\d))?"
     )
@@ -74,7 +90,8 @@ def mentions(text: str, written: date, month_first: bool) -> Iterator[Mention]:
     for found in list(_pattern().finditer(text))[:40]:
         day = _day_of(found, written, month_first)
         if day is not None and (sense := _sense_of(text, found, previous)) is not Sense.NOTHING:
-            yield Mention(_last_of(day, found, text) if sense is Sense.THROUGH else day, sense, *found.span())
+            last = _last_of(day, found, text) if sense is Sense.THROUGH else day
+            yield Mention(last, sense, *found.span(), is_span=bool(found["span"] or found["d3"]))
         previous = found
 
 
@@ -84,9 +101,11 @@ def _day_of(found: re.Match[str], written: date, month_first: bool) -> date | No
         return _day(int(said["iy"]), int(said["im"]), int(said["id"]))
     if said["m"] or said["m2"]:
         month = _numbers("months")[said["m"] or said["m2"]] + 1
-        return _dated(int(said["d"] or said["d2"]), month, said["y"] or said["y2"], written)
+        return _dated(int(said["d"] or said["d3"] or said["d2"]), month, said["y"] or said["y2"], written)
     if said["a"] or said["a2"]:
         return _numeric(found, written, month_first)
+    if said["d4"] or said["d5"]:
+        return _of_some_month(int(said["d4"] or said["d5"]), said["ahead"], written)
     if said["w"]:
         ahead = (_numbers("weekdays")[said["w"]] - written.weekday() - 1) % 7 + 1
         return written + timedelta(days=ahead)
@@ -106,6 +125,15 @@ def _numeric(found: re.Match[str], written: date, month_first: bool) -> date | N
         return usual or other
     is_odd = usual < written or usual - written > _FAR
     return other if is_odd and written <= other <= written + _FAR else usual
+
+
+def _of_some_month(day: int, weekday: str | None, written: date) -> date | None:
+    """ "Monday the 16th": the next one, or the last if that has just gone by. None where no such day is a Monday."""
+    months = (written.year * 12 + written.month - 1 + shift for shift in range(-1, _NEXT_MONTHS))
+    days = (_day(month // 12, month % 12 + 1, day) for month in months)
+    wanted = _numbers("weekdays")[weekday] if weekday else None
+    near = (there for there in days if there and there >= written - _GONE_BY)
+    return next((there for there in near if wanted in (None, there.weekday())), None)
 
 
 def _dated(day: int, month: int, year: str | None, written: date) -> date | None:
@@ -140,7 +168,7 @@ def _sense_of(text: str, found: re.Match[str], previous: re.Match[str] | None) -
     sense = _by_cue(before)
     if sense is Sense.UNTIL and _begins(behind, "inclusive"):
         return Sense.THROUGH
-    if found["span"]:
+    if found["span"] or found["d3"]:
         return Sense.SPAN_END
     if found["m3"] and sense is Sense.NOTHING:
         return sense

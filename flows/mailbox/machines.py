@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from flows.mailbox.reading import Mail
 from flows.mailbox.saying import phrases, plain, table
 
-#: What people's programs put before the subject they answer.
-_ANSWERS = ("re:", "aw:", "antw:", "rv:", "fw:", "fwd:", "wg:", "sv:", "tr:", "re ", "r:")
+#: What people's programs put before the subject they answer or pass on.
+ANSWERS = ("re:", "aw:", "antw:", "rv:", "fw:", "fwd:", "wg:", "sv:", "tr:", "re ", "r:")
 _NOBODY = (
     "noreply",
     "no-reply",
@@ -55,7 +55,7 @@ def read_machine(mail: Mail) -> Machine:
 def is_automatic(subject: str) -> bool:
     """Whether programs write under such a subject. Who answers such a mail is a person: "Re: Automatic reply: …"."""
     bare = plain(subject)
-    if bare.startswith(_ANSWERS):
+    if bare.startswith(ANSWERS):
         return False
     automatic = phrases("machines", "subjects.automatic").whole
     return bare.startswith(automatic) or phrases("machines", "subjects.inside").find(bare) >= 0
@@ -63,7 +63,7 @@ def is_automatic(subject: str) -> bool:
 
 def is_answer(mail: Mail) -> bool:
     """Whether a person's program wrote it as an answer: it names the mail it answers and says "Re:"."""
-    return plain(mail.subject).startswith(_ANSWERS) and bool(mail.names & {"in-reply-to", "references"})
+    return plain(mail.subject).startswith(ANSWERS) and bool(mail.names & {"in-reply-to", "references"})
 
 
 def _headers(mail: Mail) -> list[tuple[bool, str]]:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from flows.mailbox.envelopes import is_returned_to_nobody
+from flows.mailbox.machines import ANSWERS
 from flows.mailbox.reading import COPIES, Mail, addresses
 from flows.mailbox.saying import phrases, plain
 
@@ -49,7 +50,7 @@ def marks(mail: Mail) -> Marks:
         sender=(local is not None and local[0] in phrases("notices", "senders").whole)
         or phrases("notices", "sender_names").find(name) >= 0,
         null_path=is_returned_to_nobody(mail),
-        subject=not subject.startswith(("re:", "aw:", "sv:", "antw:"))
+        subject=not subject.startswith(ANSWERS)
         and any(phrases("notices", key).find(subject) >= 0 for key in ("subjects", "delays")),
         opening=phrases("notices", "openings").find(plain(own_words(mail)[:3_000])) >= 0,
         names_failed="x-failed-recipients" in mail.names,

@@ -2,8 +2,9 @@
 
 from flows.mailbox.saying import line_with, phrases, plain
 
-#: Letters of a reply that says little else. In a long letter such words may be about something else; a rep reads it.
-SHORT = 400
+#: Letters at the head of a reply, above a signature and what lawyers put below. Further down such words may be about
+#: something else; a rep reads them.
+HEAD = 400
 
 
 def asks_for_no_more(words: str) -> str:
@@ -11,5 +12,8 @@ def asks_for_no_more(words: str) -> str:
     said = plain(words)
     if said.strip(" .!?-*\"'") in phrases("optouts", "alone").whole:
         return said
+    said = said[:HEAD]
+    for opposite in phrases("optouts", "stays").whole:
+        said = said.replace(opposite, " ")
     no_more = phrases("optouts", "no_more")
-    return line_with(words, no_more) if len(said) <= SHORT and no_more.find(said) >= 0 else ""
+    return line_with(words, no_more) if no_more.find(said) >= 0 else ""

@@ -1,4 +1,4 @@
-"""Back when? Days as people write them, in four languages."""
+"""Back when? Days as people write them, in four languages, and in the notes of some more."""
 
 from datetime import UTC, datetime
 
@@ -42,12 +42,44 @@ def back(text: str, date: str = EUROPE, subject: str = "Out of office") -> datet
         ("De vacaciones, vuelvo el martes 5 de enero de 2027", "2027-01-05"),
         ("Estaré ausente del 22/12 al 05/01", "2027-01-06"),
         ("Estoy fuera de la oficina hasta el 04/02/2027", "2027-02-05"),
+        ("I am out December 21-23 and again January 11-15", "2026-12-24"),
+        ("Travelling Dec 21 through 29, 2026 with patchy access to email", "2026-12-30"),
+        ("I am out of the office from the 21st to the 29th of December", "2026-12-30"),
+        ("I'm out from Monday 21st to Wednesday 30th December", "2026-12-31"),
+        ("I'm on leave until end of day Tuesday", "2026-12-23"),
+        ("Sono fuori ufficio fino al 5 gennaio", "2027-01-06"),
+        ("Sono in ferie, rientro lunedì 4 gennaio", "2027-01-04"),
+        ("Ik ben afwezig tot en met dinsdag 5 januari", "2027-01-06"),
+        ("Ik ben met vakantie, vanaf 5 januari ben ik weer bereikbaar", "2027-01-05"),
+        ("Estou de férias até 5 de janeiro de 2027", "2027-01-06"),
     ],
 )
 def test_the_day_is_understood(text: str, day: str) -> None:
     found = back(text)
     assert found is not None
     assert found.date().isoformat() == day
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("I'm on leave, back Tuesday the 29th", "2026-12-29"),
+        ("I'm away and will be back on Monday 4th", "2027-01-04"),
+        ("I am out of the office until the 5th", "2027-01-05"),
+        ("Out of the office from the 21st to the 29th", "2026-12-30"),
+        ("Im Urlaub, ab Montag, dem 4., wieder im Büro", "2027-01-04"),
+        ("Ich bin bis zum 5. nicht im Büro", "2027-01-06"),
+        ("En congés jusqu'au mardi 5", "2027-01-06"),
+        ("Estoy de vacaciones, me reincorporo el lunes 11", "2027-01-11"),
+        ("I'm on leave, back on Wednesday the 29th", None),  # there is none that soon: the note is an old one
+        ("I am out of the office until the 14th", None),  # that was this week
+        ("On leave until Monday 9 am", "2026-12-21"),  # an hour
+        ("I'm on leave. For 1st and 2nd level support call Max", None),
+    ],
+)
+def test_a_day_without_its_month_is_the_next_one_that_fits(text: str, day: str | None) -> None:
+    found = back(text)
+    assert (found and found.date().isoformat()) == day
 
 
 def test_back_is_eight_in_the_morning_where_the_reader_is() -> None:

@@ -133,6 +133,17 @@ def test_a_person_who_writes_about_a_bounce_is_a_person() -> None:
     assert understand(letter(body, In_Reply_To=MESSAGE_ID)).kind is Kind.REPLY
 
 
+@pytest.mark.parametrize("prefix", ["Fwd:", "FW:", "WG:", "TR:", "RV:"])
+def test_a_person_who_passes_a_notice_on_is_a_person(prefix: str) -> None:
+    body = (
+        "Does anybody have a new address of Kim?\n\n---------- Forwarded message ---------\n"
+        "From: <postmaster@contoso.example>\nDate: Mon, 9 Nov 2026\nSubject: Undeliverable: What waiting costs\n\n"
+        "Your message to kim@contoso.example couldn't be delivered.\n550 5.1.10 RecipientNotFound\n"
+    )
+    found = understand(letter(body, subject=f"{prefix} Undeliverable: What waiting costs"))
+    assert (found.kind, found.words) == (Kind.REPLY, "Does anybody have a new address of Kim?")
+
+
 def test_a_persons_answer_under_a_notice_is_a_persons() -> None:
     body = "That was my old address, please use this one.\n\n> This is the qmail-send program.\n> user unknown\n"
     found = understand(letter(body, subject="Re: failure notice", In_Reply_To=MESSAGE_ID))

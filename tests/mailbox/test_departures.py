@@ -19,6 +19,21 @@ def test_the_successor_is_found_wherever_the_name_stands(text: str, follows: tup
     assert understand(letter(text, Auto_Submitted="auto-replied")).departure == Departure(*follows)
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "address"),
+    [
+        ("I retired on 31 October. My successor is Erika Stein, e@acme.example.", "Erika Stein", "e@acme.example"),
+        ("Max non lavora più in Acme. Contattare Erika Stein (e@acme.example).", "Erika Stein", "e@acme.example"),
+        ("Max Muster is niet langer werkzaam bij Acme. U kunt contact opnemen met Erika Stein.", "Erika Stein", ""),
+        ("Max Muster já não trabalha na Acme. Contacte Erika Stein: e@acme.example", "Erika Stein", "e@acme.example"),
+        ("Max Muster har slutat hos Acme. Kontakta Erika Stein.", "Erika Stein", ""),
+    ],
+)  # fmt: skip
+def test_the_commonest_words_for_it_are_known_in_more(text: str, name: str, address: str) -> None:
+    found = understand(letter(text, Auto_Submitted="auto-replied"))
+    assert (found.kind, found.departure) == (Kind.LEFT_COMPANY, Departure(name, address))
+
+
 def test_neither_we_nor_the_one_who_left_are_the_successor() -> None:
     text = "I have left the company. Please contact marketing@lumenflow.example or dana.example@acme.example."
     assert understand(letter(text, Auto_Submitted="auto-replied")).departure == Departure()

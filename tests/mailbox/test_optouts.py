@@ -1,0 +1,43 @@
+"""No more mail, written instead of clicked: a no is not missed, and nobody is let go who asks to stay."""
+
+import pytest
+
+from flows.mailbox.optouts import asks_for_no_more
+
+#: What lawyers have people put below a mail.
+SMALL_PRINT = (
+    "Erika Stein\nHead of Operations\nAcme GmbH, Hauptstr. 1, 10115 Berlin\nGeschäftsführung: Max Muster\n\n"
+    + "Diese E-Mail enthält vertrauliche Informationen und ist nur für den Empfänger bestimmt. " * 8
+)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Please take me off your list.", "STOP", "Unsubscribe!", "Bitte nehmen Sie mich aus Ihrem Verteiler.",
+        "Merci de me retirer de votre liste", "Por favor, no me escriban más.", "Non desidero ricevere altre email.",
+        "Schrijf me uit, alstublieft.", "Não quero receber mais mensagens.", "今後の配信停止をお願いします。",
+    ],
+)  # fmt: skip
+def test_who_writes_that_it_is_enough_is_understood_also_above_a_page_of_small_print(words: str) -> None:
+    assert asks_for_no_more(words)
+    if len(words.split()) > 1:
+        assert asks_for_no_more(f"{words}\n\n{SMALL_PRINT}") == words
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Please don't take me off the list, I do read these.",
+        "Bitte nicht abmelden, ich lese das gern.",
+        "Ne pas me désabonner, s'il vous plaît.",
+        "Can an admin stop seats in bulk?",
+        "Stop by on Thursday?",
+    ],
+)
+def test_who_asks_to_stay_stays(words: str) -> None:
+    assert asks_for_no_more(words) == ""
+
+
+def test_far_down_in_a_letter_such_words_may_be_about_something_else() -> None:
+    assert asks_for_no_more("Thursday is fine. " * 30 + "By the way, please remove me from the Monday call.") == ""
