@@ -26,15 +26,16 @@ def serve(host: str, port: int, play: str, as_of: datetime | None) -> None:
     from flows.house import open_house
     from flows.web.app import create_app
     from flows.web.desk import utc_now
-    from flows.web.serving import Punctual, config_of, listen, make_room, settle
+    from flows.web.places import Places
+    from flows.web.serving import config_of, listen, make_room, settle
 
     with open_house(play) as here, listen(host, port) as door:
         time = running(clock(as_of)) if as_of else utc_now
         app = create_app(here.engine, here.settings, here.play, time)
-        Punctual.room = make_room(here.settings.web.connections)
+        places = Places(make_room(here.settings.web.connections))
         click.echo(
             f"listening on http://{host}:{door.getsockname()[1]}, known to recipients as {here.settings.base_url}"
         )
         proxies = here.settings.web.proxies
         settle()
-        uvicorn.Server(config_of(app, forwarded_allow_ips=proxies)).run(sockets=[door])
+        uvicorn.Server(config_of(app, places, forwarded_allow_ips=proxies)).run(sockets=[door])

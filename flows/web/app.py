@@ -26,9 +26,10 @@ from accounts.playbook import Play
 from flows.settings import Settings
 from flows.web.desk import Desk, desk_of, utc_now
 from flows.web.pages import Pages, SafeHeaders
+from flows.web.places import share_of
 from flows.web.record import Record
 from flows.web.routes import assets, clicks, health, opens, preferences, reps, slack, unsubscribe, visits, webhooks
-from flows.web.throttle import REFUSED_AT_ONCE, REFUSED_PER_SECOND, Buckets, Throttled, Unwelcome
+from flows.web.throttle import REFUSED_AT_ONCE, REFUSED_PER_SECOND, Buckets, Sharing, Throttled, Unwelcome
 from flows.web.watching import Watch, Watched
 from flows.webhooks.reception import Reception
 from flows.webhooks.registry import doors_of
@@ -54,7 +55,8 @@ def create_app(engine: Engine, settings: Settings, play: Play, clock: Callable[[
     refused_posts = Buckets(REFUSED_PER_SECOND, REFUSED_AT_ONCE)
     hooked = Unwelcome(build(desk), refused_posts, Response(status_code=429, headers={"retry-after": "60"}))
     throttled = Throttled(hooked, buckets, refused)
-    return SafeHeaders(Watched(throttled, desk.watch), https=settings.base_url.startswith("https://"))
+    shared = Sharing(throttled, share_of(settings.web.connections), refused)
+    return SafeHeaders(Watched(shared, desk.watch), https=settings.base_url.startswith("https://"))
 
 
 def open_desk(engine: Engine, settings: Settings, play: Play, clock: Callable[[], datetime] = utc_now) -> Desk:

@@ -1,5 +1,6 @@
 """What every request needs, and how a request becomes a signal."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,27 +32,33 @@ def utc_now() -> datetime:
 
 
 class Shelf:
-    """What the bodies of all requests together may take in memory: each may be large, and strangers may send many."""
+    """What the bodies of all requests together may take in memory: each may be large, and strangers may send many. One
+    network may have `share` of it, since it may send as slowly as it likes."""
 
-    def __init__(self, most: int) -> None:
-        self._room = most
+    def __init__(self, most: int, share: int) -> None:
+        self._room, self._share = most, share
+        self._held = Counter[str | None]()
 
     @contextmanager
-    def place(self) -> Iterator[Callable[[int], None]]:
+    def place(self, network: str | None) -> Iterator[Callable[[int], None]]:
         """For one request: what is told the octets of each piece; raises HTTPException 503 where there is no room."""
         taken = 0
 
         def take(octets: int) -> None:
             nonlocal taken
-            if octets > self._room:
+            if octets > min(self._room, self._share - self._held[network]):
                 raise HTTPException(503)
             self._room -= octets
+            self._held[network] += octets
             taken += octets
 
         try:
             yield take
         finally:
             self._room += taken
+            self._held[network] -= taken
+            if not self._held[network]:
+                del self._held[network]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ class Desk:
     metrics_token: str | None = field(default=None, repr=False)
     #: Answers from Slack; None: buttons there are links.
     clicks: Clicks | None = None
-    shelf: Shelf = field(default_factory=lambda: Shelf(SHELF))
+    shelf: Shelf = field(default_factory=lambda: Shelf(SHELF, SHELF // 4))
 
     def keep(self, connection: Connection, signal: Incoming, now: datetime) -> None:
         """Write a signal down, to be applied by the next collection."""

@@ -4,7 +4,7 @@ A bucket, and not a library's window, since its memory is bounded whatever addre
 silence is what people behind one office router do.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from time import monotonic
 
@@ -20,6 +20,9 @@ HOOKS = "/hooks/"
 FREE = (HOOKS, "/pages.css")
 #: Mail providers post the opt-outs of all their users from a few networks, and no opt-out may be lost.
 OPT_OUT_COSTS = 0.1
+
+#: Stands for whatever a proxy calls somebody whose address it hides.
+UNREADABLE = "unreadable"
 
 #: Refused posts to `/hooks/` of one network. A provider whose secret was entered wrongly gets beyond that as well, and
 #: tries again for hours, whatever the refusal is called.
@@ -70,6 +73,30 @@ class Throttled:
         await (self._app if allowed else self._refusal)(scope, receive, send)
 
 
+class Sharing:
+    """Refuses, with 429, what one network asks while `most` requests of its are under way. Behind a proxy all come
+    over the proxy's own connections, and there are as many of those as there are places."""
+
+    def __init__(self, app: ASGIApp, most: int, refusal: ASGIApp) -> None:
+        self._app, self._most, self._refusal = app, most, refusal
+        self._under_way = Counter[str]()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        source = _source(scope)
+        if source is None:
+            await self._app(scope, receive, send)
+        elif self._under_way[source] >= self._most:
+            await self._refusal(scope, receive, send)
+        else:
+            self._under_way[source] += 1
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._under_way[source] -= 1
+                if not self._under_way[source]:
+                    del self._under_way[source]
+
+
 class Unwelcome:
     """Refuses, with 429, posts to `/hooks/` from a network whose posts were refused too often. What a provider has
     signed costs nothing, however much of it comes, and all before it is forgiven: strangers send from the networks of
@@ -100,7 +127,8 @@ class Unwelcome:
 
 
 def _source(scope: Scope) -> str | None:
-    return network_of(scope["client"][0]) if scope["type"] == "http" and scope.get("client") else None
+    """The network a request came from; what names itself in no way that can be read is one as well."""
+    return network_of(scope["client"][0]) or UNREADABLE if scope["type"] == "http" and scope.get("client") else None
 
 
 def _price(scope: Scope) -> float:

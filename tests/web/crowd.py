@@ -13,20 +13,22 @@ OPENINGS = (
 )
 #: Connections that are asked for at a time; a queue of the system's holds some thousand.
 WAVE = 500
-#: From one address of this machine; there are some 28,000 ports to one server.
-FROM_ONE = 5_000
+#: From one network, if nothing else is said: fewer than one may hold of a thousand places.
+FROM_ONE = 40
 
 
 class Crowd:
-    def __init__(self, port: int, number: int) -> None:
-        self._server, self._number = ("127.0.0.1", port), number
+    """So many connections; `from_one`: how many of them from one network, at most the 28,000 ports to one server."""
+
+    def __init__(self, port: int, number: int, from_one: int = FROM_ONE) -> None:
+        self._server, self._number, self._from_one = ("127.0.0.1", port), number, from_one
         self._lines: list[socket.socket] = []
         self._heard = selectors.DefaultSelector()
         #: Who was told to come later, and who was hung up on without a word.
         self.refused = self.cut_off = 0
 
     def come(self) -> None:
-        """All of them, from several addresses."""
+        """All of them."""
         for first in range(0, self._number, WAVE):
             numbers = range(first, min(first + WAVE, self._number))
             wave = [self._ask(number) for number in numbers]
@@ -51,7 +53,7 @@ class Crowd:
 
     def _ask(self, number: int) -> socket.socket:
         line = socket.socket()
-        line.bind((f"127.0.0.{2 + number // FROM_ONE}", 0))
+        line.bind((f"127.{1 + number // self._from_one}.0.1", 0))
         line.setblocking(False)
         line.connect_ex(self._server)
         self._lines.append(line)
@@ -69,7 +71,7 @@ class Crowd:
             said = line.recv(4096)
         except ConnectionError:
             said = b""
-        if b" 503 " in said and b"retry-after" in said:
+        if said[9:12] in (b"503", b"429") and b"retry-after" in said:
             self.refused += 1
         else:
             self.cut_off += 1

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from typing import Any
 
 import psutil
 import pytest
@@ -14,6 +15,7 @@ import uvicorn
 
 from flows.settings import Settings, Web
 from flows.web.app import create_app
+from flows.web.places import Places
 from flows.web.serving import MOST_FILES, Punctual, config_of, make_room
 from tests.cast import World
 from tests.signals.post import play
@@ -31,17 +33,16 @@ class Impatient(Punctual):
     patience = PATIENCE
 
 
-class Small(Impatient):
-    room = 20
-
-
 @contextmanager
-def served(world: World, settings: Settings, protocol: type[Punctual]) -> Iterator[int]:
+def served(
+    world: World, settings: Settings, places: Places | None = None, protocol: type[Punctual] = Impatient, **more: Any
+) -> Iterator[int]:
     """The app behind a server of its own; its port."""
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:  # without it, asyncio leaves Nagle on
         listener.bind(("127.0.0.1", 0))
-        wide = settings.model_copy(update={"web": Web(burst=10_000)})  # patience is tried here, not the rate
-        config = config_of(create_app(world.engine, wide, play()), http=protocol, log_level="critical")
+        wide = settings.model_copy(update={"web": Web(burst=10_000, connections=20_000)})  # patience is tried here
+        app = create_app(world.engine, wide, play())
+        config = config_of(app, places, protocol=protocol, log_level="critical", **more)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -93,7 +94,7 @@ def test_five_hundred_slow_senders_are_let_go_and_others_served_meanwhile(
     world: World, settings: Settings, first: bytes, drip: bytes
 ) -> None:
     closed: list[int] = []
-    with served(world, settings, Impatient) as port:
+    with served(world, settings) as port:
         slow = threading.Thread(target=lambda: closed.append(crowd(port, 500, first, drip, 10 * PATIENCE)))
         slow.start()
         time.sleep(0.3 * PATIENCE)
@@ -103,7 +104,7 @@ def test_five_hundred_slow_senders_are_let_go_and_others_served_meanwhile(
 
 
 def test_more_connections_than_there_is_room_for_are_told_to_come_later(world: World, settings: Settings) -> None:
-    with served(world, settings, Small) as port:
+    with served(world, settings, Places(20, 20)) as port:
         lines = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(60)]
         for line in lines[20:]:
             line.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")  # somebody who is still talking hears it too
@@ -134,12 +135,9 @@ def serve_small(url: str, listener: socket.socket) -> None:
     from accounts.ledger.engine import open_ledger
     from tests.plays import small_play
 
-    class Roomy(Punctual):
-        room = make_room(ROOM)
-
     wide = Settings(web=Web(requests_per_second=10**6, burst=10**6))  # places are tried here, not the rate
     app = create_app(open_ledger(url), wide, small_play())
-    uvicorn.Server(config_of(app, http=Roomy, log_level="critical")).run(sockets=[listener])
+    uvicorn.Server(config_of(app, Places(make_room(ROOM)), log_level="critical")).run(sockets=[listener])
 
 
 def test_a_thousand_at_once_leave_the_app_alive_small_and_open_for_others(world: World) -> None:

@@ -100,7 +100,7 @@ def test_all_bodies_together_have_so_much_room_and_it_is_free_again(world: World
     """Before it is proved, strangers decide how much is sent, and from how many addresses."""
 
     def posts(room: int, *requests: Request) -> list[httpx.Response]:
-        desk = replace(open_desk(world.engine, settings, play(), Clock()), shelf=Shelf(room))
+        desk = replace(open_desk(world.engine, settings, play(), Clock()), shelf=Shelf(room, room))
 
         async def post() -> list[httpx.Response]:
             transport = httpx.ASGITransport(app=build(desk))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
-from flows.web.desk import Desk, desk_of, read_body
+from flows.web.desk import Desk, desk_of, network_of, read_body
 from flows.webhooks import Call, Forged, Later
 
 routes = APIRouter()
@@ -20,7 +20,7 @@ async def receive(provider: str, request: Request) -> Response:
         return Response(status_code=404)
     if _media_type(request) not in door.content_types:
         return _refuse(desk, provider, 415)
-    with desk.shelf.place() as take:
+    with desk.shelf.place(network_of(request.client.host if request.client else None)) as take:
         try:
             call = await _read(desk, request, door.most, take)
             await desk.hooks.take(provider, call, desk.clock())
