@@ -12,6 +12,7 @@ class AnswerKind(StrEnum):
     VETO = "veto"
     UNVETO = "unveto"
     DELAY = "delay"
+    UNDELAY = "undelay"
     APPROVE = "approve"
     RIPE = "ripe"
     NOT_YET = "not_yet"
@@ -69,6 +70,7 @@ ANSWERS: Mapping[AnswerKind, Rule] = MappingProxyType(
         K.VETO: Rule(A.PERSON, "one mail, or all mail, never reaches this person", "mail"),
         K.UNVETO: Rule(A.PERSON, "takes such a no back", "mail", lifts=True),
         K.DELAY: Rule(A.PERSON, "one mail waits until then", "mail"),
+        K.UNDELAY: Rule(A.PERSON, "such a mail waits no longer", "mail", lifts=True),
         K.APPROVE: Rule(A.ACCOUNT, "the first mail to the account may leave", "approval", lifts=True),
         K.RIPE: Rule(A.EITHER, "sales takes it from here; scores learn from it", "verdict"),
         K.NOT_YET: Rule(A.EITHER, "go on nurturing; scores learn from it", "verdict"),

@@ -9,6 +9,7 @@ WORDS: dict[str, str] = {
     "veto": "no",
     "unveto": "yes after all",
     "delay": "later",
+    "undelay": "no longer later",
     "approve": "yes",
     "ripe": "ripe",
     "not_yet": "not yet",

@@ -5,8 +5,8 @@ holds nothing else. Opening a link changes nothing: the page asks before it acts
 
 What `subject` is, by kind:
 
-    veto, unveto, delay, wrong_person, correct_person,
-    claim                                               the stakeholder; which mail is meant stands in the brief, in
+    veto, unveto, delay, undelay, wrong_person,
+    correct_person, claim                               the stakeholder; which mail is meant stands in the brief, in
                                                         its account's `planned`, under the same person
     ripe, not_yet, bad_timing, hold, release            the stakeholder, or 0 for the whole account
     wrong_person, correct_person, of 0                  whom the form names
@@ -30,7 +30,7 @@ PURPOSE = "rep"
 KINDS = (
     "page", "brief", "hold", "release", "veto", "unveto", "delay", "approve", "ripe", "not_yet", "wrong_person",
     "bad_timing", "seat", "add_person", "correct_person", "objection", "topic", "close_objection", "wrong_line",
-    "take", "limits", "give_back", "off", "claim", "away", "other",
+    "take", "limits", "give_back", "off", "claim", "away", "other", "undelay",
 )  # fmt: skip
 #: The same for the roles of empty seats.
 SEATS = tuple(Role)

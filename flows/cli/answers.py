@@ -22,7 +22,8 @@ title = click.option("--title", default=None, help="Job title.")
 @click.command()
 @who
 @click.argument("content", required=False)
-@click.option("--until", type=Instant(), required=True, help="Day or time from which it may leave.")
+@click.option("--until", type=Instant(), default=None, help="Day or time from which it may leave.")
+@click.option("--withdraw", is_flag=True, help="It need not wait any longer.")
 @account
 @override
 @play_key
@@ -30,16 +31,19 @@ title = click.option("--title", default=None, help="Job title.")
 @as_of
 @as_json
 def delay(
-    who: str, content: str | None, until: datetime, account: str | None, override: str | None, play: str, by: str,
-    as_of: datetime | None, json_: bool,
+    who: str, content: str | None, until: datetime | None, withdraw: bool, account: str | None, override: str | None,
+    play: str, by: str, as_of: datetime | None, json_: bool,
 ) -> None:  # fmt: skip
-    """Let one content wait for a person; without a name, their next one.
+    """Let one content wait for a person, or (--withdraw) no longer; without a name, their next one.
 
     Example: tandem delay bob@acme.example new-business/evaluation/five-slides --until 2026-12-08
     """
     from accounts.answers import AnswerKind, Said
 
-    said = Said(AnswerKind.DELAY, 0, content=content, until=until, override=override)
+    if withdraw == (until is not None):
+        raise click.UsageError("say --until when it waits, or --withdraw")
+    kind = AnswerKind.UNDELAY if withdraw else AnswerKind.DELAY
+    said = Said(kind, 0, content=content, until=until, override=override)
     _say(said, who, play, by, as_of, json_, account=account)
 
 

@@ -99,6 +99,21 @@ def test_a_delay_makes_one_mail_wait_and_says_what_it_misses(world: World) -> No
     assert after_its_text.could_not.startswith("Its text expires on 31 December 2027")
 
 
+@pytest.mark.parametrize("days", [1, 20], ids=["in its time", "when it would have been late"])
+def test_a_delay_that_is_taken_back_lets_the_mail_go_and_it_was_not_late_meanwhile(world: World, days: int) -> None:
+    certified(world)
+    mail, later = {"person": "bob", "content": NUMBERS}, NOW + timedelta(days=days)
+    say(world, "delay", until=NOW + timedelta(days=40), **mail)
+    told = say(world, "undelay", now=later, **mail)
+    assert (told.sentence, told.is_new) == (
+        "“Three numbers” waits for Bob Example no longer; it leaves when the plan has a place for it.", True
+    )  # fmt: skip
+    assert decided(world, "bob")[1] not in ("delayed_by_rep", "late_step")
+    again = say(world, "undelay", now=later, **mail)
+    assert (again.sentence, again.is_new) == ("Nobody had asked “Three numbers” to wait for Bob Example.", False)
+    assert [action for _, action, _ in audited(world)] == ["delay", "delay-withdrawn"]
+
+
 @on_sqlite
 def test_an_approval_lets_the_first_mail_go(world: World) -> None:
     assert say(world, "approve").is_new

@@ -22,6 +22,7 @@ TWINS: dict[AnswerKind, tuple[str, ...]] = {
     AnswerKind.VETO: ("veto", BOB),
     AnswerKind.UNVETO: ("veto", BOB, "--withdraw"),
     AnswerKind.DELAY: ("delay", BOB, "new-business/evaluation/five-slides", "--until", "2026-12-03"),
+    AnswerKind.UNDELAY: ("delay", BOB, "new-business/evaluation/five-slides", "--withdraw"),
     AnswerKind.APPROVE: ("first-mail", "acme"),
     AnswerKind.RIPE: ("feedback", BOB, "ripe"),
     AnswerKind.NOT_YET: ("feedback", BOB, "not_yet"),

@@ -120,6 +120,20 @@ def test_a_reps_later_day_for_a_mail_stands_and_a_marketer_can_make_it_later_and
     assert waits(world) == {RAVI: NOW + DAY}
 
 
+def test_a_reps_delay_is_taken_back_by_the_rep_or_with_name_and_reason(world: World) -> None:
+    mail = {"person": "bob", "content": NUMBERS}
+    say(world, "delay", until=DECEMBER, **mail)
+    with pytest.raises(Refused, match="a rep asked that mail to Bob Example to wait, and mia does not speak for"):
+        mia(world, "undelay", **mail)
+    assert waits(world) == {RAVI: DECEMBER}
+    assert mia(world, "undelay", override="they asked for it", **mail).is_new
+    assert waits(world) == {}
+
+    mia(world, "delay", until=DECEMBER, **mail)
+    assert mia(world, "undelay", **mail).is_new, "their own word"
+    assert waits(world) == {}
+
+
 @pytest.mark.parametrize("kind", ["veto", "wrong_person"])
 def test_a_reps_veto_stands_where_a_marketer_had_said_the_same_before(world: World, kind: str) -> None:
     mia(world, "veto", NOW, person="bob")

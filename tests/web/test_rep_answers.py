@@ -12,7 +12,7 @@ from sqlalchemy import insert, select
 from accounts.identity import email_hash
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.reps.profiles import Rhythm, rhythm_of
-from accounts.models import Brief, Decision, Hold, Lease, Objection, RepAnswer, Stakeholder, Veto
+from accounts.models import Brief, Decision, Delay, Hold, Lease, Objection, RepAnswer, Stakeholder, Veto
 from accounts.vocabulary import Role
 from flows.briefs.briefing import brief_reps
 from flows.briefs.links import KINDS, SEATS, read
@@ -35,19 +35,23 @@ TYPED: dict[str, tuple[str | int, dict[str, str]]] = {
     "add_person": (0, {"email": "yan@acme.example"}), "correct_person": ("bob", {"title": "Chief Accountant"}),
     "objection": (0, {"words": "Too dear"}), "topic": ("bob", {"words": "Carbon reports"}),
     "wrong_line": (2, {}), "take": (0, {}), "limits": (0, {"per_week": "1"}), "give_back": (0, {}),
-    "close_objection": (1, {}), "unveto": ("charlie", {}), "claim": ("frank", {}),
+    "close_objection": (1, {}), "unveto": ("charlie", {}), "undelay": ("bob", {}),
+    "claim": ("frank", {}),
 }  # fmt: skip
 
 
 @pytest.fixture
 def said_before(world: World) -> World:
-    """A hold, a no, an objection, a lease: something to take back. And Frank stands at Initech as well."""
+    """A hold, a no, a delay, an objection, a lease: something to take back. And Frank stands at Initech as well."""
     acme, ravi = world.accounts["acme"], world.reps["ravi"]
     words, by = "Too slow", "ravi@lumenflow.example"
     with writing(world.engine) as connection:
         rows = (
             insert(Hold).values(scope="account", account_id=acme, cause="rep", by=by, starts_at=NOW - DAY),
             insert(Veto).values(stakeholder_id=world.people["charlie"], by=by, at=NOW - DAY),
+            insert(Delay).values(
+                stakeholder_id=world.people["bob"], content=PILOT, by=by, until=NOW + DAY, at=NOW - DAY
+            ),
             insert(Objection).values(account_id=acme, rep_id=ravi, kind="objection", words=words, at=NOW - DAY),
             insert(Stakeholder).values(
                 account_id=world.accounts["initech-north"], email="frank@acme.example", role="legal",

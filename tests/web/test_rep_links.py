@@ -206,7 +206,7 @@ def test_looking_changes_nothing_whatever_the_link_is_for(web: Browser, world: W
     assert rows_but_audit(world) == before
 
 
-ABOUT_A_PERSON = ("veto", "unveto", "delay", "wrong_person", "correct_person", "claim")
+ABOUT_A_PERSON = ("veto", "unveto", "delay", "undelay", "wrong_person", "correct_person", "claim")
 
 
 @on_sqlite

@@ -1,6 +1,7 @@
 """A no is taken back later by two clicks: "Another answer" in any message or brief, and the button on its page."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,9 +9,9 @@ from sqlalchemy import select
 
 from accounts.answers import AnswerKind
 from accounts.ledger.engine import reading
-from accounts.models import Hold, Lease, Veto
+from accounts.models import Delay, Hold, Lease, Veto
 from flows.web.routes.reps.forms import FORMS
-from tests.cast import PLAY, World
+from tests.cast import NOW, PLAY, World
 from tests.sales.desk import say
 from tests.web.reps import path, press, press_button
 from tests.web.visitor import Browser, on_sqlite
@@ -27,16 +28,20 @@ BACK: dict[tuple[AnswerKind, str | None], tuple[str, str]] = {
     (K.BAD_TIMING, "bob"): (ON, "Bob Example is on hold"),
     (K.VETO, "bob"): ("Take the no back", ANY),
     (K.WRONG_PERSON, "bob"): ("Take the no back", ANY),
+    (K.DELAY, "bob"): ("Do not wait", "“About evaluation/pilot” to Bob Example waits until 1 Dec"),
     (K.TAKE, None): ("Give it back", "Ravi Menon works Acme Works"),
 }
+#: What else such an answer has to say.
+SAYS: dict[AnswerKind, dict[str, Any]] = {K.DELAY: {"content": PILOT, "until": NOW + timedelta(days=7)}}
 
 
 def standing(world: World) -> list[Any]:
-    """The noes and leases that are in force."""
+    """The noes, delays and leases that are in force."""
     with reading(world.engine) as connection:
         return [
             *connection.execute(select(Hold.id).where(Hold.released_at.is_(None))),
             *connection.execute(select(Veto.stakeholder_id, Veto.content).order_by(Veto.id)),
+            *connection.execute(select(Delay.stakeholder_id, Delay.content).order_by(Delay.until)),
             *connection.execute(select(Lease.id).where(Lease.ended_at.is_(None))),
         ]
 
@@ -54,7 +59,7 @@ def test_every_answer_that_can_be_undone_is_listed_here() -> None:
 @pytest.mark.parametrize(("kind", "person"), BACK, ids=lambda value: str(value or "everybody"))
 def test_it_takes_two_clicks(web: Browser, world: World, kind: AnswerKind, person: str | None) -> None:
     assert standing(world) == []
-    say(world, kind, person=person)
+    say(world, kind, person=person, **SAYS.get(kind, {}))
     assert len(standing(world)) == 1
     label, heading = BACK[kind, person]
     page = other(web, world)

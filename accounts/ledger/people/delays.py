@@ -26,6 +26,11 @@ def delay(
     return True
 
 
+def withdraw(connection: Connection, stakeholder_id: int, content: str, at: datetime) -> int:
+    """Take back whatever keeps this mail waiting at that moment; how many words it was."""
+    return connection.execute(delete(Delay).where(_is(stakeholder_id, content), Delay.until > at)).rowcount
+
+
 def said_by(connection: Connection, stakeholder_id: int, content: str) -> Mapping[str, datetime]:
     """Who said so, and until when."""
     query = select(Delay.by, Delay.until).where(_is(stakeholder_id, content)).order_by(Delay.until)

@@ -20,6 +20,7 @@ DEEDS: Mapping[AnswerKind, Callable[[Scene], Done]] = {
     K.VETO: mail.veto,
     K.UNVETO: mail.unveto,
     K.DELAY: mail.delay,
+    K.UNDELAY: mail.undelay,
     K.APPROVE: mail.approve,
     K.RIPE: verdicts.judge,
     K.NOT_YET: verdicts.judge,

@@ -126,6 +126,27 @@ def delay(scene: Scene) -> Done:
     )  # fmt: skip
 
 
+def undelay(scene: Scene) -> Done:
+    """Such a mail waits no longer; it was not late meanwhile."""
+    person, at = scene.who, scene.now
+    planned = read_decision(scene.connection, person.id)
+    content = scene.content or (planned.content if planned else None)
+    if content is None:
+        raise InputRefused(f"no mail to {person.name} is planned", where="content", cure="name one: tandem content")
+    standing = {by: day for by, day in delays.said_by(scene.connection, person.id, content).items() if day > at}
+    if scene.out_of_reach(standing):
+        scene.may_lift(f"a rep asked that mail to {person.name} to wait")
+    count = delays.withdraw(scene.connection, person.id, content, at)
+    if not count:
+        return Done(f"Nobody had asked “{_called(content)}” to wait for {person.name}.", False, about=_about(scene))
+    reprieve(scene.connection, [(person.id, content)], by=scene.speaker.by, at=at)
+    sentence = f"“{_called(content)}” waits for {person.name} no longer; it leaves when the plan has a place for it."
+    detail = {"content": content}
+    return Done(
+        sentence, True, about=_about(scene), detail=detail, action="delay-withdrawn", after=detail, rows=(person.id,)
+    )  # fmt: skip
+
+
 def approve(scene: Scene) -> Done:
     """The first mail to the account may leave."""
     scene.may_lift("the first mail waits for a rep's yes")

@@ -171,7 +171,9 @@ def _standing(visit: Visit, facts: AccountFacts) -> Iterator[Line]:
     for put in facts.put_off:
         title = title_of(put.content, visit.desk.play, account)
         whom = names.get(put.person, "somebody")
-        yield Line(f"“{title}” to {whom} waits until {visit.local.day(put.until)}, said {_by(visit, put.by)}")
+        back = f"{to('undelay', id, put.person)}?{urlencode({'content': put.content})}"
+        said = f"“{title}” to {whom} waits until {visit.local.day(put.until)}, said {_by(visit, put.by)}"
+        yield Line(said, (("Take it back", back),))
     if facts.lease:
         answers = (("Change limits", to("limits", id)), ("Give it back", to("give_back", id)))
         yield Line(_leased(visit, facts, facts.lease), answers)

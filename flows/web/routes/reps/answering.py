@@ -24,7 +24,7 @@ from flows.web.routes.reps.forms import FORMS, Scene, asks, button, does
 
 K = AnswerKind
 #: Answers about one mail.
-ABOUT_MAIL = frozenset({K.VETO, K.UNVETO, K.DELAY})
+ABOUT_MAIL = frozenset({K.VETO, K.UNVETO, K.DELAY, K.UNDELAY})
 #: Answers whose link says something else than a person.
 NOT_ABOUT_SOMEBODY = frozenset({K.SEAT, K.ADD_PERSON, K.CLOSE_OBJECTION, K.WRONG_LINE})
 #: What a visitor fills in: field -> the values.
@@ -114,6 +114,8 @@ def _scene(connection: Connection, visit: Visit, filled: Filled) -> Scene | None
         return scene
     if kind is K.UNVETO and "content" in filled:
         content = _refused(facts, person, filled)
+    elif kind is K.UNDELAY:
+        content = _put_off(facts, person, filled)
     else:
         planned = next((mail.content for one in told for mail in one.planned if mail.person == person.id), "")
         content = _known(visit, filled) or planned or _standing(facts, kind, person)
@@ -144,6 +146,15 @@ def _refused(facts: AccountFacts, person: Person, filled: Filled) -> str:
     """The mail whose no is meant; none: the no to all mail."""
     named = "".join(filled["content"])
     return named if any((one.person, one.content) == (person.id, named) for one in facts.refused) else ""
+
+
+def _put_off(facts: AccountFacts, person: Person, filled: Filled) -> str:
+    """The mail that waits and is meant; where none is named, the one that waits for them the shortest."""
+    named, theirs = (
+        "".join(filled.get("content", ())),
+        [put.content for put in facts.put_off if put.person == person.id],
+    )
+    return named if named in theirs else next(iter(theirs), "")
 
 
 def _standing(facts: AccountFacts, kind: AnswerKind, person: Person) -> str:

@@ -83,7 +83,7 @@ def _veto(scene: Scene) -> tuple[Field, ...]:
     return Field("content", "What shall not be sent?", "radio", (scene.content,), options), words(NOTE)
 
 
-def _unveto(scene: Scene) -> tuple[Field, ...]:
+def _of_that_mail(scene: Scene) -> tuple[Field, ...]:
     return (hidden("content", scene.content),)
 
 
@@ -190,11 +190,16 @@ FORMS: Mapping[AnswerKind, Form] = {
     ),
     K.UNVETO: Form(
         "Let this mail go to {whom} after all?",
-        "The no is taken back. The mail goes out when the plan has a place for it.", "Take my no back", _unveto,
+        "The no is taken back. The mail goes out when the plan has a place for it.", "Take my no back",
+        _of_that_mail,
     ),
     K.DELAY: Form(
         "Send this mail to {whom} later?",
-        "“{mail}” is planned for {when}. It waits until the day below.", "Send it later", _delay,
+        "“{mail}” is planned for {when}. It waits until the day below.", "Send it later", _delay, K.UNDELAY,
+    ),
+    K.UNDELAY: Form(
+        "Let this mail go to {whom} in its time?",
+        "“{mail}” waits no longer. It goes out when the plan has a place for it.", "Do not wait", _of_that_mail,
     ),
     K.APPROVE: Form(
         "May marketing write to {account}?",

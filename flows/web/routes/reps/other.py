@@ -74,6 +74,7 @@ def _groups(scene: Scene) -> Iterator[Group]:
         Choice(K.WRONG_PERSON, "Wrong person"),
     )  # fmt: skip
     yield from _noes(scene)
+    yield from _put_off(scene)
     yield _group(
         scene, "What you heard", "It stands in your briefs until you close it.", Choice(K.OBJECTION, "An objection"),
         Choice(K.TOPIC, "A topic"),
@@ -108,6 +109,16 @@ def _noes(scene: Scene) -> Iterator[Group]:
         what = f"“{title_of(content, scene.visit.desk.play, scene.account)}”" if content else "Any mail"
         back = Choice(K.UNVETO, "Take the no back", person, content or "")
         yield _explained(scene, f"{what} to {facts.names.get(person, 'somebody')}: no", back)
+
+
+def _put_off(scene: Scene) -> Iterator[Group]:
+    """Mails that wait because somebody asked for it, each with the way back."""
+    local, facts = scene.visit.local, scene.facts
+    latest = {(put.person, put.content): put.until for put in facts.put_off}
+    for (person, content), until in latest.items():
+        title, name = title_of(content, scene.visit.desk.play, scene.account), facts.names.get(person, "somebody")
+        back = Choice(K.UNDELAY, "Do not wait", person, content)
+        yield _explained(scene, f"“{title}” to {name} waits until {local.day(until)}", back)
 
 
 def _people(scene: Scene) -> Iterator[Group]:
