@@ -11,8 +11,9 @@ import re
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Connection
+from sqlalchemy import Boolean, Connection
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 _EARLIEST = "(SELECT MIN(received_week) FROM signal)"
 _LATEST = "(SELECT MAX(received_week) FROM signal)"
@@ -25,11 +26,10 @@ _SINCE = {
 }
 
 
-class in_any_week(ColumnElement[bool]):  # noqa: N801  reads as the condition that it is
+class in_any_week(FunctionElement[bool]):  # noqa: N801  reads as the condition that it is
     """That a signal came in in any week: with an account, the index leads to it."""
 
-    inherit_cache = True
-    _traverse_internals = []  # noqa: RUF012  nothing in it differs: a statement with it is compiled once
+    inherit_cache = True  # nothing in it differs: a statement with it is compiled once
     type = Boolean()
 
     def self_group(self, against: Any = None) -> "in_any_week":
