@@ -19,7 +19,6 @@ from accounts.weeks import week_of
 #: Conditions of partial indexes. Two nulls are never equal, so a plain unique key over both hashes would keep nothing.
 ADDRESS_ONLY = text_clause("domain_hash IS NULL")
 DOMAIN_ONLY = text_clause("email_hash IS NULL")
-WAITING = text_clause("applied_at IS NULL")
 UNREAD = text_clause("state = 'waiting'")
 HARM = text_clause("kind IN ('bounced', 'complained')")
 WAS_SENT = text_clause("state = 'sent'")
@@ -332,7 +331,6 @@ class Signal(Base):
         Index("ix_signal_received_at", "received_at"),
         Index("ix_signal_harm", "occurred_at", sqlite_where=HARM, postgresql_where=HARM),
         Index("ix_signal_replied", "received_at", sqlite_where=REPLIED, postgresql_where=REPLIED),
-        Index("ix_signal_waiting", "id", sqlite_where=WAITING, postgresql_where=WAITING),
         Index("ix_signal_strangers", "email_hash", sqlite_where=STRANGER, postgresql_where=STRANGER),
     )
     id: Mapped[pk]
@@ -355,9 +353,18 @@ class Signal(Base):
     machine_reason: Mapped[line | None]
     #: From 0 to 1, and from `accounts.machines.ENOUGH` on a machine's; null: nothing speaks for one.
     machine_confidence: Mapped[float | None]
-    #: Null until its effects were applied; whoever applies them sets it in the same transaction.
-    applied_at: Mapped[utc | None]
     data: Mapped[json_value | None]
+
+
+class Unapplied(Base):
+    """Signals whose effects wait; whoever applies them takes them out in the same transaction.
+
+    A queue beside the history, so that a signal is written once: a mark on it would write it anew, with all of its
+    indexes on PostgreSQL and its whole page on SQLite.
+    """
+
+    __tablename__ = "unapplied"
+    signal_id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)
 
 
 class Webhook(Base):

@@ -174,7 +174,7 @@ def somebody_acts(engine: Engine, reps: int, at: datetime) -> int:
     acts = [
         {
             "source": "crowd", "source_id": f"{account} {at.isoformat()}", "kind": "visited", "account_id": account,
-            "occurred_at": at, "received_at": at, "applied_at": at,
+            "occurred_at": at, "received_at": at,
         }
         for account in range(1, reps + 1, ONE_IN)
     ]  # fmt: skip

@@ -74,7 +74,7 @@ def _signals(groups: Any, now: datetime) -> Iterator[dict[str, Any]]:
             yield {
                 "source": "bench", "source_id": f"{account}-{number}", "kind": KINDS[number % len(KINDS)],
                 "account_id": account, "stakeholder_id": dice.randrange(first, last + 1), "occurred_at": at,
-                "received_at": at, "is_machine": number >= SIGNALS, "applied_at": at,
+                "received_at": at, "is_machine": number >= SIGNALS,
             }  # fmt: skip
 
 

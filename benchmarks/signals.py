@@ -130,11 +130,11 @@ def past(engine: Engine, first: int, end: int, history: int) -> str:
         week = f"floor(date_part('epoch', at) / {WEEK_SECONDS})::int"
     return f"""
         INSERT INTO signal (source, source_id, kind, account_id, stakeholder_id, touch_id, occurred_at, received_at,
-                            is_machine, applied_at, fingerprint, received_week)
+                            is_machine, fingerprint, received_week)
         {numbers},
         made AS MATERIALIZED (SELECT n, {dice} AS person, {share} AS share, {at} AS at FROM one)
         SELECT 'old', {name}, CASE {_shares("share")} END, person / {GROUP} + 1, person + 1, person + 1, at, at,
-               false, at, {known_by}, {week}
+               false, {known_by}, {week}
           FROM made"""
 
 
@@ -182,9 +182,9 @@ def bare(engine: Engine, count: int, rounds: int) -> Iterator[float]:
     """Seconds to insert as many ready rows into the same table and its indexes, and to commit."""
     columns = (
         "source, source_id, fingerprint, kind, account_id, stakeholder_id, touch_id, occurred_at, received_at, "
-        "received_week, is_machine, applied_at"
+        "received_week, is_machine"
     )
-    values = ", ".join("?" * 12)
+    values = ", ".join("?" * 11)
     sql = f"INSERT INTO signal ({columns}) VALUES ({values}) ON CONFLICT (fingerprint) DO NOTHING"
     with reading(engine) as connection:
         at = Form.of(connection).write(NOW)
@@ -193,7 +193,7 @@ def bare(engine: Engine, count: int, rounds: int) -> Iterator[float]:
         people = [dice.randrange(PEOPLE) for _ in range(count)]
         ready = [
             ("bare", f"b{number}", fingerprint("bare", f"b{number}", NOW), "clicked", who // GROUP + 1, who + 1,
-             who + 1, at, at, week_of(NOW), False, at)
+             who + 1, at, at, week_of(NOW), False)
             for number, who in enumerate(people)
         ]  # fmt: skip
         start = perf_counter()
@@ -217,7 +217,7 @@ def group_by(engine: Engine) -> float:
     cases = " ".join(f"WHEN '{kind}' THEN {weight}" for kind, weight in weights.items())
     query = (
         f"SELECT +account_id, +stakeholder_id, SUM(CASE kind {cases} END * pow(2.0, -({age}) / {half})) FROM signal "
-        f"WHERE is_machine = false AND applied_at IS NOT NULL AND kind IN ({str(list(weights))[1:-1]}) GROUP BY 1, 2"
+        f"WHERE is_machine = false AND kind IN ({str(list(weights))[1:-1]}) GROUP BY 1, 2"
     )
     start = perf_counter()
     with reading(engine) as connection:

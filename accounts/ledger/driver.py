@@ -96,28 +96,94 @@ def write_many(connection: Connection, sql: str, values: Sequence[Row]) -> None:
             cursor.close()
 
 
-def insert_new(connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row]) -> int:
-    """Insert the rows that break no unique key, in the driver's form; how many were new."""
-    return _insert(connection, table, columns, values, "DO NOTHING")
+def insert_new(
+    connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row], queue: str | None = None
+) -> int:
+    """Insert the rows that break no unique key, in the driver's form; how many were new.
+
+    queue: a table whose only column takes the ids of the new ones; then this is called inside a write transaction.
+    """
+    if queue is None or connection.dialect.name != "sqlite":
+        return _insert(connection, _Insertion(table, columns, queue=queue), values)
+    # SQLite knows no INSERT in a WITH, but one writer at a time and ids that rise.
+    last = connection.exec_driver_sql(f"SELECT COALESCE(MAX(id), 0) FROM {table}").scalar_one()
+    new = _insert(connection, _Insertion(table, columns), values)
+    connection.exec_driver_sql(f"INSERT INTO {queue} SELECT id FROM {table} WHERE id > ?", (last,))
+    return new
 
 
 def upsert(
     connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row], key: tuple[str, ...]
 ) -> None:
     """Insert the rows, in the driver's form, or write them over those that have their key; no two may have the same."""
-    own = (name for name in columns if name not in key)
-    written = ", ".join(f"{name} = excluded.{name}" for name in own)
-    _insert(connection, table, columns, values, f"({', '.join(key)}) DO UPDATE SET {written}")
+    written = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
+    _insert(connection, _Insertion(table, columns, f"({', '.join(key)}) DO UPDATE SET {written}"), values)
 
 
-def _insert(
-    connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row], conflict: str
-) -> int:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _Insertion:
+    """An INSERT of rows from anywhere."""
+
+    table: str
+    columns: tuple[str, ...]
+    conflict: str = "DO NOTHING"
+    queue: str | None = None
+
+    @property
+    def named(self) -> str:
+        return ", ".join(self.columns)
+
+    def of(self, source: str) -> str:
+        insert = f"INSERT INTO {self.table} ({self.named}) {source} ON CONFLICT {self.conflict}"
+        if self.queue is None:
+            return insert
+        return f"WITH new AS ({insert} RETURNING id) INSERT INTO {self.queue} TABLE new"
+
+
+@lru_cache
+def _of_values(insertion: _Insertion, mark: str, rows: int) -> str:
+    row = f"({', '.join([mark] * len(insertion.columns))})"
+    return insertion.of(f"VALUES {', '.join([row] * rows)}")
+
+
+def _insert(connection: Connection, insertion: _Insertion, values: Sequence[Row]) -> int:
     with translated(connection):
         if connection.dialect.name == "sqlite":
-            return sum(_insert_listed(connection, table, columns, values, conflict))
+            return sum(_insert_listed(connection, insertion, values))
         insert = _copy if len(values) >= MANY else _insert_each
-        return insert(connection, table, columns, values, conflict)
+        return insert(connection, insertion, values)
+
+
+def _insert_listed(connection: Connection, insertion: _Insertion, values: Sequence[Row]) -> Iterator[int]:
+    """Hundreds of rows a statement: the driver gives the interpreter away and takes it back for each."""
+    cursor = connection.connection.cursor()
+    for start in range(0, len(values), LISTED):
+        some = values[start : start + LISTED]
+        cursor.execute(_of_values(insertion, "?", len(some)), list(chain.from_iterable(some)))
+        yield cursor.rowcount
+    cursor.close()
+
+
+def _insert_each(connection: Connection, insertion: _Insertion, values: Sequence[Row]) -> int:
+    if not values:
+        return 0
+    with cast(Any, connection.connection.driver_connection).cursor() as cursor:
+        cursor.executemany(_of_values(insertion, "%s", 1), values)
+        return int(cursor.rowcount)
+
+
+def _copy(connection: Connection, insertion: _Insertion, values: Sequence[Row]) -> int:
+    """Through a table of this transaction's own, since COPY itself knows no conflicts; half the time for thousands."""
+    named, room = insertion.named, f"new_{insertion.table}"
+    with cast(Any, connection.connection.driver_connection).cursor() as cursor:
+        cursor.execute(f"CREATE TEMPORARY TABLE {room} AS SELECT {named} FROM {insertion.table} LIMIT 0")
+        with cursor.copy(f"COPY {room} ({named}) FROM STDIN") as copy:
+            for row in values:
+                copy.write_row(row)
+        cursor.execute(insertion.of(f"SELECT {named} FROM {room}"))
+        new = int(cursor.rowcount)
+        cursor.execute(f"DROP TABLE {room}")
+    return new
 
 
 @contextmanager
@@ -130,50 +196,6 @@ def translated(connection: Connection) -> Iterator[None]:
         yield
     except errors as error:
         raise DBAPIError.instance(None, None, error, errors, hide_parameters=True, dialect=dialect) from error
-
-
-def _insert_listed(
-    connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row], conflict: str
-) -> Iterator[int]:
-    """Hundreds of rows a statement: the driver gives the interpreter away and takes it back for each."""
-    cursor = connection.connection.cursor()
-    for start in range(0, len(values), LISTED):
-        some = values[start : start + LISTED]
-        cursor.execute(_insertion(table, columns, "?", len(some), conflict), list(chain.from_iterable(some)))
-        yield cursor.rowcount
-    cursor.close()
-
-
-def _insert_each(
-    connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row], conflict: str
-) -> int:  # fmt: skip
-    if not values:
-        return 0
-    with cast(Any, connection.connection.driver_connection).cursor() as cursor:
-        cursor.executemany(_insertion(table, columns, "%s", 1, conflict), values)
-        return int(cursor.rowcount)
-
-
-def _copy(
-    connection: Connection, table: str, columns: tuple[str, ...], values: Sequence[Row], conflict: str
-) -> int:  # fmt: skip
-    """Through a table of this transaction's own, since COPY itself knows no conflicts; half the time for thousands."""
-    named, room = ", ".join(columns), f"new_{table}"
-    with cast(Any, connection.connection.driver_connection).cursor() as cursor:
-        cursor.execute(f"CREATE TEMPORARY TABLE {room} AS SELECT {named} FROM {table} LIMIT 0")
-        with cursor.copy(f"COPY {room} ({named}) FROM STDIN") as copy:
-            for row in values:
-                copy.write_row(row)
-        cursor.execute(f"INSERT INTO {table} ({named}) SELECT {named} FROM {room} ON CONFLICT {conflict}")
-        new = int(cursor.rowcount)
-        cursor.execute(f"DROP TABLE {room}")
-    return new
-
-
-@lru_cache
-def _insertion(table: str, columns: tuple[str, ...], mark: str, rows: int, conflict: str) -> str:
-    row = f"({', '.join([mark] * len(columns))})"
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)} ON CONFLICT {conflict}"
 
 
 @cache

@@ -143,7 +143,7 @@ def list_(account: str | None, email: str | None, kinds: tuple[str, ...], limit:
     for row in rows:
         who = row.email or row.account or "nobody we know"
         machine = _machine(row)
-        waiting = "   (waits to be applied)" if row.applied_at is None else ""
+        waiting = "   (waits to be applied)" if not row.applied else ""
         click.echo(f"{row.occurred_at.astimezone():%Y-%m-%d %H:%M}  {row.kind:<18} {who}{machine}{waiting}")
     if not rows:
         click.echo("no signals")

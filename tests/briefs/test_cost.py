@@ -104,8 +104,8 @@ class TestWhatIsBroughtUpToDate:
 
     @pytest.fixture
     def replies(self, world: World, signal: Add) -> World:
-        signal("alice", "acme", "replied", 0.1, applied_at=NOW - timedelta(hours=2))
-        signal("judy", "initech-south", "replied", 0.1, applied_at=NOW - timedelta(hours=2))
+        signal("alice", "acme", "replied", 0.1)
+        signal("judy", "initech-south", "replied", 0.1)
         return world
 
     def accounts_in(self, world: World, table: type[Decision] | type[SlaClock]) -> set[int | None]:

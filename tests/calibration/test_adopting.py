@@ -59,8 +59,7 @@ def judged(world: World, market: list[Judged]) -> World:
     ]  # fmt: skip
     signals = [
         {"source": "market", "source_id": str(told.id), "kind": told.kind, "account_id": 1000 + one.id,
-         "stakeholder_id": _seat(one, told.person), "occurred_at": told.occurred_at, "received_at": told.occurred_at,
-         "applied_at": told.occurred_at}
+         "stakeholder_id": _seat(one, told.person), "occurred_at": told.occurred_at, "received_at": told.occurred_at}
         for one in market
         for told in one.signals
     ]  # fmt: skip
@@ -93,7 +92,7 @@ class TestReading:
                 insert(Signal),
                 [
                     {"source": "t", "source_id": name, "kind": "clicked", "account_id": acme, "stakeholder_id": alice,
-                     "occurred_at": happened, "received_at": received, "applied_at": received}
+                     "occurred_at": happened, "received_at": received}
                     for name, (happened, received) in times.items()
                 ],
             )  # fmt: skip

@@ -17,7 +17,7 @@ from accounts.ledger.engine import reading, writing
 from accounts.ledger.people import holds
 from accounts.ledger.people.holds import SignalHold
 from accounts.ledger.planning import brakes
-from accounts.models import Brief, Decision, SendPlan, Signal, SlaClock, StageChange
+from accounts.models import Brief, Decision, SendPlan, Signal, SlaClock, StageChange, Unapplied
 from accounts.vocabulary import BrakeScope, HoldCause
 from flows.announcing import tell_news
 from flows.cli import tandem
@@ -51,7 +51,6 @@ def happen(world: World, at: Any = NOW) -> None:
     """One of each kind; and beside each one that is none of anybody's business."""
     acme, ravi = world.accounts["acme"], world.reps["ravi"]
     signal = {"source": "mailbox", "kind": "replied", "account_id": acme, "occurred_at": at}
-    received = {"received_at": at, "applied_at": at}
     clock = {"play": "new-business", "side": "sales", "duty": "answer", "account_id": acme, "rep_id": ravi,
              "evidence": [], "happened_at": at, "started_at": at, "due_at": at, "paused": [], "warned": [],
              "state": "breached", "escalated_to": "grace@lumenflow.example"}  # fmt: skip
@@ -61,10 +60,11 @@ def happen(world: World, at: Any = NOW) -> None:
     with writing(world.engine) as connection:
         brakes.pull(connection, BrakeScope.DOMAIN, "bouncing.example", by="tandem", now=at, note="3 of 6 bounced")
         brakes.pull(connection, BrakeScope.GLOBAL, "", by="mia", now=at)
-        for row in ({"source_id": "r1", **received}, {"source_id": "r2", **received, "is_machine": True},
-                    {"source_id": "r3", **received, "received_at": at - LATELY},
-                    {"source_id": "r4", "received_at": at}):  # fmt: skip
-            connection.execute(insert(Signal).values(**signal, **row))
+        for row in ({"source_id": "r1"}, {"source_id": "r2", "is_machine": True},
+                    {"source_id": "r3", "received_at": at - LATELY}, {"source_id": "r4"}):  # fmt: skip
+            added = insert(Signal).values({**signal, "received_at": at, **row}).returning(Signal.id)
+            unapplied = connection.execute(added).scalar_one()
+        connection.execute(insert(Unapplied).values(signal_id=unapplied))
         connection.execute(insert(SendPlan).values(**plan, state="held"))
         connection.execute(insert(SendPlan).values(**plan, state="rejected"))
         connection.execute(insert(SlaClock).values(**clock, subject="signal:1", escalated_at=at))

@@ -11,7 +11,7 @@ from accounts.health import Limits, Sign, Vitals, Waiting, ago, signs_of, worst
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.pages.vitals import read_vitals
 from accounts.ledger.planning import brakes
-from accounts.models import Account, Decision, MailboxState, SendPlan, Signal, Touch, Webhook
+from accounts.models import Account, Decision, MailboxState, SendPlan, Signal, Touch, Unapplied, Webhook
 from accounts.vocabulary import BrakeScope, PlanState, TouchState
 from flows.operating.health import changes, look_after
 from flows.settings import Settings
@@ -120,6 +120,7 @@ def _happen(world: World) -> None:
     """Of three certified touches one is on its way and one is unknown; and the rest of what can wait."""
     rows = (
         insert(Signal).values(source="web", source_id="1", kind="clicked", occurred_at=NOW, received_at=NOW - HOUR),
+        insert(Unapplied).values(signal_id=1),
         insert(Webhook).values(
             provider="postmark", name="n", digest="d", received_at=NOW - 3 * HOUR, content_type="json", state="waiting"
         ),

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, func, select
 from accounts.ledger.engagement import scores
 from accounts.ledger.engine import open_ledger, reading, writing
 from accounts.ledger.signals.applying import apply_waiting, opt_out
-from accounts.ledger.signals.recorded import record
+from accounts.ledger.signals.recorded import count_waiting, record
 from accounts.models import Hold, Signal
 from flows.settings import Settings
 from flows.signals import intake
@@ -47,7 +47,7 @@ def drop(settings: Settings, lines: list[str]) -> None:
 def totals(engine: Engine) -> dict[str, Any]:
     with reading(engine) as connection:
         kinds = dict(connection.execute(select(Signal.kind, func.count()).group_by(Signal.kind)).tuples().all())
-        waiting = connection.scalar(select(func.count()).where(Signal.applied_at.is_(None)))
+        waiting = count_waiting(connection)
         held = connection.scalar(select(func.count()).select_from(Hold))
         values = {account: score.value for account, score in scores.read_scores(connection, RULES, NOW).items()}
     return {"kinds": kinds, "waiting": waiting, "holds": held, "scores": values}

@@ -46,7 +46,7 @@ class Days:
     ) -> int:
         return self.add(
             Signal, source="test", source_id=f"s{next(_numbers)}", kind=kind, account_id=self.world.accounts[account],
-            stakeholder_id=self.world.people[person], occurred_at=at, received_at=received or at, applied_at=at,
+            stakeholder_id=self.world.people[person], occurred_at=at, received_at=received or at,
         )  # fmt: skip
 
     def call(self, at: datetime, account: str = "acme") -> int:

@@ -13,6 +13,7 @@ from accounts.calibration import IS_RIPE, Judged
 from accounts.engagement import FORGOTTEN_AFTER, NOBODY, Told
 from accounts.errors import NotFound
 from accounts.ledger.bulk import among, chunks, insert_into
+from accounts.ledger.unapplied import is_applied
 from accounts.ledger.weeks import in_any_week
 from accounts.models import Account, Calibration, Feedback, Rep, Signal, Stakeholder
 from accounts.playbook import Engagement
@@ -115,7 +116,7 @@ def _told(
     query = (
         select(Signal.account_id, Signal.id, Signal.stakeholder_id, Signal.kind, Signal.occurred_at, Signal.received_at)
         .where(in_any_week(), among(connection, Signal.account_id, accounts), Signal.kind.in_(weighing))
-        .where(Signal.is_machine.is_(False), Signal.applied_at.is_not(None))
+        .where(Signal.is_machine.is_(False), is_applied())
         .order_by(Signal.received_at, Signal.id)
     )
     found: dict[int, list[tuple[datetime, Told]]] = defaultdict(list)

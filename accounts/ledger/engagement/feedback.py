@@ -48,7 +48,7 @@ def let_it_weigh(connection: Connection, subject: Subject, verdict: Verdict, at:
         return
     connection.execute(delete(Signal).where(Signal.fingerprint == fingerprint(SOURCE, name)))
     said = {"account_id": subject.account_id, "stakeholder_id": subject.stakeholder_id, "kind": kind}
-    when = {"occurred_at": at, "received_at": at, "applied_at": at}
+    when = {"occurred_at": at, "received_at": at}
     connection.execute(insert(Signal).values(source=SOURCE, source_id=name, **said, **when))
 
 

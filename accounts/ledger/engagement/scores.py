@@ -32,6 +32,7 @@ from accounts.ledger.driver import Form, execute, rows, upsert
 from accounts.ledger.engagement.feedback import WRONG_PEOPLE
 from accounts.ledger.engagement.weighing import Weighing, enter, read_weighing, weighing_for
 from accounts.ledger.subjects import find_subjects
+from accounts.ledger.unapplied import APPLIED
 from accounts.ledger.weeks import weekly
 from accounts.models import Signal, Stakeholder
 from accounts.playbook import Engagement as Rules
@@ -44,10 +45,10 @@ _SCORES = f"""
       FROM score LEFT JOIN stakeholder ON stakeholder.id = score.person
      WHERE score.person NOT IN ({WRONG_PEOPLE}) ORDER BY score.account_id"""
 _SCORES_OF = _SCORES.replace("ORDER BY", "AND score.account_id {among:accounts} ORDER BY")
-_TOLD = """
-    SELECT account_id, id, stakeholder_id, kind, {time:occurred_at} FROM signal
-     WHERE {weekly} AND account_id {among:accounts} AND kind {among:kinds}
-       AND is_machine = false AND applied_at IS NOT NULL
+_TOLD = f"""
+    SELECT account_id, id, stakeholder_id, kind, {{time:occurred_at}} FROM signal
+     WHERE {{weekly}} AND account_id {{among:accounts}} AND kind {{among:kinds}}
+       AND is_machine = false AND {APPLIED}
      ORDER BY account_id, occurred_at, id"""
 _TOLD_SINCE = _TOLD.replace("{weekly}", "{weekly:week}").replace("ORDER BY", "AND occurred_at >= :since ORDER BY")
 _ROLES = f"""
@@ -66,14 +67,16 @@ _ANEW = """
                    MAX(occurred_at) AS latest,
                    SUM(({{weights}}) * {{power}}(2.0, {{most}}(({since_landmark}) / :half, -1000.0))) AS total
               FROM signal
-             WHERE is_machine = false AND applied_at IS NOT NULL AND kind IN ({{kinds}}) AND {{whose}}
+             WHERE is_machine = false AND {applied} AND kind IN ({{kinds}}) AND {{whose}}
              GROUP BY 1, 2) AS summed"""
 _ANEW_ON = {
     "sqlite": _ANEW.format(
+        applied=APPLIED,
         since_landmark="strftime('%s', occurred_at) - :landmark + substr(occurred_at, 20)",
         since_latest=":landmark - strftime('%s', latest) - substr(latest, 20)",
     ),
     "postgresql": _ANEW.format(
+        applied=APPLIED,
         since_landmark="date_part('epoch', occurred_at) - :landmark",
         since_latest=":landmark - date_part('epoch', latest)",
     ),
@@ -110,7 +113,7 @@ class Reweighed:
 def add(connection: Connection, signals: Mapping[int, Sequence[Told]], play: Play) -> None:
     """Signals by account id, each of them new: one addition per person, whatever lies in the past.
 
-    Callers add a signal once (they have set its `applied_at` in the same transaction) and one after another. A `play`
+    Callers add a signal once (they take it out of the queue in the same transaction) and one after another. A `play`
     that never scored is entered with its rules of today; an account counts by the rules of its own play.
     """
     known = weighing_for(connection, play)

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select, text
 from accounts.health import LATELY, Vitals, Waiting
 from accounts.ledger.importing.quarantine import count_open, noes_without_a_name
 from accounts.ledger.signals import mailboxes
-from accounts.models import Account, Brake, Decision, SendPlan, Signal, Touch, Webhook
+from accounts.models import Account, Brake, Decision, SendPlan, Signal, Touch, Unapplied, Webhook
 from accounts.types import Utc
 from accounts.vocabulary import PlanState, Reason, TouchState
 
@@ -27,7 +27,7 @@ def read_vitals(connection: Connection, now: datetime) -> Vitals:
         signals=_by_name(connection, sources.group_by(Signal.source)),
         mailbox=mailboxes.latest_reading(connection),
         webhooks=_waiting(connection, Webhook.received_at, Webhook.state == "waiting"),
-        unapplied=_waiting(connection, Signal.received_at, Signal.applied_at.is_(None)),
+        unapplied=_waiting(connection, Signal.received_at, Signal.id == Unapplied.signal_id),
         queue=_waiting(connection, Touch.due_at, Touch.state == TouchState.CERTIFIED, due),
         sending=_waiting(connection, Touch.claimed_at, Touch.state == TouchState.SENDING),
         unknown=_waiting(connection, Touch.claimed_at, Touch.state == TouchState.UNKNOWN),

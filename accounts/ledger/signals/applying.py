@@ -1,8 +1,8 @@
 """What recorded signals do, done once: effects, machine verdicts, scores.
 
-Everything about a batch happens in one transaction that also sets `applied_at`: a kill loses nothing, since what was
-not applied is still waiting, and repeats nothing. The rows come straight from the driver, since every delivery of every
-mail passes here.
+Everything about a batch happens in one transaction that also takes it out of the queue: a kill loses nothing, since
+what was not applied is still waiting, and repeats nothing. The rows come straight from the driver, since every delivery
+of every mail passes here.
 """
 
 import json
@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, bindparam, text, update
+from sqlalchemy import Connection, bindparam, delete, text, update
 
 from accounts.engagement import NOBODY, Told
 from accounts.garbage import uncollected
@@ -25,9 +25,10 @@ from accounts.ledger.engagement.weighing import weighing_for
 from accounts.ledger.signals.effects import Caused, perform
 from accounts.ledger.signals.recorded import fingerprint_of, first_since, record
 from accounts.ledger.signals.whose import Incoming, Whose, find_owners
+from accounts.ledger.unapplied import APPLIED, QUEUED
 from accounts.ledger.weeks import weekly
 from accounts.machines import JUDGED, WINDOW, Mailed, Trace, Verdict, judge
-from accounts.models import Signal
+from accounts.models import Signal, Unapplied
 from accounts.outcomes import ARRIVALS, READ_DATA, TABLE, Happening, effects_of, read_kind
 from accounts.playbook import Pauses, Play
 from accounts.vocabulary import SignalKind
@@ -41,13 +42,13 @@ _COLUMNS = f"""
     SELECT id, kind, account_id, stakeholder_id, touch_id, email_hash, {{time:occurred_at}}, is_machine,
            machine_confidence, CASE WHEN kind IN ({_NEEDED}) THEN CAST(data AS TEXT) END
       FROM signal"""
-_WAITING = f"{_COLUMNS} WHERE applied_at IS NULL ORDER BY id LIMIT :most"
+_WAITING = f"{_COLUMNS} WHERE id IN ({QUEUED} ORDER BY signal_id LIMIT :most) ORDER BY id"
 _JUDGED = ", ".join(f"'{kind.value}'" for kind in sorted(JUDGED))
 _NEIGHBOURS = f"""{_COLUMNS}
      WHERE {{weekly:week}} AND account_id {{among:accounts}} AND id >= :earliest AND kind IN ({_JUDGED}, 'delivered')
        AND (touch_id {{among:touches}} OR (stakeholder_id {{among:people}} AND kind <> 'delivered'))
-       AND occurred_at BETWEEN :first AND :last AND applied_at IS NOT NULL"""
-_THESE = f"{_COLUMNS} WHERE fingerprint {{among:fingerprints}} AND applied_at IS NULL"
+       AND occurred_at BETWEEN :first AND :last AND {APPLIED}"""
+_THESE = f"{_COLUMNS} WHERE fingerprint {{among:fingerprints}} AND id IN ({QUEUED})"
 _MAILED = """
     SELECT id, COALESCE(sent_at, claimed_at),
            (SELECT COUNT(DISTINCT url) FROM content_link WHERE content_link.content_digest = touch.content_digest)
@@ -96,7 +97,7 @@ def apply_waiting(connection: Connection, play: Play, now: datetime, limit: int 
         return Applied()
     verdicts, earlier = _judge(connection, waiting)
     performed = perform(connection, list(_effects(waiting, play)), now, _arrived(waiting))
-    _mark_applied(connection, waiting, now)
+    _mark_applied(connection, waiting)
     _mark_machines(connection, {said.id: said.machine_confidence for said in (*waiting, *earlier)}, verdicts)
     machines = {id for id, verdict in verdicts.items() if verdict.is_machine}
     scores.add(connection, _weighing(waiting, machines, weighing_for(connection, play).kinds), play)
@@ -242,9 +243,9 @@ def _trace(said: Said) -> Trace:
     return Trace(said.id, read_kind(said.kind), said.stakeholder_id, said.occurred_at, said.data, said.touch_id)
 
 
-def _mark_applied(connection: Connection, waiting: Sequence[Said], now: datetime) -> None:
-    applied = update(Signal).where(among(connection, Signal.id, [said.id for said in waiting]))
-    connection.execute(applied.values(applied_at=now))
+def _mark_applied(connection: Connection, waiting: Sequence[Said]) -> None:
+    done = delete(Unapplied).where(among(connection, Unapplied.signal_id, [said.id for said in waiting]))
+    connection.execute(done)
 
 
 def _mark_machines(connection: Connection, known: Mapping[int, float | None], verdicts: Mapping[int, Verdict]) -> None:

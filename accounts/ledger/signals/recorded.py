@@ -19,9 +19,10 @@ from accounts.ledger.announcements import untold
 from accounts.ledger.bulk import spelt
 from accounts.ledger.driver import Form, Row, insert_new, rows
 from accounts.ledger.signals.whose import Incoming, Whose, find_owners
+from accounts.ledger.unapplied import is_applied
 from accounts.ledger.weeks import in_any_week
 from accounts.machines import own_verdict
-from accounts.models import Account, Signal, Stakeholder
+from accounts.models import Account, Signal, Stakeholder, Unapplied
 from accounts.outcomes import read_kind
 from accounts.vocabulary import About, SignalKind
 from accounts.weeks import week_of
@@ -111,7 +112,8 @@ def record(
                 whose.email_hash, write(at) if at < at_most else received, received, week, *_judged(kind, data),
                 _as_json(data) if data else None,
             )  # fmt: skip
-    new = insert_new(connection, "signal", _COLUMNS, sorted(told.values(), key=_in_the_indexes))
+    ordered = sorted(told.values(), key=_in_the_indexes)
+    new = insert_new(connection, "signal", _COLUMNS, ordered, queue="unapplied")
     return Recorded(new, len(incoming) - forgotten - new, forgotten)
 
 
@@ -154,7 +156,7 @@ def unannounced_replies(connection: Connection, since: datetime, at: datetime) -
         select(Signal.id, Account.key, Signal.received_at)
         .join(Account, Account.id == Signal.account_id)
         .where(Signal.kind == spelt(SignalKind.REPLIED), Signal.received_at > since, Signal.received_at <= at)
-        .where(Signal.applied_at.is_not(None), Signal.is_machine.is_(False), untold(About.REPLY, Signal.id))
+        .where(is_applied(), Signal.is_machine.is_(False), untold(About.REPLY, Signal.id))
         .order_by(Signal.id)
     )
     return [Reply(*row) for row in connection.execute(query)]
@@ -162,7 +164,7 @@ def unannounced_replies(connection: Connection, since: datetime, at: datetime) -
 
 def count_waiting(connection: Connection) -> int:
     """Signals that were recorded and not applied yet."""
-    return connection.scalar(select(func.count()).select_from(Signal).where(Signal.applied_at.is_(None))) or 0
+    return connection.scalar(select(func.count()).select_from(Unapplied)) or 0
 
 
 def read_signals(
@@ -173,9 +175,10 @@ def read_signals(
     kinds: Collection[str] = (),
     limit: int = 50,
 ) -> list[ResultRow[Any]]:
-    """The latest signals, latest first, with account key and address; all of them, or of one account or address."""
+    """The latest signals, latest first, with account key, address and whether they were applied; all of them, or of one
+    account or address."""
     query = (
-        select(Signal.__table__, Account.key.label("account"), Stakeholder.email)
+        select(Signal.__table__, Account.key.label("account"), Stakeholder.email, is_applied().label("applied"))
         .outerjoin(Account, Account.id == Signal.account_id)
         .outerjoin(Stakeholder, Stakeholder.id == Signal.stakeholder_id)
         .order_by(Signal.occurred_at.desc(), Signal.id.desc())

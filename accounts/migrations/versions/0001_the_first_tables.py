@@ -1,6 +1,6 @@
 """the first tables
 
-Revision 0001, after nothing; 2026-11-22.
+Revision 0001, after nothing; 2026-11-23.
 """
 
 import sqlalchemy as sa
@@ -296,6 +296,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("email_hash IS NULL"),
         )
 
+    op.create_table(
+        "unapplied",
+        sa.Column(
+            "signal_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.PrimaryKeyConstraint("signal_id", name=op.f("pk_unapplied")),
+    )
     op.create_table(
         "webhook",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -806,7 +813,6 @@ def upgrade() -> None:
         sa.Column("is_machine", sa.Boolean(), server_default="0", nullable=False),
         sa.Column("machine_reason", sa.String(length=300), nullable=True),
         sa.Column("machine_confidence", sa.Float(), nullable=True),
-        sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("data", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(
             ["stakeholder_id"], ["stakeholder.id"], name=op.f("fk_signal_stakeholder_id_stakeholder")
@@ -837,13 +843,6 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("stakeholder_id IS NULL AND email_hash IS NOT NULL"),
             postgresql_where=sa.text("stakeholder_id IS NULL AND email_hash IS NOT NULL"),
-        )
-        batch_op.create_index(
-            "ix_signal_waiting",
-            ["id"],
-            unique=False,
-            sqlite_where=sa.text("applied_at IS NULL"),
-            postgresql_where=sa.text("applied_at IS NULL"),
         )
 
     op.create_table(
@@ -936,11 +935,6 @@ def downgrade() -> None:
 
     op.drop_table("touch")
     with op.batch_alter_table("signal", schema=None) as batch_op:
-        batch_op.drop_index(
-            "ix_signal_waiting",
-            sqlite_where=sa.text("applied_at IS NULL"),
-            postgresql_where=sa.text("applied_at IS NULL"),
-        )
         batch_op.drop_index(
             "ix_signal_strangers",
             sqlite_where=sa.text("stakeholder_id IS NULL AND email_hash IS NOT NULL"),
@@ -1065,6 +1059,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_webhook_received_at"))
 
     op.drop_table("webhook")
+    op.drop_table("unapplied")
     with op.batch_alter_table("suppression", schema=None) as batch_op:
         batch_op.drop_index(
             "one_suppression_per_domain",
