@@ -31,6 +31,12 @@ def delivered_to(mail: Mail) -> tuple[str, ...]:
     return tuple(dict.fromkeys(to for name in _DELIVERED for value in mail.headers(name) for to in addresses(value)))
 
 
+def written_by(mail: Mail) -> tuple[str, ...]:
+    """Who wrote the mails that are attached, lower case."""
+    copies = [part.attached for part in mail.parts if part.attached]
+    return tuple(dict.fromkeys(who for copy in copies for who in addresses(copy.header("from"))))
+
+
 def returned_to(mail: Mail) -> tuple[str, ...]:
     """Addresses that may name our mail: where this one was delivered, and what reports and copies say it came from."""
     told = [

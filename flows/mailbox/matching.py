@@ -2,7 +2,8 @@
 
 Asked in this order: a Message-ID of ours that it names; the return path of ours that it came back to; the provider's
 name for our mail, where the provider put that into the Message-ID; the subject, among the mails its sender got of late;
-any mail that its sender got of late; the sender alone. The first two are signed, so nobody can make them up.
+any mail that its sender got of late; the sender alone. The first two are signed, so nobody can make them up. A report
+that gives back the mail of another house is about that one, whoever should have got it.
 """
 
 import re
@@ -131,10 +132,21 @@ def _match(mail: Read, ledger: _Ledger, marks: Marks) -> Match:
     mailed = ledger.mailed_before(mail, marks.window)
     if named := _by_provider(mail.understood.about, mailed):
         return Match(By.PROVIDER_ID, named, is_ours=is_ours)
+    if mail.understood.kind in _REPORTS and _is_of_another_house(mail.understood, marks.our_domains):
+        return Match(By.NOBODY, is_ours=is_ours)
     if named := _by_subject(plain(mail.subject), mailed, marks.subjects):
         return Match(By.SUBJECT, named, is_ours=is_ours)
     known = any(address in ledger.known for address in _parties(mail.understood))
     return Match(By.ADDRESS if mailed else By.ACCOUNT if known else By.NOBODY, is_ours=is_ours)
+
+
+_REPORTS = (Kind.BOUNCE, Kind.DELIVERY_DELAY)
+
+
+def _is_of_another_house(mail: Understood, ours: frozenset[str]) -> bool:
+    """What it gives back was written elsewhere, by its author and its name: providers give ours names of their own."""
+    houses = [[domain_of(one.strip("<>")) for one in told] for told in (mail.written_by, mail.about)]
+    return all(houses) and all(ours.isdisjoint(told) for told in houses)
 
 
 def _signed(mail: Understood, secret: str) -> Iterable[tuple[int, By]]:

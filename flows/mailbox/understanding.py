@@ -7,7 +7,7 @@ somebody answers us is a person's, also when they write that they will be away.
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from flows.mailbox.about import message_ids, returned_to
+from flows.mailbox.about import message_ids, returned_to, written_by
 from flows.mailbox.absences import Away, read_absence
 from flows.mailbox.bounces import GivenBack, given_back_unsaid, read_bounces
 from flows.mailbox.complaints import read_feedback
@@ -33,7 +33,9 @@ def understand(raw: bytes, received_at: datetime | None = None) -> Understood:
     """
     mail = read_mail(raw)
     found = _complaint(mail) or _challenge(mail) or _given_back(mail) or _receipt(mail) or _written(mail, received_at)
-    return replace(found, about=message_ids(mail), returned_to=returned_to(mail), sender=mail.sender)
+    return replace(
+        found, about=message_ids(mail), returned_to=returned_to(mail), written_by=written_by(mail), sender=mail.sender
+    )
 
 
 def _complaint(mail: Mail) -> Understood | None:

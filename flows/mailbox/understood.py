@@ -145,6 +145,8 @@ class Understood:
     about: tuple[str, ...] = ()
     #: Addresses it came back to, bare: the return path of our mail is among them, if the server kept it.
     returned_to: tuple[str, ...] = ()
+    #: Who wrote the mail that is attached to this one, bare addresses.
+    written_by: tuple[str, ...] = ()
     #: Bare address of who wrote this.
     sender: str = ""
 

@@ -209,6 +209,24 @@ class TestWhatIsTold:
         assert (about_alice.data["bounce"], about_alice.data["action"]) == ("hard", "never_again")
         assert about_bob.kind == "unknown"
 
+    def test_a_report_that_gives_back_the_mail_of_another_house_is_not_about_ours(
+        self, world: World, marks: Marks, touch: int
+    ) -> None:
+        """Of a mailbox that others use as well, and of who makes a report up to have Alice written off."""
+        theirs, through_a_provider, a_reps = (
+            f"From: Ravi <ravi@{house}>\r\nTo: {ALICE}\r\nMessage-ID: <a.1@{named}>\r\n\r\nx\r\n"
+            for house, named in (
+                ("elsewhere.example", "elsewhere.example"),
+                ("lumenflow.example", "provider.example"),
+                ("elsewhere.example", "lumenflow.example"),
+            )
+        )
+        kinds = [
+            told(world.engine, marks, report("550 5.1.1 no such user", "5.1.1", final=ALICE, copy=copy))[0].kind
+            for copy in (theirs, through_a_provider, a_reps)
+        ]
+        assert kinds == ["unknown", "bounced", "bounced"]
+
     def test_a_mail_of_ours_that_came_back_needs_no_address(self, world: World, marks: Marks, touch: int) -> None:
         """Forwarded, and lost behind a forwarding that nobody told us of: the touch says whose it was."""
         path = tokens.return_path("touch", touch, SECRET, OURS)
