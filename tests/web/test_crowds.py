@@ -35,12 +35,13 @@ class Impatient(Punctual):
 
 @contextmanager
 def served(
-    world: World, settings: Settings, places: Places | None = None, protocol: type[Punctual] = Impatient, **more: Any
-) -> Iterator[int]:
-    """The app behind a server of its own; its port."""
+    world: World, settings: Settings, places: Places | None = None, protocol: type[Punctual] = Impatient,
+    connections: int = 20_000, **more: Any,
+) -> Iterator[int]:  # fmt: skip
+    """The app behind a server of its own; its port. What it shares out it shares out of so many `connections`."""
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:  # without it, asyncio leaves Nagle on
         listener.bind(("127.0.0.1", 0))
-        wide = settings.model_copy(update={"web": Web(burst=10_000, connections=20_000)})  # patience is tried here
+        wide = settings.model_copy(update={"web": Web(burst=10_000, connections=connections)})
         app = create_app(world.engine, wide, play())
         config = config_of(app, places, protocol=protocol, log_level="critical", **more)
         server = uvicorn.Server(config)
@@ -135,9 +136,13 @@ def serve_small(url: str, listener: socket.socket) -> None:
     from accounts.ledger.engine import open_ledger
     from tests.plays import small_play
 
+    class Patient(Punctual):
+        patience = 600.0
+
     wide = Settings(web=Web(requests_per_second=10**6, burst=10**6))  # places are tried here, not the rate
     app = create_app(open_ledger(url), wide, small_play())
-    uvicorn.Server(config_of(app, Places(make_room(ROOM)), log_level="critical")).run(sockets=[listener])
+    config = config_of(app, Places(make_room(ROOM)), protocol=Patient, log_level="critical")
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 def test_a_thousand_at_once_leave_the_app_alive_small_and_open_for_others(world: World) -> None:
@@ -153,7 +158,7 @@ def test_a_thousand_at_once_leave_the_app_alive_small_and_open_for_others(world:
         before = psutil.Process(process.pid).memory_info().rss
         crowd = Crowd(port, CROWD)
         crowd.come()
-        crowd.listen(10, until=CROWD - ROOM)
+        crowd.listen(120, until=CROWD - ROOM)
         assert (crowd.inside, crowd.refused) == (ROOM, CROWD - ROOM)
         assert psutil.Process(process.pid).memory_info().rss - before < 50 * 2**20
         crowd.leave()
