@@ -9,7 +9,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from secrets import token_hex
 from typing import Any
 
-from fastapi import Request
+from fastapi import Request, Response
 from sqlalchemy import Connection, Engine
 from starlette.exceptions import HTTPException
 
@@ -111,6 +111,22 @@ def network_of(host: str | None) -> str | None:
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
     return str(ip_network((address, 24 if address.version == 4 else 48), strict=False))
+
+
+#: Where a browser says that it fetches a page before anybody wants it, and how (Sec-Purpose of the Fetch standard, and
+#: what Firefox and Safari said before it).
+_SAID, _AHEAD = ("sec-purpose", "purpose", "x-purpose", "x-moz"), ("prefetch", "prerender", "preview")
+
+
+def fetches_ahead(request: Request) -> bool:
+    """Whether a browser asks in case somebody might want it, so that nobody has clicked yet."""
+    said = [request.headers.get(name, "").lower() for name in _SAID]
+    return any(word in value for word in _AHEAD for value in said)
+
+
+def not_yet() -> Response:
+    """To a browser that fetches ahead: it forgets what did not succeed, and asks again when a person clicks."""
+    return Response(status_code=503)
 
 
 def minds(request: Request) -> bool:

@@ -50,6 +50,20 @@ def test_a_scanner_that_asks_for_headers_downloads_nothing(web: Browser, world: 
     assert kinds(world) == [("clicked", True)]
 
 
+@pytest.mark.parametrize(
+    "head",
+    [{"sec-purpose": "prefetch;prerender"}, {"purpose": "prefetch"}, {"x-moz": "prefetch"}, {"x-purpose": "preview"}],
+)  # fmt: skip
+def test_a_browser_that_fetches_ahead_gets_nothing_so_that_it_asks_again_when_a_person_clicks(
+    web: Browser, world: World, touch: int, head: dict[str, str]
+) -> None:
+    for path in (click_path(touch, 1), asset_path(touch, 2), f"{asset_path(touch, 2)}/document"):
+        assert web.get(path, headers=head).status_code == 503
+    assert kinds(world) == []
+    assert web.get(click_path(touch, 1)).status_code == 302
+    assert kinds(world) == [("clicked", False)]
+
+
 def test_a_page_of_a_document_ends_with_its_last_day(web: Browser, clock: Clock, world: World, touch: int) -> None:
     clock.now = NOW + timedelta(days=401)
     unknown = web.get("/c/unknown").text

@@ -10,7 +10,7 @@ from accounts.ledger.engine import writing
 from accounts.ledger.sending.links import Link, destination
 from accounts.vocabulary import SignalKind
 from flows import tokens
-from flows.web.desk import Desk, desk_of, incoming
+from flows.web.desk import Desk, desk_of, fetches_ahead, incoming, not_yet
 from flows.web.routes.clicks import is_web_address
 
 routes = APIRouter()
@@ -20,6 +20,8 @@ routes = APIRouter()
 @routes.get("/a/{token}")
 def page(token: str, request: Request) -> Response:
     """The title of the document, and where to get it."""
+    if fetches_ahead(request):
+        return not_yet()
     link = _follow(token, request, SignalKind.CLICKED)
     desk = desk_of(request)
     return desk.pages.show("asset", title=link.title, token=token) if link else desk.pages.show("unknown", 404)
@@ -29,6 +31,8 @@ def page(token: str, request: Request) -> Response:
 @routes.get("/a/{token}/document")
 def document(token: str, request: Request) -> Response:
     """The document itself. Who asks for headers only has not downloaded anything."""
+    if fetches_ahead(request):
+        return not_yet()
     link = _follow(token, request, SignalKind.DOWNLOADED if request.method == "GET" else None)
     return RedirectResponse(link.url, 302) if link else desk_of(request).pages.show("unknown", 404)
 

@@ -11,7 +11,7 @@ from accounts.ledger.sending.links import Link, destination
 from accounts.ledger.signals.visits import may_be_followed
 from accounts.vocabulary import SignalKind
 from flows import tokens
-from flows.web.desk import Desk, desk_of, incoming, minds
+from flows.web.desk import Desk, desk_of, fetches_ahead, incoming, minds, not_yet
 
 routes = APIRouter()
 
@@ -20,6 +20,8 @@ routes = APIRouter()
 @routes.get("/c/{token}")
 def click(token: str, request: Request) -> Response:
     """A link of a mail."""
+    if fetches_ahead(request):
+        return not_yet()
     desk = desk_of(request)
     clicked = tokens.verify_click(token, desk.secret)
     url = _write_down(desk, clicked, request, desk.clock()) if clicked else None

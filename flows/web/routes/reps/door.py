@@ -21,12 +21,10 @@ from accounts.machines import ENOUGH, own_verdict
 from accounts.vocabulary import SignalKind
 from flows.briefs.links import GOOD_FOR, Links, RepLink, read
 from flows.sales.answers import may
-from flows.web.desk import Desk, network_of
+from flows.web.desk import Desk, fetches_ahead, network_of
 
 #: Clocks of two machines may differ by a night.
 SKEW = timedelta(days=1)
-#: What a browser says that fetches a page before anybody wants it.
-AHEAD = ("purpose", "sec-purpose", "x-purpose", "x-moz")
 #: Pages a rep reads a brief by.
 READ = ("page", "brief", "other")
 
@@ -107,7 +105,7 @@ def note(desk: Desk, request: Request, found: Visit | Shut, now: datetime) -> No
 
 def is_machine(request: Request) -> bool:
     """A program that looks at links, or a browser that fetches ahead."""
-    if any("prefetch" in request.headers.get(name, "") for name in AHEAD):
+    if fetches_ahead(request):
         return True
     verdict = own_verdict(SignalKind.CLICKED, _shown(request))
     return verdict is not None and verdict.confidence >= ENOUGH
