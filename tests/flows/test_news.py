@@ -143,6 +143,25 @@ def test_who_falls_silent_since_the_crm_does_is_told_of_once_for_each_look(world
     assert news_of(world.engine) == [second]
 
 
+def test_who_fell_silent_is_found_without_walking_all_that_was_decided(world: World) -> None:
+    """Every flow run asks, and there is an answer about everybody."""
+    is_lite = world.engine.dialect.name == "sqlite"
+    plans: list[str] = []
+
+    def explain(_connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "FROM decision" in statement:
+            if not is_lite:
+                cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute(f"EXPLAIN {'QUERY PLAN ' * is_lite}{statement}", parameters)
+            plans.append("\n".join(str(row) for row in cursor))
+
+    event.listen(world.engine, "before_cursor_execute", explain)
+    news_of(world.engine)
+    [look] = plans
+    assert "ix_decision_silenced" in look
+    assert "as_of>? AND as_of<?" in look or "Index Cond: ((as_of > " in look
+
+
 def test_what_no_server_took_is_not_taken_for_told(world_at_home: World) -> None:
     hold_three(world_at_home)
     assert tell_news(world_at_home.engine, NOW) == 0

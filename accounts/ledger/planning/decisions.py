@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, and_, exists, func, select
 
 from accounts.ledger.announcements import told_among
+from accounts.ledger.bulk import spelt
 from accounts.models import Account, Decision, Stakeholder
 from accounts.vocabulary import About, Answer, Reason
 
@@ -27,7 +28,7 @@ class Silenced(NamedTuple):
 
 def unannounced_silence(connection: Connection, since: datetime, now: datetime) -> list[Silenced]:
     """Looks that silenced people, and of which nobody was told: an answer that stays keeps its first time."""
-    looked = (Decision.reason == Reason.STALE_CRM, Decision.as_of > since, Decision.as_of <= now)
+    looked = (Decision.reason == spelt(Reason.STALE_CRM), Decision.as_of > since, Decision.as_of <= now)
     query = select(Decision.play, Decision.as_of, func.count()).where(*looked).group_by(Decision.play, Decision.as_of)
     found = [Silenced(*row) for row in connection.execute(query.order_by(Decision.as_of, Decision.play))]
     told = told_among(connection, About.STALE, [one.id for one in found]) if found else set()

@@ -154,6 +154,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_decision_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(
+            "ix_decision_silenced",
+            ["as_of", "play"],
+            unique=False,
+            sqlite_where=sa.text("reason = 'stale_crm'"),
+            postgresql_where=sa.text("reason = 'stale_crm'"),
+        )
 
     op.create_table(
         "delay",
@@ -1094,6 +1101,11 @@ def downgrade() -> None:
     op.drop_table("mailbox_state")
     op.drop_table("delay")
     with op.batch_alter_table("decision", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_decision_silenced",
+            sqlite_where=sa.text("reason = 'stale_crm'"),
+            postgresql_where=sa.text("reason = 'stale_crm'"),
+        )
         batch_op.drop_index(batch_op.f("ix_decision_account_id"))
 
     op.drop_table("decision")
