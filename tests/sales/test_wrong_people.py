@@ -8,12 +8,13 @@ from accounts.briefs.case import heat_reading
 from accounts.briefs.seats import missing_roles, question_of
 from accounts.ledger.briefs.material import read_material
 from accounts.ledger.briefs.written import read_looks
+from accounts.ledger.engagement.heats import read_heats
 from accounts.ledger.engagement.scores import read_engagement
 from accounts.ledger.engine import reading
 from accounts.ledger.pages.account_page import read_account_facts
 from accounts.ledger.people.group import read_groups
 from accounts.ledger.reps.accounts import read_rep_accounts
-from accounts.vocabulary import Role
+from accounts.vocabulary import Heat, Role
 from tests.cast import NOW, World
 from tests.sales.desk import say
 from tests.signals.post import play, signal, tell
@@ -36,6 +37,13 @@ def heats(world: World) -> set[float]:
     return {round(one.this_week, 3) for one in (page, listed, briefed)}
 
 
+def turned_hot(world: World) -> bool:
+    """As the promise of a call hears of it; where four more points than usual are notable."""
+    acme, rules = world.accounts["acme"], PLAY.engagement.model_copy(update={"heat_points": 4.0})
+    with reading(world.engine) as connection:
+        return read_heats(connection, [acme], rules, NOW + HOUR)[acme] is Heat.RISING
+
+
 def test_what_the_wrong_person_did_is_no_heat(world: World) -> None:
     """Charlie replied three times, and Alice, the champion, clicked once."""
     tell(world.engine, *(signal("replied", "charlie@acme.example", NOW - n * HOUR) for n in range(3)))
@@ -43,11 +51,15 @@ def test_what_the_wrong_person_did_is_no_heat(world: World) -> None:
     before = heats(world)
     assert before == {3 * 12 + 3.9}
 
+    assert turned_hot(world)
+
     say(world, "wrong_person", person="charlie")
     assert heats(world) == {3.9}
+    assert not turned_hot(world), "sales owes no call for it"
 
     say(world, "unveto", person="charlie", now=NOW + HOUR / 2)
     assert heats(world) == before
+    assert turned_hot(world)
 
 
 def empty(world: World) -> tuple[tuple[Role, ...], str, Role | None]:
