@@ -115,7 +115,7 @@ class AccountBrief:
         for sentences in self._sentences().values():
             yield from sentences
         for seat in self.group:
-            yield Statement(f"{seat.name} ({seat.role}): {seat.note}", seat.evidence)
+            yield Statement(": ".join(filter(None, (f"{seat.name} ({seat.role})", seat.note))), seat.evidence)
         for one in self.objections:
             yield Statement(one.text, one.evidence)
         if self.question:

@@ -69,14 +69,15 @@ def _account_hold(account: AccountMaterial, now: datetime) -> Held | None:
 def _due(person: Person, stage: str, now: datetime) -> tuple[datetime, str] | None:
     """When the next mail to this person leaves, if one is planned within seven days.
 
-    Planning may not have looked since the account moved on: a mail of another stage is not going to leave.
+    Planning may not have looked since the account moved on or the mail left: one of another stage is not going to
+    leave, and one they have had already does not leave again.
     """
     outlook = person.outlook
     if outlook is None or person.vetoed or not person.takes_mail or outlook.answer == Answer.NEVER:
         return None
     if not outlook.content or not outlook.until or outlook.until > now + AHEAD:
         return None  # nothing to send, or only when somebody acts, or later
-    is_current = f"/{stage}/" in outlook.content
+    is_current = f"/{stage}/" in outlook.content and outlook.content not in person.contents
     return (max(outlook.until, now), outlook.content) if is_current else None
 
 

@@ -216,5 +216,5 @@ NEXT_STEPS: tuple[tuple[str, Finder, str], ...] = (
     ("one voice in a silent group", _one_voice, "{ask} to bring in {silent}."),
     ("somebody engaged", _warm, "Call {who} while it is fresh."),
     ("mail brings nothing", _all_silent, "Call {who}; mail alone is not working here."),
-    ("all runs by itself", _anything, "Nothing to do; stop a mail if you disagree."),
+    ("all runs by itself", _anything, "Nothing to do for now."),
 )  # fmt: skip

@@ -349,6 +349,15 @@ class TestNextSevenDays:
         brief = brief_of(group_of_four(people=people, signs=(sign(SignalKind.VISITED, 2, 0.1),)))
         assert brief.planned[0].when == "Tue 11:00"
 
+    def test_a_mail_they_have_had_is_not_coming_though_planning_has_not_looked_since(self) -> None:
+        pilot = f"{PLAY}/evaluation/pilot"
+        due = Outlook(Answer.TOUCH, None, ago(0.1), pilot)
+        alice = person(1, "Alice Winter", Role.CHAMPION, outlook=due, touches=(9,), contents=frozenset({pilot}))
+        brief = brief_of(
+            group_of_four(people=(alice, *group_of_four().people[1:]), signs=(sign(SignalKind.VISITED, 2, 0.1),))
+        )
+        assert brief.planned == ()
+
 
 class TestSuggestedStep:
     @pytest.mark.parametrize(
@@ -366,7 +375,7 @@ class TestSuggestedStep:
             (group_of_four(people=(person(1, "Alice Winter", Role.CHAMPION, touches=(8, 9)),),
                            mails=(Mail(9, 1, f"{PLAY}/evaluation/pilot", ago(0.1)),)),
              "Call Alice Winter; mail alone is not working here."),
-            (vandelay(), "Nothing to do; stop a mail if you disagree."),
+            (vandelay(), "Nothing to do for now."),
             (group_of_four(stage="target", signs=(sign(SignalKind.VISITED, None, 0.1),)),
              "Contact Alice Winter first; marketing starts after you."),
             (group_of_four(stage="won", moves=(Move(1, "proposal", "won", ago(0.1)),)),
@@ -392,7 +401,7 @@ class TestSuggestedStep:
 
     def test_the_last_row_of_the_table_always_holds(self) -> None:
         hold = Held(1, HoldScope.ACCOUNT, None, HoldCause.LEGAL, "counsel", ago(0.1))
-        assert brief_of(group_of_four(holds=(hold,))).step.text == "Nothing to do; stop a mail if you disagree."
+        assert brief_of(group_of_four(holds=(hold,))).step.text == "Nothing to do for now."
 
     def test_no_situation_stands_in_the_table_twice(self) -> None:
         assert len({situation for situation, _, _ in NEXT_STEPS}) == len(NEXT_STEPS)

@@ -125,7 +125,10 @@ def test_an_answer_to_something_already_sent_says_when_it_left(web: Browser, wor
     with writing(world.engine) as connection:
         send(connection, world, "alice")
     link = f"{path(world, 'veto', about=world.people['alice'])}?content={PLAY}/{PILOT}"
-    done = press(web, web.get(link))
+    asked = web.get(link)
+    assert "has left already: it cannot be called back." in asked.text
+    assert "will not be sent" not in asked.text
+    done = press(web, asked)
     assert done.status_code == 200
     assert "That mail to Alice Example left on Tuesday at 10:00; nothing to stop." in done.text
     assert count(world, Veto) == 0

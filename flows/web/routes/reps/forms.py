@@ -310,6 +310,8 @@ def does(scene: Scene, kind: AnswerKind) -> str:
     """What will happen, before it does."""
     if kind is K.VETO and not scene.content:
         return question(scene, "{whom} gets no marketing mail from us any more. Colleagues are not affected.")
+    if kind in (K.VETO, K.DELAY) and scene.person and scene.content in scene.person.contents:
+        return question(scene, "“{mail}” has left already: it cannot be called back.")
     if kind is K.UNVETO and not scene.content:
         return question(scene, "The no is taken back. {whom} gets mail again when the plan has a place for it.")
     return question(scene, FORMS[kind].does)
