@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from accounts.ledger.importing.quarantine import Entry, Group
     from flows.importing import Imported, Retried
 
+#: Letters of a cell that are shown; the rest is in the JSON.
+MOST_LETTERS = 200
+
 play_key = click.option(
     "--play", "play_key", default="new-business", show_default=True, help="A folder of templates/plays."
 )
@@ -111,7 +114,7 @@ def show(number: int | None, reason: str | None, dataset: str | None, most: int,
     if json_:
         show_json([_entry_facts(entry) for entry in entries])
     else:
-        click.echo("\n\n".join(map(_entry, entries)) or "Nothing waits.")
+        click.echo("\n\n".join(map(_entry, entries)) or _nothing(reason))
 
 
 @quarantine.command("retry", short_help="Judge the rows that wait once more.")
@@ -205,6 +208,12 @@ def _groups(groups: "list[Group]", waiting: int) -> Iterator[str]:
     yield f"{waiting:,} rows wait. See them: tandem quarantine show --reason NAME; try them: tandem quarantine retry"
 
 
+def _nothing(reason: str | None) -> str:
+    if reason is None:
+        return "Nothing waits."
+    return "Nothing waits for that reason: tandem quarantine list names those that rows wait for."
+
+
 def _group_facts(group: "Group") -> dict[str, Any]:
     return {name: getattr(group, name) for name in group.__slots__}
 
@@ -213,11 +222,17 @@ def _entry(entry: "Entry") -> str:
     place = f"{entry.source}:{entry.row_number}"
     state = f", settled {entry.resolved_at.astimezone():%Y-%m-%d %H:%M}" if entry.resolved_at else ""
     reasons = [
-        f"  ! {reason.sentence}" + (f": {reason.column} = {reason.value!r}" if reason.value else "")
+        f"  ! {reason.sentence}" + (f": {reason.column} = {_cell(reason.value)!r}" if reason.value else "")
         for reason in entry.reasons
     ]
-    values = [f"    {name}: {value}" for name, value in entry.row.items() if value]
+    values = [f"    {name}: {_cell(value)}" for name, value in entry.row.items() if value]
     return "\n".join([f"{entry.id}  {entry.dataset}, {place}{state}", *reasons, *values])
+
+
+def _cell(value: str) -> str:
+    """A cell as one line that a terminal takes for text, and not for a novel or a command."""
+    line = "".join(letter if letter.isprintable() else " " for letter in value[:MOST_LETTERS])
+    return line if len(value) <= MOST_LETTERS else f"{line}… ({len(value):,} letters; --json shows them all)"
 
 
 def _entry_facts(entry: "Entry") -> dict[str, Any]:

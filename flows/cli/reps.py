@@ -121,6 +121,7 @@ def stop(
 
     Example: tandem stop --play new-business --note "wrong price in the second mail"
     """
+    from flows.house import play_folder
     from flows.sales.answers import stop as pull
 
     named = {
@@ -135,13 +136,15 @@ def stop(
         _list_brakes(json_)
         return
     scope, target = given[0] if given else (BrakeScope.GLOBAL, "")
-    with house() as (_, engine):
+    with house() as (settings, engine):
+        if play and not released:
+            play_folder(settings, play)
         count = pull(engine, scope, target or "", by=by, now=clock(as_of), note=note or "", released=released)
     what = f"{scope} {target}" if target else "everything"
     if json_:
         show_json({"scope": scope, "target": target, "stopped": not released, "changed": count})
     elif released:
-        click.echo(f"{what} goes on" if count else f"{what} was not stopped")
+        click.echo(f"{what} goes on" if count else f"{what} was not stopped; what is: tandem stop --list")
     else:
         click.echo(f"{what} is stopped; go on with: tandem stop {f'--{scope} {target} ' if target else ''}--release")
 

@@ -70,9 +70,12 @@ def touches(states: tuple[str, ...], plan: int | None, limit: int, json_: bool) 
     Example: tandem touches --state unknown
     """
     from accounts.ledger.engine import reading
+    from accounts.ledger.planning.plans import read_plan
     from accounts.ledger.planning.touches import list_touches
 
     with house() as (_, engine), reading(engine) as connection:
+        if plan is not None:
+            read_plan(connection, plan)
         wanted = [TouchState(state) for state in states]
         listed = list_touches(connection, states=wanted, plan_id=plan, limit=limit)
     if json_:

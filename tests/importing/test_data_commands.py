@@ -76,6 +76,27 @@ def test_rows_that_wait_are_listed_shown_tried_again_and_dismissed(say: Say, tmp
     assert say("quarantine", "retry").output == "Nothing waits that could be tried again.\n"
 
 
+def test_a_cell_is_shown_on_one_line_and_not_at_any_length(say: Say, tmp_path: Path) -> None:
+    novel = "Head of\n\x1b[2J" + "everything, " * 500
+    crm(tmp_path / "crm", stakeholders=[person("kim", "hooli", title=novel.strip())])
+    say("import", tmp_path / "crm")
+    (line,) = [line for line in say("quarantine", "show", "1").output.splitlines() if "title:" in line]
+    assert line.strip().startswith("title: Head of")
+    assert "\x1b" not in line
+    assert len(line) < 300
+    assert "6,0" in line
+    assert "--json shows them all)" in line
+    (entry,) = json.loads(say("quarantine", "show", "1", "--json").output)
+    assert len(entry["row"]["title"]) > 6_000
+
+
+def test_a_reason_that_nothing_waits_for_is_told_with_where_reasons_stand(say: Say, tmp_path: Path) -> None:
+    crm(tmp_path / "crm", stakeholders=[person("kim", "hooli")])
+    say("import", tmp_path / "crm")
+    said = say("quarantine", "show", "--reason", "acount_is_known").output
+    assert said == "Nothing waits for that reason: tandem quarantine list names those that rows wait for.\n"
+
+
 def test_what_cannot_be_done_is_refused(say: Say, tmp_path: Path) -> None:
     with pytest.raises(InputRefused):
         say("import", tmp_path / "nowhere.csv")

@@ -166,7 +166,7 @@ def test_touches_are_listed_by_state_and_plan(world: World, say: Say, held) -> N
     listed = json.loads(say("touches", "--json").output)
     assert [(one["state"], one["plan_id"]) for one in listed] == [("planned", 1), ("planned", 1)]
     assert json.loads(say("touches", "--state", "sent", "--json").output) == []
-    assert json.loads(say("touches", "--plan", "2", "--json").output) == []
+    assert str(say("touches", "--plan", "2").exception).startswith("no send plan 2")
     assert len(json.loads(say("touches", "--limit", "1", "--json").output)) == 1
     table = say("touches", "--plan", "1").output
     assert "alice@acme.example" in table
