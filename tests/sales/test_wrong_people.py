@@ -61,6 +61,13 @@ def test_what_the_wrong_person_did_is_no_heat(world: World) -> None:
     assert heats(world) == before
     assert turned_hot(world)
 
+    say(world, "veto", person="charlie", now=NOW + HOUR / 2)
+    assert heats(world) == before, "no more mail, and still the right person"
+
+    say(world, "unveto", person="charlie", now=NOW + HOUR / 2)
+    say(world, "wrong_person", person="charlie", now=NOW + HOUR / 2)
+    assert heats(world) == {3.9}, "said again, and meant again"
+
 
 def empty(world: World) -> tuple[tuple[Role, ...], str, Role | None]:
     """At Acme: the seats that are empty on its page, what its brief asks, and the seat that tracking wants most."""

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, text
 
 from accounts.feedback import WEIGHS_AS
 from accounts.fingerprints import fingerprint
@@ -13,17 +13,19 @@ from accounts.vocabulary import Verdict
 
 #: Of signals that are a rep's word: one for each account and person, about which the latest counts.
 SOURCE = "rep"
-#: Said to be the wrong person, and nobody has taken it back since: no mail of ours may reach them.
+#: Said to be the wrong person, and a no of then or before stands: nobody has taken it back since. A later no to mail
+#: says nothing of the person.
 WRONG_PEOPLE = """
     SELECT feedback.stakeholder_id FROM feedback JOIN veto ON veto.stakeholder_id = feedback.stakeholder_id
-     WHERE feedback.verdict = 'wrong_person' AND veto.content IS NULL"""
+     WHERE feedback.verdict = 'wrong_person' AND veto.content IS NULL AND veto.at <= feedback.at"""
 
 
 def give_feedback(
     connection: Connection, subject: Subject, verdict: Verdict, *, by: str, at: datetime, topic: str | None = None,
     note: str | None = None, callback_on: date | None = None,
 ) -> int:  # fmt: skip
-    """Keep a verdict; the id of its row. `by` need not be a rep we know; the same words twice in a day are one."""
+    """Keep a verdict; the id of its row. `by` need not be a rep we know; the same words twice in a day are one, unless
+    they were taken back meanwhile."""
     rep_id = connection.scalar(select(Rep.id).where(Rep.email == normalise_email(by)))
     said = {
         "account_id": subject.account_id, "stakeholder_id": subject.stakeholder_id, "rep_id": rep_id,
@@ -35,9 +37,16 @@ def give_feedback(
         .order_by(Feedback.id.desc())
         .limit(1)
     ).first()
-    if last is not None and last.at.date() == at.date() and all(last._mapping[name] == said[name] for name in said):
+    is_same = (
+        last is not None and last.at.date() == at.date() and all(last._mapping[name] == said[name] for name in said)
+    )
+    if last is not None and is_same and (verdict is not Verdict.WRONG_PERSON or _is_wrong(connection, subject)):
         return int(last.id)
     return connection.execute(insert(Feedback).values(**said, at=at).returning(Feedback.id)).scalar_one()
+
+
+def _is_wrong(connection: Connection, subject: Subject) -> bool:
+    return subject.stakeholder_id in set(connection.scalars(text(WRONG_PEOPLE)))
 
 
 def let_it_weigh(connection: Connection, subject: Subject, verdict: Verdict, at: datetime) -> None:
