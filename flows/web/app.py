@@ -73,7 +73,8 @@ def open_desk(engine: Engine, settings: Settings, play: Play, clock: Callable[[]
 
 def build(desk: Desk) -> FastAPI:
     """The addresses and what they answer, without what stands before them."""
-    app = FastAPI(title="Tandem", openapi_url=None)
+    # an address with a stroke too many would be sent on to whatever host the request names
+    app = FastAPI(title="Tandem", openapi_url=None, redirect_slashes=False)
     app.state.desk = desk
     # what is asked most comes first: each address is compared with all before it
     for room in (webhooks, clicks, opens, unsubscribe, preferences, assets, visits, reps, slack, health):

@@ -139,3 +139,9 @@ def test_an_address_where_nobody_can_listen_is_refused_in_one_line() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(Refused, match=rf"^127\.0\.0\.1:{port}: cannot listen there: .*--port"):
             listen("127.0.0.1", port)
+
+
+@on_sqlite
+def test_whoever_only_asks_whether_we_are_there_need_not_take_the_answer(web: Browser) -> None:
+    answer = web.ask("HEAD", "/healthz")
+    assert (answer.status_code, answer.content) == (200, b"")

@@ -258,6 +258,16 @@ def test_hubspot_signs_the_address_it_was_told() -> None:
     assert not takes(DOORS["hubspot"], replace(request, path="/hooks/hubspot?portal=2"))
 
 
+def test_hubspot_signs_an_address_without_some_of_its_escapes() -> None:
+    """ "Validating requests": a table of twelve; what is not in it is signed as it stands."""
+    told = senders.hubspot([], NOW, path="/hooks/hubspot?to=a:/?@!$'()*,;b%20c%2Bd")
+    sent = "/hooks/hubspot?to=a%3A%2f%3F%40%21%24%27%28%29%2A%2c%3Bb%20c%2Bd"
+    assert takes(DOORS["hubspot"], replace(told, path=sent))
+    assert takes(DOORS["hubspot"], told)
+    assert not takes(DOORS["hubspot"], replace(told, path=sent.replace("%20", " ")))
+    assert not takes(DOORS["hubspot"], replace(told, path=sent.replace("%3A", "%253A")))
+
+
 #: What Amazon calls its certificates.
 PEM = "SimpleNotificationService-0123456789ab.pem"
 

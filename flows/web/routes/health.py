@@ -23,6 +23,7 @@ tandem_signals_waiting {}
 routes = APIRouter()
 
 
+@routes.head("/healthz")
 @routes.get("/healthz")
 def health(request: Request) -> Response:
     """200 while the ledger answers."""
@@ -31,6 +32,7 @@ def health(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
+@routes.head("/readyz")
 @routes.get("/readyz")
 def ready(request: Request) -> Response:
     """200 when the ledger has exactly the shape this program needs."""
