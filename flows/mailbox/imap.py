@@ -227,6 +227,12 @@ class Imap:
             said = f"the mail server's certificate is not trusted: {error.verify_message}"
             cure = "check mailbox.host, or name its authority in mailbox.ca_file"
             raise Unreachable(said, where=self.where, cure=cure) from None
+        except imaplib.IMAP4.abort as error:  # a token that ran out, a limit, a restart: nothing of ours is set wrong
+            said, cure = (
+                f"the mail server hung up: {str(error)[:200]}",
+                "it is tried again; ask its log if this goes on",
+            )
+            raise Unreachable(said, where=self.where, cure=cure) from None
         except imaplib.IMAP4.error as error:
             said = f"the mail server says no: {str(error)[:200]}"
             raise Unreachable(said, where=self.where, cure="check mailbox.folders and mailbox.security") from None

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
-from flows.mailbox.reading import Mail
+from accounts.identity import domain_of
+from flows.mailbox.reading import Mail, addresses
 from flows.mailbox.saying import phrases, plain, table
 
 #: What people's programs put before the subject they answer or pass on.
-ANSWERS = ("re:", "aw:", "antw:", "rv:", "fw:", "fwd:", "wg:", "sv:", "tr:", "re ", "r:")
+ANSWERS = (
+    "re:", "re ", "re :", "fw:", "fwd:", "aw:", "antw:", "wg:", "tr:", "tr :", "rv:", "r:", "i:", "res:", "enc:",
+    "doorst:", "sv:", "vs:", "vb:", "vl:", "odp:", "pd:", "ynt:", "ilt:", "回复:", "答复:", "转发:", "返信:", "転送:",
+)  # fmt: skip
 _NOBODY = (
     "noreply",
     "no-reply",
@@ -68,15 +72,22 @@ def is_answer(mail: Mail) -> bool:
 
 def _headers(mail: Mail) -> list[tuple[bool, str]]:
     said: list[tuple[bool, str]] = []
+    passed_on = _is_passed_on(mail)
     for rule in table("machines")["headers"]:
         name = rule["name"]
-        if name not in mail.names:
+        if name not in mail.names or (passed_on and rule.get("of_rules", False)):
             continue
         for value in mail.headers(name):
             bare = value.strip().lower()
             if _counts(bare, rule):
                 said.append((rule.get("weak", False), f"{name}: {value}"[:200]))
     return said
+
+
+def _is_passed_on(mail: Mail) -> bool:
+    """A rule of a mailbox in another house has handed it on, as a rep's does that sends answers on to us."""
+    whose = [address for value in mail.headers("x-ms-exchange-inbox-rules-loop") for address in addresses(value)]
+    return bool(whose) and domain_of(mail.sender) not in map(domain_of, whose)
 
 
 def _counts(value: str, rule: dict[str, object]) -> bool:

@@ -13,6 +13,7 @@ MOST_LINES = 800
 _QUOTED = re.compile(r"^\s{0,3}(?:>|\|\s|»)")
 _SIGNATURE = re.compile(r"^(?:--|-- |—|__)$")
 _RULE = re.compile(r"^[\s>]*(?:[-_=*]{2,}\s*)?(.*?)(?:\s*[-_=*]{2,})?\s*$")
+_COLON = frozenset(":：")
 _LONG_RULE = re.compile(r"^\s*_{10,}\s*$")
 #: ``2026-11-22 10:00 GMT+01:00 Dana Example <dana@acme.example>:``
 _DATED = re.compile(r"^\d{4}[-/]\d\d[-/]\d\d\s.{0,120}<[^<>\s]+@[^<>\s]+>\s*:$")
@@ -73,7 +74,7 @@ def _quote_begins(lines: list[str], at: int) -> bool:
         return False
     if _LONG_RULE.match(line):
         return _is_header_block(lines, at + 1)
-    return (":" in line[:20] and _is_header_block(lines, at)) or _is_rule(line) or _announces(lines, at)
+    return (not _COLON.isdisjoint(line[:20]) and _is_header_block(lines, at)) or _is_rule(line) or _announces(lines, at)
 
 
 def _is_rule(line: str) -> bool:

@@ -225,6 +225,19 @@ def cutter(behind: int, dislikes: bytes) -> Iterator[int]:
             thread.join()
 
 
+def test_a_server_that_hangs_up_while_it_is_waited_at_is_told_as_that_and_not_as_a_wrong_setting(
+    mail_server: Dovecot,
+) -> None:
+    """As they do when a token has run out."""
+    postbox = mail_server.mailbox()
+    with cutter(mail_server.plain_port, b"IDLE") as port:
+        through = postbox.settings.model_copy(update={"port": port, "security": "none"})
+        with Imap(through) as imap:
+            imap.open("INBOX")
+            with pytest.raises(Unreachable, match=r"hung up.*it is tried again"):
+                imap.wait(5)
+
+
 def test_a_mail_that_breaks_the_line_stops_no_other(mail_server: Dovecot) -> None:
     """Fetching the second one alone, or with others, ends the connection: as servers do that stumble over a mail."""
     postbox = mail_server.mailbox()

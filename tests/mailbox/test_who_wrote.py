@@ -76,6 +76,45 @@ def test_a_head_that_people_have_as_well_is_not(head: dict[str, str]) -> None:
     assert understand(letter("Let us talk on Thursday.", **ANSWERING, **head)).kind is Kind.REPLY
 
 
+def test_what_a_reps_mailbox_hands_on_to_us_is_as_much_a_persons_as_it_was() -> None:
+    """Exchange marks both, what a rule answers and what it only sends on; whose rule it was tells them apart."""
+    mark = {"X_MS_Exchange_Generated_Message_Source": "Mailbox Rules Agent"}
+    told = [
+        understand(letter("Yes, call me.", **ANSWERING, **mark, X_MS_Exchange_Inbox_Rules_Loop=whose)).kind
+        for whose in ("ravi@lumenflow.example", "dana.example@acme.example")
+    ]
+    assert told == [Kind.REPLY, Kind.AUTO_REPLY]
+
+
+#: Subjects, announcements and blocks of headers of programs that speak other languages.
+ELSEWHERE = (
+    ("Odp", "Od: Ravi Rep <ravi@lumenflow.example>\nWysłano: 9 listopada 2026 10:00\nDo: Piotr\nTemat: Acme"),
+    ("SV", "Från: Ravi Rep <ravi@lumenflow.example>\nSkickat: den 9 november 2026 10:00\nTill: Lars\nÄmne: Acme"),
+    ("SV", "Fra: Ravi Rep <ravi@lumenflow.example>\nSendt: 9. november 2026 10:00\nTil: Mette\nEmne: Acme"),
+    ("VS", "Lähettäjä: Ravi Rep\nLähetetty: maanantai 9. marraskuuta 2026\nVastaanottaja: Aino\nAihe: Acme"),
+    ("RE", "Od: Ravi Rep\nOdesláno: pondělí 9. listopadu 2026 10:00\nKomu: Jana\nPředmět: Acme"),
+    ("RES", "De: Ravi Rep\nEnviada: 9 de novembro de 2026 10:00\nPara: Rui\nAssunto: Acme"),
+    ("RE", "От: Ravi Rep\nОтправлено: 9 ноября 2026 г. 10:00\nКому: Ivan\nТема: Acme"),
+    ("YNT", "Kimden: Ravi Rep\nGönderildi: 9 Kasım 2026 Pazartesi 10:00\nKime: Deniz\nKonu: Acme"),
+    ("回复", "发件人：Ravi Rep\n发送时间：2026年11月9日 10:00\n收件人：Wei\n主题：Acme"),
+    ("RE", "差出人: Ravi Rep\n送信日時: 2026年11月9日 10:00\n宛先: Yuki\n件名: Acme"),
+    ("Re", "Den mån 9 nov. 2026 kl 10:00 skrev Ravi Rep <ravi@lumenflow.example>:"),
+    ("Odp", "pon., 9 lis 2026 o 10:00 Ravi Rep <ravi@lumenflow.example> napisał(a):"),
+    ("Re", "po 9. 11. 2026 v 10:00 odesílatel Ravi Rep <ravi@lumenflow.example> napsal:"),
+    ("Re", "пн, 9 нояб. 2026 г. в 10:00, Ravi Rep <ravi@lumenflow.example> пишет:"),
+)
+
+
+@pytest.mark.parametrize(("prefix", "announced"), ELSEWHERE)
+def test_an_answer_is_a_persons_and_its_words_alone_in_whatever_language_the_program_quotes(
+    prefix: str, announced: str
+) -> None:
+    body = f"Yes, call me.\n\n{announced}\n\nOne page, no form.\nPlease unsubscribe me: https://t.example/u/abc\n"
+    for subject in (f"{prefix}: {SUBJECT}", SUBJECT):
+        found = understand(letter(body, subject=subject, In_Reply_To=MESSAGE_ID))
+        assert (found.kind, found.words) == (Kind.REPLY, "Yes, call me.")
+
+
 def test_a_person_answers_a_note_under_its_subject() -> None:
     found = understand(letter("I am back, let us talk.", subject=f"Re: Automatic reply: {SUBJECT}", **ANSWERING))
     assert found.kind is Kind.REPLY
