@@ -177,7 +177,10 @@ def _copy(connection: Connection, insertion: _Insertion, values: Sequence[Row]) 
     named, room = insertion.named, f"new_{insertion.table}"
     with cast(Any, connection.connection.driver_connection).cursor() as cursor:
         cursor.execute(f"CREATE TEMPORARY TABLE {room} AS SELECT {named} FROM {insertion.table} LIMIT 0")
-        with cursor.copy(f"COPY {room} ({named}) FROM STDIN") as copy:
+        cursor.execute(f"TABLE {room}")
+        types = [column.type_code for column in cursor.description]
+        with cursor.copy(f"COPY {room} ({named}) FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types(types)  # who knows them needs no words: a third of the time of text
             for row in values:
                 copy.write_row(row)
         cursor.execute(insertion.of(f"SELECT {named} FROM {room}"))
