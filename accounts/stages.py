@@ -83,9 +83,7 @@ class StageNames:
         named = self.find(deal.stage)
         if deal.is_won or named == WON:
             return WON
-        if not deal.is_open or named == LOST:
-            return LOST
-        return named
+        return named if deal.is_open else LOST
 
 
 def demand(standing: Standing, deals: Sequence[Deal], play: Play, names: StageNames) -> Demand | None:

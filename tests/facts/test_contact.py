@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from accounts.contact import ContactTest, Spoken, first_contact
+from accounts.contact import ContactTest, Spoken, describe, first_contact
 from accounts.playbook import ContactRule
 from accounts.vocabulary import ActivityKind
 from tests.cast import NOW
@@ -63,6 +63,73 @@ def test_two_people_talked(activity: Spoken) -> None:
 def test_nobody_talked_to_anybody_and_no_play_can_say_otherwise(activity: Spoken, reason: str) -> None:
     assert ANYTHING.why_not(activity, NOW) == reason
     assert PLAY.why_not(activity, NOW) is not None
+
+
+def test_attempts_are_known_in_the_words_of_crms_and_people() -> None:
+    said = (
+        "voice message left", "answering machine", "left message with the desk", "left live message", "no answer",
+        "unanswered", "was not answered", "no response", "not reached", "unreachable", "no connect", "not connected",
+        "busy", "wrong number", "second attempt", "tried twice", "no show", "absent", "out of office", "bounced",
+        "undelivered", "cancelled", "postponed", "declined", "not held", "did not take place",
+        "Mailbox", "Anrufbeantworter", "nicht erreicht", "nicht erschienen", "besetzt", "niemand da", "abwesend",
+        "Versuch", "abgesagt", "verschoben", "ausgefallen", "hat nicht stattgefunden",
+        "messagerie", "répondeur", "pas de réponse", "sans réponse", "appel non abouti", "injoignable", "occupé",
+        "tentative", "annulé",
+        "buzón", "contestador", "sin respuesta", "no contesta", "no localizado", "ocupado", "ausente", "intento",
+        "aplazada", "pospuesta",
+    )  # fmt: skip
+    for outcome in said:
+        assert ANYTHING.why_not(spoken("call", "inbound", outcome), NOW) == f"an attempt: {outcome}"
+
+
+def test_what_is_only_planned_is_known_in_the_words_of_crms_and_people() -> None:
+    said = (
+        "scheduled", "planned", "not started", "pending", "upcoming", "invited", "geplant", "offen", "planifié",
+        "prévu", "programada", "planificada", "pendiente",
+    )  # fmt: skip
+    for outcome in said:
+        assert ANYTHING.why_not(spoken("meeting", None, outcome), NOW) == f"not yet: {outcome}"
+
+
+def test_an_answer_is_known_in_the_words_of_crms_and_people() -> None:
+    for outcome in (
+        "replied",
+        "answered",
+        "reply received",
+        "beantwortet",
+        "hat geantwortet",
+        "a répondu",
+        "respondida",
+    ):
+        assert ANYTHING.why_not(spoken("email", "outbound", outcome), NOW) is None
+
+
+def test_what_happened_this_moment_has_happened() -> None:
+    assert PLAY.why_not(spoken("meeting", None, "held", days_ago=0), NOW) is None
+
+
+def test_only_an_e_mail_has_a_subject_that_a_machine_may_have_written() -> None:
+    assert PLAY.why_not(spoken("meeting", None, "held", subject="Out of office: our day at the lake"), NOW) is None
+
+
+def test_an_outcome_and_a_direction_count_for_the_kind_the_play_names_them_for() -> None:
+    why = "the play does not count a {} like this ({})"
+    assert PLAY.why_not(spoken("meeting", "inbound", "connected"), NOW) == why.format("meeting", "inbound, connected")
+    assert PLAY.why_not(spoken("meeting"), NOW) == why.format("meeting", "no outcome")
+    called = ContactTest([ContactRule(kind=ActivityKind.CALL, directions=("inbound",))])
+    assert called.why_not(spoken("call", "inbound"), NOW) is None
+    assert called.why_not(spoken("call", "outbound"), NOW) == why.format("call", "outbound")
+
+
+def test_an_outcome_that_one_rule_names_counts_beside_a_rule_that_names_none() -> None:
+    both = [ContactRule(kind=ActivityKind.CALL), ContactRule(kind=ActivityKind.CALL, outcomes=("Meeting scheduled",))]
+    assert ContactTest(both).why_not(spoken("call", "outbound", "meeting scheduled"), NOW) is None
+
+
+def test_the_evidence_names_the_outcome_or_else_the_direction_if_there_is_one() -> None:
+    assert describe(spoken("call", "outbound", "held")) == "call on 2026-11-21 (held)"
+    assert describe(spoken("call", "outbound")) == "call on 2026-11-21 (outbound)"
+    assert describe(spoken("meeting")) == "meeting on 2026-11-21"
 
 
 def test_a_call_without_an_outcome_counts_only_where_the_play_asks_for_none() -> None:

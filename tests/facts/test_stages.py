@@ -1,5 +1,6 @@
 """The stage of an account from its opportunities and the first contact; moves the play does not allow are refused."""
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.playbook import Entry
-from accounts.stages import Deal, Move, StageNames, Standing, find_move, may_enter
+from accounts.stages import Deal, Move, StageNames, Standing, find_move, may_enter, why_refused
 from tests.cast import NOW
 from tests.plays import small_play
 
@@ -58,6 +59,15 @@ def test_crm_names_are_found_whatever_their_case_and_blanks(name: str, stage: st
     assert NAMES.find(name) == stage
 
 
+def test_a_stage_is_found_by_its_own_name_and_by_the_one_that_people_read() -> None:
+    renamed = tuple(
+        rule.model_copy(update={"label": "Technical check"}) if rule.key == "evaluation" else rule
+        for rule in PLAY.stages
+    )
+    names = StageNames(small_play(stages=renamed))
+    assert (names.find("technical check"), names.find("Evaluation")) == ("evaluation", "evaluation")
+
+
 def test_an_open_opportunity_moves_the_account_to_its_stage_and_says_so() -> None:
     assert moved(standing("discovery"), deal("Proof of Concept")) == Move(
         "discovery", "evaluation", "opportunity “Deal 1” is in “Proof of Concept”"
@@ -76,6 +86,13 @@ def test_of_several_open_opportunities_the_most_advanced_counts() -> None:
     assert (move.to_stage, move.cause) == ("negotiation", "opportunity “Deal 2” is in “Negotiation/Review”")
 
 
+def test_of_two_opportunities_in_one_stage_the_later_row_is_the_cause() -> None:
+    for ids in ((1, 2), (2, 1)):
+        move = moved(standing("contacted"), *(deal("Discovery", id=id) for id in ids))
+        assert move is not None
+        assert move.cause == "opportunity “Deal 2” is in “Discovery”"
+
+
 class TestWithoutContact:
     """Promise 1: nothing leaves `target` before sales has made contact."""
 
@@ -87,6 +104,7 @@ class TestWithoutContact:
     def test_a_target_with_nothing_or_with_closed_opportunities_just_stays(self) -> None:
         assert moved(standing("target", contacted=None)) is None
         assert moved(standing("target", contacted=None), won(), lost(2)) is None
+        assert moved(standing("target", contacted=None), deal("Engaging")) is None
 
     @given(
         stage=st.sampled_from([*(rule.key for rule in PLAY.stages), "simmering"]),
@@ -123,6 +141,7 @@ class TestWithoutOpportunity:
 
     def test_an_account_that_stands_further_along_stays(self) -> None:
         assert moved(standing("discovery")) is None
+        assert moved(standing("discovery", last_contacted_at=NOW)) is None
 
     def test_a_stage_the_play_does_not_know_is_read_as_a_crm_name_or_left_for_contacted(self) -> None:
         assert moved(standing("Proof of Concept")) == Move(
@@ -150,6 +169,16 @@ class TestMoves:
         assert move is not None
         assert move.refused == "the play new-business allows no move from contacted to negotiation"
 
+    def test_back_to_target_needs_leave_once_sales_has_talked_to_them(self) -> None:
+        assert why_refused(standing("evaluation"), "target", PLAY) == (
+            "the play new-business allows no move from evaluation to target"
+        )
+        assert why_refused(standing("evaluation", contacted=None), "target", PLAY) is None
+
+    def test_a_stage_that_the_play_does_not_have_is_open_to_nobody(self) -> None:
+        for stage in ("evaluation", "simmering"):
+            assert why_refused(standing(stage), "dreaming", PLAY) == "the play new-business has no stage dreaming"
+
     def test_going_back_needs_the_plays_leave(self) -> None:
         back = moved(standing("evaluation"), deal("Needs Analysis"))
         assert back is not None
@@ -170,6 +199,13 @@ class TestWonAndLost:
         signed = moved(standing("proposal"), deal("Whatever", is_open=False, is_won=True))
         assert signed is not None
         assert signed.to_stage == "won"
+
+    def test_a_name_that_says_won_or_lost_is_believed_whatever_the_flags_forgot(self) -> None:
+        for name, stage in (("Closed Won", "won"), ("Closed Lost", "lost")):
+            for is_open in (True, False):
+                move = moved(standing("negotiation"), deal(name, is_open=is_open))
+                assert move is not None
+                assert move.to_stage == stage
 
     def test_lost_while_another_is_open_is_not_lost(self) -> None:
         assert moved(standing("evaluation"), lost(), deal("Proof of Concept", id=2)) is None
@@ -203,6 +239,65 @@ class TestWonAndLost:
         assert move is not None
         assert (move.to_stage, move.refused) == ("discovery", None)
 
+    @pytest.mark.parametrize(
+        ("win", "opened", "stage"),
+        [
+            (14, 60, "won"),  # on the day on which the account came to where it stands
+            (14, 14, "won"),  # opened as the other was won: beside it, not after it
+            (14, None, "won"),  # nobody knows since when
+            (15, 60, "evaluation"),  # an older win
+            (None, 60, "evaluation"),  # nobody knows when
+        ],
+    )
+    def test_whether_a_win_outweighs_an_open_deal_is_a_matter_of_days(
+        self, win: int | None, opened: int | None, stage: str
+    ) -> None:
+        closed_at, created_at = (days and NOW - timedelta(days=days) for days in (win, opened))
+        still_open = deal("Proof of Concept", id=2, created_at=created_at)
+        move = moved(standing("discovery"), won(closed_at=closed_at), still_open)
+        assert move is not None
+        assert move.to_stage == stage
+
+    def test_one_newer_deal_is_enough_for_a_new_cycle_and_a_closed_one_is_none(self) -> None:
+        win, opened = won(closed_at=NOW - timedelta(days=5)), NOW - timedelta(days=2)
+        older = deal("Discovery", id=2, created_at=NOW - timedelta(days=60))
+        for newer, stage in ((deal("Proof of Concept", id=3, created_at=opened), "evaluation"),
+                             (lost(3, created_at=opened), "won"), (won(3, created_at=opened), "won")):  # fmt: skip
+            move = moved(standing("negotiation"), win, older, newer)
+            assert move is not None
+            assert move.to_stage == stage
+
+    def test_a_win_ends_no_play_that_has_not_begun(self) -> None:
+        """An account that never left target, and one of which nobody knows since when it stands where it does."""
+        win, older = won(closed_at=NOW), deal("Proof of Concept", id=2, created_at=NOW - timedelta(days=60))
+        for begun in (standing("target"), standing("discovery")._replace(entered_at=None)):
+            move = moved(begun, win, older)
+            assert move is not None
+            assert move.to_stage == "evaluation"
+
+    @pytest.mark.parametrize(
+        "first",
+        [
+            {"closed_at": NOW - timedelta(days=9)},
+            {"close_date": date(2026, 11, 20)},
+            {"closed_at": NOW - timedelta(days=9), "close_date": date(2026, 12, 1)},
+            {},
+            {"closed_at": NOW - timedelta(days=1), "id": 6},
+        ],
+        ids=["closed earlier", "closed on an earlier day", "meant to be closed later", "nobody knows", "same moment"],
+    )
+    def test_of_several_wins_the_latest_is_the_cause(self, first: dict[str, object]) -> None:
+        both = won(**{"id": 8, **first}), won(7, closed_at=NOW - timedelta(days=1))  # type: ignore[arg-type]
+        for wins in (both, both[::-1]):
+            move = moved(standing("negotiation"), *wins)
+            assert move is not None
+            assert move.cause == "opportunity “Deal 7” is in “Closed Won”"
+
+    def test_a_deal_that_is_said_to_close_today_is_later_than_one_of_yesterday(self) -> None:
+        move = moved(standing("negotiation"), won(8, closed_at=NOW - timedelta(days=1)), won(7, close_date=NOW.date()))
+        assert move is not None
+        assert move.cause == "opportunity “Deal 7” is in “Closed Won”"
+
 
 class TestRecycled:
     """It waits for something new; what had happened by then is why it waits."""
@@ -215,6 +310,23 @@ class TestRecycled:
         move = moved(standing("recycled"), deal("Discovery", created_at=NOW - timedelta(days=1)))
         assert move is not None
         assert move.to_stage == "discovery"
+
+    @pytest.mark.parametrize("close", [won, lost])
+    def test_a_deal_is_news_by_the_day_it_was_closed_or_opened(self, close: Callable[..., Deal]) -> None:
+        """Recycled a fortnight ago."""
+        before, then, since = (NOW - timedelta(days=days) for days in (60, 14, 2))
+        news = [close(created_at=before, closed_at=since), deal("Discovery", created_at=since)]
+        old = [close(created_at=since, closed_at=then), deal("Discovery", created_at=then), close(), deal("Discovery")]
+        assert [moved(standing("recycled"), one) for one in old] == [None] * 4
+        assert None not in [moved(standing("recycled"), one) for one in news]
+
+    def test_where_nobody_knows_since_when_it_rests_every_deal_is_news_and_no_conversation_is(self) -> None:
+        resting = standing("recycled", last_contacted_at=NOW)._replace(entered_at=None)
+        assert moved(resting) is None
+        assert moved(resting, deal("Discovery")) is not None
+
+    def test_a_conversation_of_the_moment_in_which_it_was_recycled_does_not_wake_it(self) -> None:
+        assert moved(standing("recycled", last_contacted_at=NOW - timedelta(days=14))) is None
 
     def test_a_new_conversation_wakes_it_and_the_old_one_does_not(self) -> None:
         assert moved(standing("recycled", last_contacted_at=TALKED)) is None
@@ -235,4 +347,6 @@ def test_the_play_is_for_accounts_that_fit_all_its_wishes() -> None:
     assert may_enter(entry, "1", "food  Processing", None)
     assert not may_enter(entry, "3", "Food processing", "DACH")
     assert not may_enter(entry, None, "Food processing", "DACH")
+    assert not may_enter(entry, "1", "Steel", "DACH")
+    assert not may_enter(Entry(territories=("DACH",)), "1", "Steel", "Nordics")
     assert may_enter(Entry(), None, None, None)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from accounts.identity import domain_hash
-from accounts.pace import DAY, HOUR, MINUTE, Meter, MeterKey, Pace, Rate, WarmUp, allot
+from accounts.pace import DAY, HOUR, MINUTE, Meter, MeterKey, Pace, Rate, Turns, WarmUp, allot
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 FIRST = date(2026, 12, 1)
@@ -94,6 +94,19 @@ def test_a_claim_elsewhere_whose_clock_is_ahead_counts() -> None:
     assert meter.free_at(NOW) == NOW + 65 * SECOND
 
 
+def test_no_more_are_dealt_with_than_may_go_and_the_rest_is_told_no_time() -> None:
+    queue = [(number, [ALL]) for number in range(4)]
+    assert allot(queue, {}, NOW, 2) == Turns((0, 1), {})
+    assert allot(queue, {ALL: _meter(Rate(hour=1))}, NOW, 1) == Turns((0,), {})
+
+
+def test_a_meter_looks_back_as_far_as_its_longest_window() -> None:
+    spans = _meter(Rate(minute=1, hour=1, day=1)).spans
+    assert [span.length / SECOND for span in spans] == [60, 3_600, 86_400]
+    assert _meter(Rate(minute=1, hour=1, day=1)).reach == timedelta(days=1)
+    assert _meter(Rate()).reach == timedelta()
+
+
 # Warming up.
 
 
@@ -127,13 +140,27 @@ def test_on_the_next_day_of_a_ramp_more_fit() -> None:
     assert meter.free_at(midnight) == NOW + DAY
 
 
+def test_a_ramp_is_about_days_and_a_known_domain_has_none() -> None:
+    new, known = (_meter(Rate(hour=400, day=1_000), ramp) for ramp in (WarmUp(starts=NOW.date()), WarmUp()))
+    assert [span.most_at(NOW) for span in new.spans] == [400, 50]
+    assert [span.most_at(NOW) for span in known.spans] == [400, 1_000]
+
+
 # What is written in the settings.
 
 
 def test_nothing_said_is_no_limit() -> None:
     assert not Pace()
     assert Pace().spans(MeterKey("domain", domain_hash("acme.example"))) == ()
-    assert Pace(domains={"acme.example": Rate(hour=1)})
+    for limit in (Rate(minute=1), Rate(hour=1), Rate(day=1)):
+        for pace in (Pace(all=limit), Pace(sender=limit), Pace(domain=limit), Pace(domains={"acme.example": limit})):
+            assert pace
+
+
+def test_senders_have_their_own_limits() -> None:
+    pace = Pace(all=Rate(hour=30), sender=Rate(hour=20), domain=Rate(hour=10))
+    meters = (ALL, MeterKey("sender", "7"), MeterKey("domain", domain_hash("acme.example")))
+    assert [[span.most for span in pace.spans(meter)] for meter in meters] == [[30], [20], [10]]
 
 
 def test_a_domain_by_name_has_its_own_limits_and_may_have_none() -> None:
