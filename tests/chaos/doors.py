@@ -46,7 +46,7 @@ from tests.plays import small_play
 from tests.signals.post import send
 from tests.web.visitor import SECRET, click_path, opt_out_path, pixel_path, trap_path
 from tests.webhooks import senders
-from tests.webhooks.samples import hubspot, sendgrid
+from tests.webhooks.samples import hubspot, sendgrid, ses
 
 SITE = "https://www.lumenflow.example"
 #: A life of the app ends so many answers and seconds after it began, at most.
@@ -80,6 +80,7 @@ class Life:
 def serve(url: str, listener: socket.socket) -> None:
     """The product's app behind the product's server, at all doors of which one may knock."""
     web = Web(sites=["www.lumenflow.example"], requests_per_second=10**6, burst=10**6)
+    senders.show(senders.amazon()[1])
     settings = Settings(secret_key=SECRET, base_url=senders.BASE_URL, web=web, webhooks=senders.secrets())
     play = small_play(tracking=Tracking(opens=True))
     app = create_app(open_ledger(url), settings, play, lambda: NOW)
@@ -104,7 +105,9 @@ class Callers:
             "mailgun": lambda name: _posted(senders.mailgun({"event": "opened", "id": name}, token=name)),
             "resend": lambda name: _posted(senders.resend({"type": "email.opened", "data": {"x": name}}, id=name)),
             "hubspot": lambda name: _posted(senders.hubspot([hubspot("contact.creation", objectId=_number(name))])),
-        }  # and not Amazon, whose certificate would have to be fetched
+            "ses v1": lambda name: _posted(senders.ses(ses("Send", "send"), "1", MessageId=name)),
+            "ses v2": lambda name: _posted(senders.ses(ses("Send", "send"), "2", MessageId=name)),
+        }
         #: Door -> names of what was answered.
         self.answered: dict[str, set[str]] = {door: set() for door in self.doors}
 
@@ -142,6 +145,7 @@ def _posted(request: senders.Request) -> Asked:
 
 def lives(kind: Database, seeds: Sequence[int]) -> Iterator[Life]:
     """One after the other over one ledger, each judged when it has ended."""
+    senders.sendgrid_public(), senders.amazon()  # keys of their own would prove nothing to an app that is forked later
     with tempfile.TemporaryDirectory(prefix="tandem-doors-") as made:
         folder = Path(made)
         house = databases.Sqlite(folder) if kind is Database.SQLITE else databases.Postgresql(folder, Board())

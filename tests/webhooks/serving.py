@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 
 from accounts.ledger.engine import open_ledger
+from flows.webhooks.secrets import Webhooks
 from tests.cast import NOW, World
 from tests.nursery import NURSERY
 from tests.web.visitor import SECRET
@@ -23,7 +24,8 @@ def app(world: World, breath: float | None = None) -> Iterator[tuple[str, BasePr
         listener.listen(64)
         port = listener.getsockname()[1]
         url = world.engine.url.render_as_string(hide_password=False)
-        process = NURSERY.Process(target=_serve, args=(url, senders.sendgrid_public(), listener, breath))
+        shown = senders.amazon()[1]
+        process = NURSERY.Process(target=_serve, args=(url, senders.secrets(), shown, listener, breath))
         process.start()
     try:
         yield f"http://127.0.0.1:{port}", process
@@ -32,17 +34,17 @@ def app(world: World, breath: float | None = None) -> Iterator[tuple[str, BasePr
         process.join(60)
 
 
-def _serve(url: str, key: str, listener: socket.socket, breath: float | None) -> None:
+def _serve(url: str, secrets: Webhooks, certificate: bytes, listener: socket.socket, breath: float | None) -> None:
     import uvicorn
 
     from flows.settings import Settings
     from flows.web.app import create_app
     from flows.web.serving import config_of
     from flows.webhooks import reception
-    from flows.webhooks.secrets import Webhooks
     from tests.plays import small_play
 
     reception.BREATH = reception.BREATH if breath is None else breath
-    settings = Settings(secret_key=SECRET, webhooks=Webhooks(sendgrid_key=key))
+    senders.show(certificate)
+    settings = Settings(secret_key=SECRET, webhooks=secrets)
     served = create_app(open_ledger(url), settings, small_play(), lambda: NOW)
     uvicorn.Server(config_of(served, log_level="critical")).run(sockets=[listener])
