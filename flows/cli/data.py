@@ -186,7 +186,10 @@ def _imported(imported: "Imported") -> Iterator[str]:
         yield "Nothing was written: this was a rehearsal."
     for taken in imported.datasets:
         parts = [f"{taken.added:,} new", f"{taken.changed:,} changed", f"{taken.unchanged:,} unchanged"]
-        rest = {"in quarantine": taken.quarantined, "left out": taken.left_out, "forgotten": taken.forgotten}
+        rest = {
+            "in quarantine": taken.quarantined, "left out": taken.left_out, "forgotten": taken.forgotten,
+            "said twice": taken.copies,
+        }  # fmt: skip
         parts += [f"{count:,} {word}" for word, count in rest.items() if count]
         yield f"{taken.dataset:<14} {taken.read:>9,} read: {', '.join(parts)}"
     for reason in imported.reasons:

@@ -45,6 +45,8 @@ class Taken:
     left_out: int = 0
     #: Rows of people who asked to be erased: not stored anywhere.
     forgotten: int = 0
+    #: Rows that say what an earlier one of their file says.
+    copies: int = 0
     reasons: tuple[SetAside, ...] = ()
     warnings: tuple[Warned, ...] = ()
 

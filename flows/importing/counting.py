@@ -26,10 +26,11 @@ def sum_up(job: Job, dataset: Dataset, staged: Staged, differing: tuple[int, int
         read=staged.entries + staged.left_out,
         added=added,
         changed=changed,
-        unchanged=staged.entries - staged.forgotten - rejected - added - changed,
+        unchanged=staged.entries - staged.forgotten - staged.copies - rejected - added - changed,
         quarantined=rejected,
         left_out=staged.left_out,
         forgotten=staged.forgotten,
+        copies=staged.copies,
         reasons=reasons,
         warnings=tuple(filter(None, warned)),
     )

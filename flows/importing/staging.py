@@ -42,6 +42,8 @@ class Staged:
     entries: int = 0
     left_out: int = 0
     forgotten: int = 0
+    #: Rows that say what an earlier one of their file says.
+    copies: int = 0
     #: Number of a file -> the fields it gives.
     given: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
@@ -59,6 +61,8 @@ def stage_files(job: Job, dataset: Dataset, arrivals: Sequence[Arrival]) -> Stag
     for number, arrival in enumerate(arrivals):
         _stage_file(job, Stager(job, dataset, staged), number, arrival)
     finish_staging(job, dataset, staged)
+    with waiting_room.staging(job.engine) as connection:
+        staged.copies = incoming.leave_out_copies(connection, dataset.name)
     return staged
 
 

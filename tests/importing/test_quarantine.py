@@ -164,6 +164,27 @@ def test_of_three_copies_the_first_is_taken_and_two_wait(database: Engine, tmp_p
     assert broken_rules(database) == ["email_stands_once"] * 2
 
 
+def test_a_row_that_only_repeats_an_earlier_one_of_its_file_needs_nobody(database: Engine, tmp_path: Path) -> None:
+    """A list of people names their company in each row: read as accounts it is one account, and nothing to mend."""
+    (tmp_path / "mapping.yaml").write_text(
+        "source: list\n"
+        "read:\n"
+        "  - { file: people.csv, dataset: accounts, columns: { Firm: name }, templates: { account: '{Firm|slug}' } }\n"
+        "  - { file: people.csv, dataset: stakeholders, columns: { Mail: email },"
+        " templates: { account: '{Firm|slug}' } }\n"
+    )
+    firms = ["Hooli Ltd", "Hooli Ltd", "Umbrella", "Hooli Ltd", "HOOLI ltd"]
+    people = write(
+        tmp_path / "people.csv", [{"Firm": firm, "Mail": f"p{n}@list.example"} for n, firm in enumerate(firms)]
+    )
+    taken = take(database, people, mapping=load_mapping(tmp_path / "mapping.yaml"))
+    accounts, stakeholders = taken.datasets
+    assert (accounts.read, accounts.added, accounts.copies, accounts.quarantined) == (5, 2, 2, 1)
+    assert (stakeholders.read, stakeholders.added, stakeholders.copies) == (5, 5, 0)
+    (waits,) = waiting(database)
+    assert waits.row["Firm"] == "HOOLI ltd", "another name for the same key is for somebody to decide"
+
+
 def test_a_copy_of_a_row_that_breaks_a_rule_is_no_copy(database: Engine, tmp_path: Path) -> None:
     take(
         database, files(tmp_path / "crm", stakeholders=[person("ann", timezone="Mars"), person("ann", title="Second")])

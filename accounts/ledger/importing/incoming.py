@@ -266,6 +266,19 @@ def leave_out_forgotten(connection: Connection) -> int:
     return connection.execute(STAKEHOLDERS.delete().where(STAKEHOLDERS.c.email_hash.in_(asked))).rowcount
 
 
+def leave_out_copies(connection: Connection, dataset: str) -> int:
+    """Rows that say just what an earlier one of their file says, such as the company in a list of people: they need
+    nobody. Returns how many went."""
+    table, keys = TABLES[dataset].name, ", ".join(KEYS[dataset])
+    twice = f"SELECT {keys} FROM {table} GROUP BY {keys} HAVING COUNT(*) > 1"
+    numbered = (
+        f"SELECT entry, row_number() OVER (PARTITION BY file, {keys}, row_hash ORDER BY entry) AS place "
+        f"FROM {table} WHERE defects IS NULL AND ({keys}) IN ({twice})"
+    )
+    copies = f"SELECT entry FROM ({numbered}) AS numbered WHERE place > 1"
+    return connection.execute(text(f"DELETE FROM {table} WHERE entry IN ({copies})")).rowcount
+
+
 def found_by(connection: Connection, dataset: str, query: str, most: int = 3) -> tuple[int, list[str]]:
     """How many rows of a data set, or of "group", `query` finds (their `entry`), and the accounts of the first ones."""
     table = GROUP.name if dataset == "group" else TABLES[dataset].name
