@@ -53,6 +53,11 @@ class Phrases:
         found += [at for pieces in self.gapped if (at := _find_pieces(text, pieces)) >= 0]
         return min(found, default=-1)
 
+    def count(self, text: str) -> int:
+        """How many of them a plain text says."""
+        gapped = sum(_find_pieces(text, pieces) >= 0 for pieces in self.gapped)
+        return sum(phrase in text for phrase in self.whole) + gapped
+
     def __contains__(self, text: str) -> bool:
         return self.find(text) >= 0
 

@@ -24,6 +24,8 @@ from flows.mailbox.understood import Departure, Kind, Understood
 _NOTE = 900
 #: Letters of a mail that are searched for formulas, and letters at its foot for a way out.
 _READ, _FOOT = 1_500, 4_000
+#: Phrases of a receipt that make one.
+_THANKS = 2
 
 
 def understand(raw: bytes, received_at: datetime | None = None) -> Understood:
@@ -88,7 +90,7 @@ def _written(mail: Mail, received_at: datetime | None) -> Understood:
         confidence,
         back_at=None if kind is Kind.LEFT_COMPANY else away.back_at,
         departure=text.departure,
-        words=said.own if kind is Kind.REPLY else "",
+        words=(said.own or mail.subject) if kind is Kind.REPLY else "",
     )
 
 
@@ -164,6 +166,22 @@ def _by_note(text: Written) -> Judged | None:
     return None
 
 
+def _by_receipt(text: Written) -> Judged | None:
+    """Without any sign in its head either: says twice what only a thank-you of a program says, and asks nothing."""
+    if text.converses or len(text.said.own) > _NOTE:
+        return None
+    thanks = phrases("machines", "receipts.phrases")
+    if thanks.count(plain(f"{text.mail.subject} {text.said.own}")) < _THANKS:
+        return None
+    return Kind.AUTO_REPLY, line_with(text.said.own, thanks), 0.7
+
+
+def _by_invitation(text: Written) -> Judged | None:
+    """Somebody asks us to a meeting, or answers when we did (RFC 5546): often without a word besides its subject."""
+    asks = any(part.kind == "text/calendar" and "\nMETHOD:" in part.text for part in text.mail.parts)
+    return (Kind.REPLY, text.mail.subject[:200], 0.9) if asks and not text.said.own.strip() else None
+
+
 def _by_gatekeeper(text: Written) -> Judged | None:
     said = "" if text.converses else text.says("challenges.phrases")
     return (Kind.CHALLENGE, said, 0.6) if said else None
@@ -175,8 +193,8 @@ def _by_nobody(text: Written) -> Judged | None:
 
 #: Asked in this order; the first that is answered decides. What none of them knows a person wrote, unless a server did.
 QUESTIONS = (
-    _by_sure_program, _by_own_word, _by_server, _by_newsletter, _by_likely_program, _by_note, _by_gatekeeper,
-    _by_nobody,
+    _by_sure_program, _by_own_word, _by_server, _by_newsletter, _by_likely_program, _by_note, _by_receipt,
+    _by_gatekeeper, _by_invitation, _by_nobody,
 )  # fmt: skip
 
 

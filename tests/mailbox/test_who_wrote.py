@@ -176,6 +176,38 @@ def test_mail_out_of_the_blue_is_a_reply_that_a_person_should_look_at() -> None:
     assert blue.confidence < 0.6 < answer.confidence
 
 
+def invitation(method: str, subject: str, said: str = "", **head: str) -> bytes:
+    """As Outlook sends it."""
+    lines = ("BEGIN:VCALENDAR", f"METHOD:{method}", "BEGIN:VEVENT", f"SUMMARY:{subject}", "END:VEVENT", "END:VCALENDAR")
+    fields = {"From": "dana.example@acme.example", "To": "ravi@lumenflow.example", "Subject": subject, **head}
+    return (
+        "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
+        + 'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="cut"\r\n\r\n'
+        + f"--cut\r\nContent-Type: text/plain\r\n\r\n{said}\r\n"
+        + f"--cut\r\nContent-Type: text/calendar; method={method}\r\n\r\n" + "\r\n".join(lines)
+        + "\r\n--cut--\r\n"
+    ).encode()  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("method", "subject"),
+    [("REQUEST", "Intro call"), ("REPLY", "Accepted: Intro call"), ("COUNTER", "New time: Intro call")],
+)
+def test_who_invites_us_or_answers_an_invitation_has_written_to_us(method: str, subject: str) -> None:
+    found = understand(invitation(method, subject))
+    assert (found.kind, found.words) == (Kind.REPLY, subject)
+    assert understand(invitation(method, subject, "Friday would be better.")).words == "Friday would be better."
+    room = understand(invitation(method, subject, Auto_Submitted="auto-generated"))
+    assert room.kind is Kind.AUTO_REPLY, "a room accepts by itself"
+
+
+def test_a_receipt_is_a_programs_also_where_its_head_says_nothing() -> None:
+    body = "Dear Sir or Madam,\n\nwe have received your message. This is an automated response, please do not reply."
+    assert understand(letter(body, subject="We have received your message")).kind is Kind.AUTO_REPLY
+    assert understand(letter("We have received your paper. Call me.", subject="Paper")).kind is Kind.REPLY
+    assert understand(letter(f"{body}\n\nNo, really: who wrote that?", subject="Hm")).kind is Kind.REPLY
+
+
 def test_an_empty_mail_is_unknown() -> None:
     assert understand(b"").kind is understand(letter("")).kind is Kind.UNKNOWN
 
