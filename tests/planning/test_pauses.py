@@ -10,17 +10,17 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import insert, select
 
-from accounts.calendar import WEEKDAYS
+from accounts.calendar import WEEKDAYS, Calendar, Place, ZoneSource
 from accounts.errors import ContentRefused
 from accounts.ledger.engine import reading, writing
 from accounts.models import Activity, ContentSeen, Hold, Reprieve, Veto
-from accounts.pauses import PAUSE, Skip
+from accounts.pauses import PAUSE, Skip, elapse, ended, resume, stop_around
 from accounts.planning import Never, Planner, Said, Wait, plan
 from accounts.planning import Touch as Due
 from accounts.playbook import Pauses, Window
 from accounts.playfiles import load_play
 from accounts.tick import decide, look
-from accounts.vocabulary import Reason
+from accounts.vocabulary import PauseClock, Reason
 from accounts.why import explain
 from flows.cli import tandem
 from flows.planning import cases_of
@@ -157,6 +157,59 @@ def test_a_step_that_was_left_out_never_comes_back() -> None:
     life.on(NOW + DAY, held(clock="skip", ends=2 * DAY))
     assert life.run(until=NOW + 60 * DAY).to(1) == ["five-slides"]
     assert life.sent[0].due == NOW + FIRST + SECOND
+
+
+# What is over, and what moves what.
+
+
+def over(*pauses: tuple[int, int | None], of: int | None = None) -> list[tuple[int, int]]:
+    """Of pauses from and to so many days before NOW, those that stopped person 1, as days."""
+    holds = [hold(since=begins * DAY, until=None if ends is None else -ends * DAY, of=of) for begins, ends in pauses]
+    return [((NOW - begins) // DAY, (NOW - ends) // DAY) for begins, ends in ended(holds, 1, NOW, PauseClock.HOLD)]
+
+
+def test_pauses_that_overlap_or_touch_are_one_and_others_stay_apart() -> None:
+    assert over((9, 5), (7, 3)) == over((7, 3), (9, 5)) == over((9, 6), (6, 3)) == over((9, 3), (8, 5)) == [(9, 3)]
+    assert over((9, 7), (5, 3)) == [(9, 7), (5, 3)]
+    assert over((9, 7), (5, 3), (4, 1)) == [(9, 7), (5, 1)]
+
+
+def test_only_what_is_over_by_now_counts_for_those_it_stopped() -> None:
+    assert over((9, 0)) == [(9, 0)]
+    assert over((9, None)) == over((9, -1)) == over((9, 5), of=2) == []
+    assert over((9, 5), of=1) == [(9, 5)]
+
+
+def test_a_pause_moves_what_comes_in_it_or_after_it_and_nothing_before() -> None:
+    """Two days from NOW on, and pauses that begin and end so many days after it."""
+
+    def moved(*days: tuple[int, int]) -> float:
+        return (elapse(NOW, 2 * DAY, [(NOW + begins * DAY, NOW + ends * DAY) for begins, ends in days]) - NOW) / DAY
+
+    assert moved((1, 4)) == 5
+    assert moved((-3, 1)) == 3, "what passed of it before counts for nothing"
+    assert moved((2, 3)) == 3, "it began as the time was up"
+    assert moved((3, 9)) == 2
+    assert moved((1, 2), (3, 5), (6, 9)) == 5, "each one moves the time into the next, or not"
+    assert moved((-5, -3), (-1, 0)) == 2
+
+
+def test_a_moment_falls_into_a_pause_from_its_beginning_until_just_before_its_end() -> None:
+    pause = (NOW, NOW + DAY)
+    at = (NOW - HOUR, NOW, NOW + HOUR, NOW + DAY)
+    assert [stop_around(one, [pause]) for one in at] == [None, pause, pause, None]
+
+
+@pytest.mark.parametrize(
+    ("due", "length"),
+    [
+        (datetime(2026, 11, 17, 9, 0, tzinfo=UTC), 25 * HOUR),  # a day and an hour in a week without a change
+        (datetime(2026, 10, 25, 0, 45, tzinfo=UTC), HOUR / 2),  # half an hour, as the clock goes back
+    ],
+)
+def test_a_pause_that_is_no_number_of_days_moves_by_its_own_length(due: datetime, length: timedelta) -> None:
+    berlin = Calendar(ALWAYS_OPEN, Place("Europe/Berlin", ZoneSource.STAKEHOLDER, None))
+    assert resume(due - DAY, due, [(due - HOUR, due - HOUR + length)], berlin) == due + length
 
 
 # Across the day on which clocks are changed.
