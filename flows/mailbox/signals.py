@@ -12,7 +12,7 @@ from typing import Any
 from accounts.ledger.signals.whose import Incoming
 from accounts.vocabulary import SignalKind
 from flows.mailbox.matching import By, Match
-from flows.mailbox.optouts import asks_for_no_more
+from flows.mailbox.optouts import asks_for_no_more, asks_in_subject
 from flows.mailbox.understood import Bounce, Kind, Understood
 
 SOURCE = "mailbox"
@@ -55,7 +55,7 @@ def _reply(mail: Understood, match: Match, arrived: Arrived) -> list[Incoming]:
 
 def _no_more(mail: Understood, match: Match, arrived: Arrived) -> list[Incoming]:
     """A no that was written instead of clicked. It needs no name: the address may be imported tomorrow."""
-    line = asks_for_no_more(mail.words)
+    line = asks_for_no_more(mail.words) or asks_in_subject(arrived.subject)
     said = {"evidence": printable(line)[:_LINE]}
     return [_signal(SignalKind.UNSUBSCRIBED, mail, match, arrived, mail.sender, said, number=1)] if line else []
 

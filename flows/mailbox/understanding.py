@@ -14,6 +14,7 @@ from flows.mailbox.complaints import read_feedback
 from flows.mailbox.departures import read_departure
 from flows.mailbox.envelopes import server_sign
 from flows.mailbox.machines import Machine, is_answer, read_machine
+from flows.mailbox.optouts import asks_in_subject
 from flows.mailbox.quoting import Split, split
 from flows.mailbox.reading import Mail, read_mail
 from flows.mailbox.reports import blocks
@@ -187,6 +188,11 @@ def _by_gatekeeper(text: Written) -> Judged | None:
     return (Kind.CHALLENGE, said, 0.6) if said else None
 
 
+def _by_subject_alone(text: Written) -> Judged | None:
+    said = "" if text.said.own.strip() else asks_in_subject(text.mail.subject)
+    return (Kind.REPLY, said[:200], 0.9) if said else None
+
+
 def _by_nobody(text: Written) -> Judged | None:
     return None if text.said.own.strip() else (Kind.UNKNOWN, text.mail.subject[:200], 0.5)
 
@@ -194,7 +200,7 @@ def _by_nobody(text: Written) -> Judged | None:
 #: Asked in this order; the first that is answered decides. What none of them knows a person wrote, unless a server did.
 QUESTIONS = (
     _by_sure_program, _by_own_word, _by_server, _by_newsletter, _by_likely_program, _by_note, _by_receipt,
-    _by_gatekeeper, _by_invitation, _by_nobody,
+    _by_gatekeeper, _by_invitation, _by_subject_alone, _by_nobody,
 )  # fmt: skip
 
 

@@ -159,6 +159,11 @@ class TestWhatIsTold:
         assert [(one.kind, one.email) for one in found] == [("replied", ALICE), ("unsubscribed", ALICE)]
         assert len({one.source_id for one in found}) == 2
 
+    @on_sqlite
+    def test_a_no_may_stand_in_the_subject_above_a_signature(self, world: World, marks: Marks, touch: int) -> None:
+        found = told(world.engine, marks, from_(ALICE, "Alice Example\nAcme", "Unsubscribe"))
+        assert [(one.kind, one.email) for one in found] == [("replied", ALICE), ("unsubscribed", ALICE)]
+
     def test_a_no_needs_no_name(self, world: World, marks: Marks) -> None:
         found = told(world.engine, marks, from_("x@elsewhere.example", "Please remove me from your list."))
         assert [(one.kind, one.email) for one in found] == [("unsubscribed", "x@elsewhere.example")]

@@ -2,7 +2,9 @@
 
 import pytest
 
-from flows.mailbox.optouts import asks_for_no_more
+from flows.mailbox import Kind, understand
+from flows.mailbox.optouts import asks_for_no_more, asks_in_subject
+from tests.mailbox.letters import letter
 
 #: What lawyers have people put below a mail.
 SMALL_PRINT = (
@@ -41,3 +43,19 @@ def test_who_asks_to_stay_stays(words: str) -> None:
 
 def test_far_down_in_a_letter_such_words_may_be_about_something_else() -> None:
     assert asks_for_no_more("Thursday is fine. " * 30 + "By the way, please remove me from the Monday call.") == ""
+
+
+@pytest.mark.parametrize(
+    "subject", ["unsubscribe", "Unsubscribe!", "RE: Unsubscribe", "AW: Fwd: stop", "Remove me from your list"]
+)
+def test_the_subject_may_say_it_alone(subject: str) -> None:
+    assert asks_in_subject(subject) == subject
+    found = understand(letter("", subject=subject))
+    assert (found.kind, found.words) == (Kind.REPLY, subject)
+
+
+@pytest.mark.parametrize(
+    "subject", ["Re: Stop by on Thursday", "Re: Remove me from your list of worries", "Baja California", ""]
+)
+def test_a_subject_that_is_ours_says_nothing_of_the_reader(subject: str) -> None:
+    assert asks_in_subject(subject) == ""
