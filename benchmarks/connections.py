@@ -1,9 +1,10 @@
 """Thousands of connections at once against `tandem serve`: who is let in, who is told to come later, what it costs.
 
-    python -m benchmarks.connections [--connections 10000] [--limit 8000]
+    python -m benchmarks.connections [--connections 10000] [--limit 8000] [--from-one 400]
 
-A third of them says nothing, a third begins a request and a third begins a body; then all wait. Meanwhile a visitor
-asks for a page again and again, which is refused while all places are taken. After the server's patience has ended
+A third of them says nothing, a third begins a request and a third begins a body; then all wait. They come from as many
+networks as `--from-one` says; a network holds a twentieth of the places. Meanwhile a visitor from another one asks for
+a page again and again, which is refused while all places are taken. After the server's patience has ended
 with the crowd, the same visitor is served as before. Needs about as many open files as connections (`ulimit -n`).
 """
 
@@ -16,19 +17,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import psutil
-import requests
 
 from accounts.ledger.engine import open_ledger
 from accounts.ledger.schema import upgrade
+from flows.web.places import share_of
 from flows.web.serving import PATIENCE
 from tests.web.crowd import Crowd
 
 #: Files of this process that are not connections.
 OTHER_FILES = 100
+#: Of another network than any of the crowd, and no proxy.
+VISITOR = "127.250.0.1"
 
 
 @contextmanager
@@ -65,11 +69,12 @@ def tandem_serve(home: Path, limit: int) -> Iterator[tuple[int, psutil.Process]]
 def _asked(port: int) -> tuple[int, float] | None:
     """Status and seconds of one request; None when nobody answers."""
     begun = time.perf_counter()
-    try:
-        answer = requests.get(f"http://127.0.0.1:{port}/robots.txt", timeout=20)
-    except requests.RequestException:
-        return None
-    return answer.status_code, time.perf_counter() - begun
+    with closing(HTTPConnection("127.0.0.1", port, timeout=20, source_address=(VISITOR, 0))) as line:
+        try:
+            line.request("GET", "/robots.txt")
+            return line.getresponse().status, time.perf_counter() - begun
+        except (OSError, HTTPException):
+            return None
 
 
 def _served(port: int) -> list[float]:
@@ -78,16 +83,17 @@ def _served(port: int) -> list[float]:
     return sorted(one[1] for one in asked if one and one[0] == 200)
 
 
-def play(connections: int, limit: int) -> None:
+def play(connections: int, limit: int, from_one: int) -> None:
     """One crowd, told line by line."""
     _make_room(connections)
     with tempfile.TemporaryDirectory() as home, tandem_serve(Path(home), limit) as (port, server):
         before, rss = _served(port), server.memory_info().rss
-        crowd, begun = Crowd(port, connections), time.perf_counter()
+        crowd, begun = Crowd(port, connections, from_one), time.perf_counter()
         crowd.come()
-        crowd.listen(5, until=max(connections - limit, 0))
+        share = -(-connections // from_one) * min(from_one, share_of(limit))
+        crowd.listen(5, until=max(connections - min(limit, share), 0))
         taken, full = time.perf_counter() - begun, server.memory_info().rss
-        print(f"{connections} connections in {taken:.1f} s; {limit} places")
+        print(f"{connections} connections in {taken:.1f} s, {from_one} from a network; {limit} places")
         print(f"  let in {crowd.inside}, told to come later {crowd.refused}, cut off {crowd.cut_off}")
         meanwhile = _served(port)
         print(f"  meanwhile {len(meanwhile)} of 50 requests were served" + _median(meanwhile))
@@ -117,5 +123,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--connections", type=int, default=10_000)
     parser.add_argument("--limit", type=int, default=8_000)
+    parser.add_argument("--from-one", type=int, default=400)
     asked = parser.parse_args()
-    play(asked.connections, asked.limit)
+    play(asked.connections, asked.limit, asked.from_one)
