@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError
 
 from accounts.errors import Refused, SettingsRefused
 from accounts.models import Base
@@ -23,6 +23,18 @@ BUSY_SECONDS = 30
 #: page. PostgreSQL has a process for each, so there threads take turns.
 KEPT_OPEN = 40
 KEPT_OPEN_POSTGRESQL = 15
+
+#: What a database says that cannot work, and what to do about it; the first that fits.
+CURES = {
+    "is locked": "another program holds it: let that one finish, or close it, and try again",
+    "is full": "make room on its disk",
+    "No space left": "make room on its disk",
+    "disk I/O error": "see that its disk has room and is well",
+    "readonly database": "see that this user may write the file and its folder",
+    "read-only transaction": "see that this user may write there",
+    "unable to open": "see that this user may write the file and its folder",
+    "": "see that it runs, and that database_url names it",
+}
 
 
 def open_ledger(url: str) -> Engine:
@@ -65,9 +77,14 @@ def reach(engine: Engine) -> None:
     try:
         engine.connect().close()
     except DatabaseError as error:
-        place = engine.url.render_as_string(hide_password=True)
-        reason = str(error.orig).splitlines()[0]
-        raise SettingsRefused(reason, where=place, cure="see that it runs, and that database_url names it") from None
+        raise unanswered(error, engine.url.render_as_string(hide_password=True)) from None
+
+
+def unanswered(error: DBAPIError, place: str) -> SettingsRefused:
+    """What the database said instead of an answer, in one line, with what to do about it."""
+    reason = next(iter(str(error.orig).splitlines()), "")
+    cure = next(cure for said, cure in CURES.items() if said in reason)
+    return SettingsRefused(reason, where=place, cure=cure)
 
 
 @contextmanager

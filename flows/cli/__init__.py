@@ -4,6 +4,7 @@
 """
 
 import sys
+from errno import EDQUOT, ENOSPC
 from importlib import import_module
 from typing import Any
 
@@ -94,14 +95,30 @@ def tandem() -> None:
 
 
 def main() -> Any:
-    """Entry point: our own errors, and files that cannot be opened, become one line and an exit code."""
+    """Entry point: our own errors, files that cannot be opened or written, and a database that does not answer become
+    one line and an exit code."""
     try:
         return tandem(standalone_mode=True)
-    except TandemError as error:
-        refusal = error
-    except OSError as error:
-        if error.filename is None:
+    except Exception as error:
+        refusal = _refusal(error)
+        if refusal is None:
             raise
-        refusal = Refused(str(error.strerror), where=str(error.filename), cure="check the path, and who may use it")
     click.echo(f"tandem: {refusal}", err=True)
     sys.exit(refusal.exit_code)
+
+
+def _refusal(error: Exception) -> TandemError | None:
+    """The error in one line; None for one that is a mistake of ours."""
+    if isinstance(error, TandemError):
+        return error
+    if isinstance(error, OSError) and error.filename is not None:
+        return Refused(str(error.strerror), where=str(error.filename), cure="check the path, and who may use it")
+    if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT):
+        return Refused(str(error.strerror), cure="make room on the disk: tandem doctor says which")
+    if type(error).__module__ == "sqlalchemy.exc":
+        from sqlalchemy.exc import OperationalError
+
+        from accounts.ledger.engine import unanswered
+
+        return unanswered(error, "the database") if isinstance(error, OperationalError) else None
+    return None

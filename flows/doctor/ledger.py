@@ -6,17 +6,21 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from accounts.errors import TandemError
-from accounts.ledger.engine import open_ledger
+from accounts.ledger.engine import open_ledger, unanswered
 from flows.doctor.finding import Finding, Patient
 
 MAKE_IT = "tandem init"
 
 
 class Silent(Exception):
-    """The ledger does not answer; says why, without a password."""
+    """The ledger does not answer; says why, without a password, and what to do about it."""
+
+    def __init__(self, why: str, cure: str | None = None) -> None:
+        super().__init__(why)
+        self.cure = cure
 
 
 def database(patient: Patient) -> Finding:
@@ -27,9 +31,7 @@ def database(patient: Patient) -> Finding:
             _try_to_write(connection)
             mode = _journal_mode(connection)
     except Silent as error:
-        return Finding(
-            "database", "fail", str(error), "tandem init, if it was never made; see that database_url names it"
-        )
+        return Finding("database", "fail", str(error), error.cure)
     if mode not in (None, "wal"):
         says = f"{place} works in mode {mode}: readers and writers wait for each other"
         return Finding("database", "warn", says, "keep it on a local disk: network file systems cannot do better")
@@ -73,16 +75,19 @@ def _ledger(patient: Patient) -> Iterator[Connection]:
     url = make_url(patient.settings.ledger_url)
     place = url.render_as_string(hide_password=True)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        raise Silent(f"there is none at {place}")
+        raise Silent(f"there is none at {place}", f"{MAKE_IT}, if it was never made; see that database_url names it")
     try:
         engine = open_ledger(patient.settings.ledger_url)
     except TandemError as error:
-        raise Silent(str(error)) from None
+        raise Silent(error.what, error.cure) from None
     try:
         with engine.connect() as connection:
             yield connection
+    except DBAPIError as error:
+        refused = unanswered(error, place)
+        raise Silent(f"{place}: {refused.what}", refused.cure) from None
     except SQLAlchemyError as error:
-        raise Silent(f"{place}: {str(getattr(error, 'orig', None) or error).splitlines()[0]}") from None
+        raise Silent(f"{place}: {str(error).splitlines()[0]}", "see that database_url names it") from None
     finally:
         engine.dispose()
 

@@ -1,5 +1,6 @@
 """The doctor looks at the database: there, writable, of the right version, with its lock."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,17 @@ def test_a_file_that_is_no_database(house: Path) -> None:
     assert (found.state, "not a database" in found.says) == ("fail", True)
     assert ledger.migrations(patient()) is None  # said already
     assert ledger.lock(patient()) is None
+
+
+def test_a_database_that_another_program_holds(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("accounts.ledger.engine.BUSY_SECONDS", 0)
+    browser = sqlite3.connect(house / ".tandem" / "tandem.db", isolation_level=None)
+    browser.execute("BEGIN IMMEDIATE")
+    found = ledger.database(patient())
+    browser.close()
+    assert (found.state, found.cure) == (
+        "fail", "another program holds it: let that one finish, or close it, and try again"
+    )  # fmt: skip
 
 
 def test_a_server_that_does_not_answer_is_named_without_the_password() -> None:

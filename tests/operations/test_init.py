@@ -1,6 +1,7 @@
 """`tandem init` makes what is missing and never overwrites what is there."""
 
 import json
+import sqlite3
 import stat
 import tomllib
 from collections.abc import Iterator
@@ -123,6 +124,38 @@ def test_a_file_that_cannot_be_written_is_one_line(
     assert ended.value.code == 1
     assert capsys.readouterr().err == (
         "tandem: no/such/folder/x.zip.part: No such file or directory (check the path, and who may use it)\n"
+    )
+
+
+def test_a_database_that_another_program_holds_is_one_line_that_says_so(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _init()
+    monkeypatch.setattr("accounts.ledger.engine.BUSY_SECONDS", 0)
+    monkeypatch.setattr("sys.argv", ["tandem", "stop"])
+    browser = sqlite3.connect(empty_folder / ".tandem" / "tandem.db", isolation_level=None)
+    browser.execute("BEGIN IMMEDIATE")
+    with pytest.raises(SystemExit) as ended:
+        main()
+    browser.close()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        "tandem: the database: database is locked "
+        "(another program holds it: let that one finish, or close it, and try again)\n"
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full, as Linux has one")
+def test_a_full_disk_is_one_line_that_says_so(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (empty_folder / "letter.html").symlink_to("/dev/full")
+    monkeypatch.setattr("sys.argv", ["tandem", "preview", "why-now", "--out", "letter.html"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == (
+        "tandem: No space left on device (make room on the disk: tandem doctor says which)\n"
     )
 
 
