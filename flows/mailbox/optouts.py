@@ -1,18 +1,22 @@
 """Does somebody write that they want no more mail? Whoever says so in an answer has said it."""
 
+import re
+
 from flows.mailbox.machines import ANSWERS
 from flows.mailbox.saying import line_with, phrases, plain
 
 #: Letters at the head of a reply, above a signature and what lawyers put below. Further down such words may be about
 #: something else; a rep reads them.
 HEAD = 400
+_SENTENCE = re.compile(r"[.!?\n]")
 
 
 def asks_for_no_more(words: str) -> str:
     """The line that says so, or nothing. `words`: a reply's own words, without what it quotes."""
     said = plain(words)
-    if _is_all(said):
-        return said
+    first = _SENTENCE.split(words.strip(), maxsplit=1)[0].strip()
+    if _is_all(plain(first)):
+        return first
     return line_with(words, phrases("optouts", "no_more")) if _is_among(said[:HEAD]) else ""
 
 

@@ -18,6 +18,9 @@ SMALL_PRINT = (
     [
         "Please take me off your list.", "STOP", "Unsubscribe!", "Bitte nehmen Sie mich aus Ihrem Verteiler.",
         "Merci de me retirer de votre liste", "Por favor, no me escriban más.", "Non desidero ricevere altre email.",
+        "Kindly remove our company from your mailing list.", "I would like to opt out.", "How do I unsubscribe from this?",
+        "Please cease all communication.", "Löschen Sie bitte meine Daten.", "Ich möchte keine weitere Kontaktaufnahme.",
+        "Hiermit widerspreche ich der Nutzung meiner Daten.", "Arrêtez de m'écrire", "Por favor, eliminen mis datos.",
         "Schrijf me uit, alstublieft.", "Não quero receber mais mensagens.", "今後の配信停止をお願いします。",
     ],
 )  # fmt: skip
@@ -33,12 +36,26 @@ def test_who_writes_that_it_is_enough_is_understood_also_above_a_page_of_small_p
         "Please don't take me off the list, I do read these.",
         "Bitte nicht abmelden, ich lese das gern.",
         "Ne pas me désabonner, s'il vous plaît.",
+        "Could you send me two names from your list of references?",
+        "Please remove the second page from your offer.",
+        "Can you pull a report from your database?",
+        "When readers unsubscribe from a newsletter in your tool, what happens?",
+        "Can you delete my last mail?",
+        "Können Sie die Daten in Ihrem System auch löschen?",
+        "Ich widerspreche Ihnen da.",
+        "No more questions, we sign.",
         "Can an admin stop seats in bulk?",
         "Stop by on Thursday?",
     ],
 )
-def test_who_asks_to_stay_stays(words: str) -> None:
+def test_who_asks_to_stay_or_about_something_else_stays(words: str) -> None:
     assert asks_for_no_more(words) == ""
+
+
+def test_the_first_sentence_alone_is_enough_above_a_name() -> None:
+    for words in ("STOP\n\nErika Stein\nAcme", "Please stop. I never signed up for this.", "Unsubscribe!\nE. Stein"):
+        assert asks_for_no_more(words)
+    assert asks_for_no_more("Stop us if you know this already. Erika Stein") == ""
 
 
 def test_far_down_in_a_letter_such_words_may_be_about_something_else() -> None:
