@@ -17,6 +17,7 @@ from accounts.ledger import audit
 from accounts.ledger.engagement import scores
 from accounts.ledger.engine import writing
 from accounts.ledger.people.privacy import Forgotten, erase_words, forget, overwrite_deleted
+from accounts.ledger.signals.applying import one_at_a_time
 from accounts.ledger.signals.effects import replan
 from flows.channels.email.outbox import write_pages
 from flows.settings import Settings
@@ -44,6 +45,7 @@ def forget_person(engine: Engine, settings: Settings, email: str, *, by: str, no
     Raises NotFound for an address the ledger knows nothing of.
     """
     with writing(engine) as connection:
+        one_at_a_time(connection)
         overwrite_deleted(connection)
         forgotten = forget(connection, email, now)
         scores.recompute(connection, forgotten.accounts)
