@@ -18,8 +18,8 @@ SMALL_PRINT = (
     [
         "Please take me off your list.", "STOP", "Unsubscribe!", "Bitte nehmen Sie mich aus Ihrem Verteiler.",
         "Merci de me retirer de votre liste", "Por favor, no me escriban más.", "Non desidero ricevere altre email.",
-        "Kindly remove our company from your mailing list.", "I would like to opt out.", "How do I unsubscribe from this?",
-        "Please cease all communication.", "Löschen Sie bitte meine Daten.", "Ich möchte keine weitere Kontaktaufnahme.",
+        "Kindly remove us from your mailing list.", "I would like to opt out.", "How do I unsubscribe from this?",
+        "Please cease all communication.", "Löschen Sie bitte meine Daten.", "Ich will keine weitere Kontaktaufnahme.",
         "Hiermit widerspreche ich der Nutzung meiner Daten.", "Arrêtez de m'écrire", "Por favor, eliminen mis datos.",
         "Schrijf me uit, alstublieft.", "Não quero receber mais mensagens.", "今後の配信停止をお願いします。",
     ],
