@@ -121,8 +121,8 @@ def validated(marked: Marked, model: type[Model], **more: Any) -> Model:
         mistakes = error.errors(include_url=False)
         first = min(mistakes, key=lambda mistake: (mistake["type"] == "missing", marked.line(*mistake["loc"])))
         what, cure = _explain(first, model, marked.values, more.keys())
-        more = len(mistakes) - 1
-        others = f"; {more} more mistake{'s' * (more > 1)} in this file" if more else ""
+        rest = len(mistakes) - 1
+        others = f"; {rest} more mistake{'s' * (rest > 1)} in this file" if rest else ""
         marked.refuse(what, *_without_key_mark(first["loc"]), cure=cure + others)
 
 
