@@ -13,7 +13,7 @@ pile it up (unless the pause says otherwise: pauses.py).
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple, cast
@@ -38,6 +38,9 @@ SPREAD = timedelta(hours=1)
 
 #: What somebody cancelled as part of a send plan is not planned again for so long, unless the play is edited before.
 CANCELLED_FOR = timedelta(days=7)
+
+#: Facts whose change marks no account (the CRM only confirms what we knew): look again after this time.
+LOOK_AGAIN = timedelta(days=1)
 
 #: Reasons that end by somebody's word, at a time nobody knows. With a known time any reason is a wait.
 WAITS_FOR_SOMEBODY = frozenset(
@@ -122,23 +125,30 @@ class Planner:
         self._calendars: dict[tuple[str | None, ...], Calendar] = {}
         self._closed: dict[Calendar, tuple[Reason, datetime | None] | None] = {}
 
-    def plan(self, account: Account) -> list[Said]:
-        """One answer per person, in the order of `account.people`."""
+    def turn_to(self, moment: datetime) -> None:
+        """The same play, made ready for another moment."""
+        if moment != self.now:
+            self.now, self._today, self._closed = moment, moment.date(), {}
+
+    def plan(self, account: Account, among: Sequence[Person] | None = None) -> list[Said]:
+        """One answer per person, in the order of `account.people`; or of those `among` them.
+
+        Whoever is left out takes no turn: leave out only people of whom it is known that nothing of theirs is due.
+        """
+        people = account.people if among is None else among
         group = self._look_at(account)
-        answers = [self._answer(person, group) for person in account.people]
+        answers = [self._answer(person, group) for person in people]
         if not group.ready:
             return cast(list[Said], answers)
         turns = self._share_room(group)
-        return [
-            turns[person.id] if said is None else said for person, said in zip(account.people, answers, strict=True)
-        ]
+        return [turns[person.id] if said is None else said for person, said in zip(people, answers, strict=True)]
 
-    def skips(self, account: Account) -> list[Skip]:
+    def skips(self, account: Account, among: Sequence[Person] | None = None) -> list[Skip]:
         """Steps that a pause leaves out for good; `plan` passes them over, and the tick writes them down."""
         if not any(hold.clock == _SKIP for hold in account.holds):
             return []
         group = self._look_at(account)
-        for person in account.people:
+        for person in account.people if among is None else among:
             self._answer(person, group)
         return group.skips
 
@@ -204,7 +214,7 @@ class Planner:
         if limits is not None and limits.per_week is not None:
             free = self._turn_of(person.id, account, limits.per_week)
             if free is not None and free > self.now:
-                return Wait(Reason.LEASE_CAP, next_allowed(free), touch.content)
+                return Wait(Reason.LEASE_CAP, next_allowed(min(free, limits.until)), touch.content)
         return Touch(*touch)
 
     def _turn_of(self, person_id: int, account: Account, most: int) -> datetime | None:
@@ -355,6 +365,20 @@ class Planner:
         return {one.person_id: room.take(one) for one in sorted(group.ready, key=lambda one: one.turn)}
 
 
+def look_again_at(answers: Iterable[Said], now: datetime) -> datetime | None:
+    """The earliest moment at which an answer of the group may change; a touch stays due until it has left."""
+    times = []
+    for answer in answers:
+        if isinstance(answer, Touch):
+            times.append(answer.due)
+        elif isinstance(answer, Wait):
+            if answer.until is not None:
+                times.append(answer.until)
+            elif answer.reason is Reason.STALE_CRM:
+                times.append(now + LOOK_AGAIN)
+    return min(times, default=None)
+
+
 def free_at(mails: Sequence[Mail], cap: int) -> datetime | None:
     """Since when, or from when on, fewer than `cap` of these mails (newest first) lie within seven days."""
     return mails[cap - 1].at + WEEK if len(mails) >= cap else None
@@ -403,7 +427,7 @@ class _Room:
 
     def __init__(self, mails: Sequence[Mail], play: Play, account: Account, now: datetime) -> None:
         self._caps, self._now = play.caps, now
-        self._most = account.limits.per_week if account.limits else None
+        self._limits = account.limits
         self._mails = list(mails)
         self._latest = {mail.content: mail.at for mail in reversed(mails) if mail.content is not None}
 
@@ -413,9 +437,10 @@ class _Room:
         free = free_at(self._mails, self._caps.account_per_week)
         if free is not None and free > now:
             return Wait(Reason.ACCOUNT_CAP, next_allowed(free), ready.content)
-        asked = free_at(_ours(self._mails), self._most) if self._most is not None else None
-        if asked is not None and asked > now:
-            return Wait(Reason.LEASE_CAP, next_allowed(asked), ready.content)
+        limits = self._limits
+        asked = free_at(_ours(self._mails), limits.per_week) if limits and limits.per_week is not None else None
+        if limits and asked is not None and asked > now:
+            return Wait(Reason.LEASE_CAP, next_allowed(min(asked, limits.until)), ready.content)
         apart = self._apart(ready.content)
         if apart > now:
             return Wait(Reason.STAGGERED, next_allowed(apart), ready.content)

@@ -7,7 +7,7 @@ from accounts.briefs.assets import Asset, asset_of
 from accounts.briefs.because import because
 from accounts.briefs.buttons import Button, buttons
 from accounts.briefs.case import Case
-from accounts.briefs.coming import Planned, planned_mails, why_nothing
+from accounts.briefs.coming import Planned, next_mails, planned_mails, why_nothing
 from accounts.briefs.material import AccountMaterial, Evidence, Objected, Person, Statement, clip, evidence, unique
 from accounts.briefs.news import News, Weight, mails_since, stage_label
 from accounts.briefs.next_steps import Scene, suggest
@@ -150,7 +150,7 @@ def account_brief(case: Case, news: tuple[News, ...]) -> AccountBrief:
     account, play, local = case.account, case.play, case.local
     group = seats(account, play, local)
     step = suggest(Scene(case, news, group))
-    coming = planned_mails(account, play, local)
+    coming = next_mails(planned_mails(account, play, local))
     return AccountBrief(
         key=account.key,
         handle=clip(account.key, 4, 60),

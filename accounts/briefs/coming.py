@@ -1,17 +1,18 @@
 """What marketing will send in the next seven days, each until when it can be stopped, or why nothing goes out."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from shlex import quote
 
-from accounts.briefs.material import AccountMaterial, Evidence, Held, Person, Statement, clip, evidence
+from accounts.briefs.material import AccountMaterial, Evidence, Held, Statement, clip, evidence
 from accounts.briefs.news import held_text
 from accounts.briefs.saying import BECAUSE, Local, title_of
 from accounts.playbook import Play
-from accounts.vocabulary import Answer, HoldScope, Reason
+from accounts.vocabulary import HoldScope, Reason
 
-#: How far ahead planned mail is shown.
-AHEAD = timedelta(days=7)
+#: What is said where a brake holds all mail to an account.
+BRAKED = "Nothing: all sending there is stopped, until somebody lets it go on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +33,28 @@ class Planned:
 
 
 def planned_mails(account: AccountMaterial, play: Play, local: Local) -> tuple[Planned, ...]:
-    """What goes out within seven days, by what planning answers now; earliest first."""
-    if is_silent(account.stage, play) or _account_hold(account, local.now):
-        return ()
-    held = {hold.person for hold in account.holds if hold.stands(local.now)}
-    coming = [
-        (at, person, content)
-        for person in account.people
-        if person.id not in held and (due := _due(person, account.stage, local.now))
-        for at, content in (due,)
-    ]
+    """What leaves within seven days if nobody reacts and nothing changes, in the order of leaving."""
+    leaving = [(mail, person) for person in account.people for mail in person.leaving]
     return tuple(
         Planned(
-            local.moment(at),
-            f"“{title_of(content, play, account.name)}” to {clip(person.name, 3, 40)}",
-            f"tandem veto {quote(person.email)} {quote(content)}",
+            local.moment(mail.at),
+            f"“{title_of(mail.content, play, account.name)}” to {clip(person.name, 3, 40)}",
+            f"tandem veto {quote(person.email)} {quote(mail.content)}",
             evidence("decision", person.id),
             person.id,
-            content,
-            at,
+            mail.content,
+            mail.at,
         )
-        for at, person, content in sorted(coming, key=lambda mail: (mail[0], mail[1].id))
+        for mail, person in sorted(leaving, key=lambda one: one[0])
     )
+
+
+def next_mails(mails: Iterable[Planned]) -> tuple[Planned, ...]:
+    """The next one to each person: the link beside it stops that one."""
+    first: dict[int, Planned] = {}
+    for mail in mails:
+        first.setdefault(mail.person, mail)
+    return tuple(first.values())
 
 
 def is_silent(stage: str, play: Play) -> bool:
@@ -66,21 +67,6 @@ def _account_hold(account: AccountMaterial, now: datetime) -> Held | None:
     return next((hold for hold in account.holds if hold.scope == HoldScope.ACCOUNT and hold.stands(now)), None)
 
 
-def _due(person: Person, stage: str, now: datetime) -> tuple[datetime, str] | None:
-    """When the next mail to this person leaves, if one is planned within seven days.
-
-    Planning may not have looked since the account moved on or the mail left: one of another stage is not going to
-    leave, and one they have had already does not leave again.
-    """
-    outlook = person.outlook
-    if outlook is None or person.vetoed or not person.takes_mail or outlook.answer == Answer.NEVER:
-        return None
-    if not outlook.content or not outlook.until or outlook.until > now + AHEAD:
-        return None  # nothing to send, or only when somebody acts, or later
-    is_current = f"/{stage}/" in outlook.content and outlook.content not in person.contents
-    return (max(outlook.until, now), outlook.content) if is_current else None
-
-
 def why_nothing(account: AccountMaterial, play: Play, local: Local) -> Statement:
     """Nothing goes out, and the reason that holds for most of the group."""
     if is_silent(account.stage, play):
@@ -88,6 +74,8 @@ def why_nothing(account: AccountMaterial, play: Play, local: Local) -> Statement
     if hold := _account_hold(account, local.now):
         held = held_text(hold, account, local)
         return Statement(f"Nothing: {held[0].lower()}{held[1:]}", hold.evidence)
+    if account.people and all(person.is_braked for person in account.people):
+        return Statement(BRAKED, evidence("account", account.id))
     reasons = [(p.outlook.reason, p.id) for p in account.people if p.outlook and p.outlook.reason]
     if not reasons:
         return Statement("Not planned yet", evidence("account", account.id))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
+from accounts.ahead import Leaving
 from accounts.briefs.rhythm import USUAL, Manner
 from accounts.sla.owed import Owing
 from accounts.vocabulary import Answer, EmailStatus, HoldCause, HoldScope, Reason, Role, SignalKind
@@ -111,8 +112,10 @@ class Person:
     #: Latest thing this person did of their own accord, ever.
     last_sign: Sign | None = None
     outlook: Outlook | None = None
-    #: The rep stopped the mail that is planned next.
-    vetoed: bool = False
+    #: What leaves to them within the next seven days, in its order, if nobody reacts and nothing changes.
+    leaving: tuple[Leaving, ...] = ()
+    #: Nothing leaves to them, as long as a brake holds.
+    is_braked: bool = False
     #: What marketing sent them, ever: ids of the touches, and keys of their contents.
     touches: tuple[int, ...] = ()
     contents: frozenset[str] = frozenset()

@@ -19,6 +19,8 @@ STYLES = {
     SeatState.OUT: "dim",
     SeatState.MISSING: "bold red",
 }
+#: What the days to come are told by.
+ASSUMED = "each person's next mail, if nobody reacts and nothing changes"
 _LABEL_WIDTH = max(map(len, LABELS.values()))
 
 
@@ -36,6 +38,8 @@ def show_brief(console: Console, brief: Brief, *, with_evidence: bool = False) -
         console.print(Text("Also new", style="bold"))
         for line in brief.also:
             console.print(Padding(_line(line, with_evidence), (0, 0, 0, 2)))
+    console.print()
+    console.print(Text(f"{LABELS['planned']}: {ASSUMED}.", style="bright_black"))
     console.print()
     console.print(Text("How to answer", style="bold"))
     for command, does in brief.answers:

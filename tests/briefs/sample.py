@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from itertools import count
 
+from accounts.ahead import Leaving
 from accounts.briefs.material import AccountMaterial, Held, Mail, Move, Outlook, Person, RepMaterial, SalesTouch, Sign
 from accounts.vocabulary import Answer, EmailStatus, HoldCause, HoldScope, Reason, Role, SignalKind
 from tests.cast import NOW, PLAY
@@ -19,8 +20,9 @@ def sign(kind: SignalKind, person: int | None, days: float, content: str | None 
     return Sign(next(_ids), kind, person, ago(days), content and f"{PLAY}/{content}", is_new)
 
 
-def coming(days: float, content: str, reason: Reason | None = Reason.WAITING_STEP) -> Outlook:
-    return Outlook(Answer.WAIT, reason, NOW + timedelta(days=days), f"{PLAY}/{content}")
+def coming(person: int, days: float, content: str) -> tuple[Leaving, ...]:
+    """What leaves to somebody: one mail, so many days from now."""
+    return (Leaving(NOW + timedelta(days=days), person, f"{PLAY}/{content}"),)
 
 
 def never(reason: Reason) -> Outlook:
@@ -45,13 +47,13 @@ def acme() -> AccountMaterial:
         people=(
             person(1, "Alice Winter", Role.CHAMPION, last_sign=replied),
             person(
-                2, "Bob Castellano", Role.ECONOMIC_BUYER, last_sign=visited, outlook=coming(2.1, "evaluation/pilot")
+                2, "Bob Castellano", Role.ECONOMIC_BUYER, last_sign=visited, leaving=coming(2, 2.1, "evaluation/pilot")
             ),
             person(
                 3,
                 "Charlie Brandt",
                 Role.TECHNICAL_EVALUATOR,
-                outlook=coming(1, "evaluation/security-pack"),
+                leaving=coming(3, 1, "evaluation/security-pack"),
                 touches=(301,),
             ),
             person(4, "Dana Fields", Role.END_USER, opted_out_at=ago(0.5)),
@@ -81,7 +83,9 @@ def globex() -> AccountMaterial:
         name="Globex",
         stage="discovery",
         people=(
-            person(11, "Gina Alvarez", Role.CHAMPION, "globex", outlook=coming(3, "discovery/why-now"), touches=(310,)),
+            person(
+                11, "Gina Alvarez", Role.CHAMPION, "globex", leaving=coming(11, 3, "discovery/why-now"), touches=(310,)
+            ),
             person(12, "Hank Moreau", Role.ECONOMIC_BUYER, "globex", email_status=EmailStatus.BOUNCED),
             person(13, "Iris Novak", Role.END_USER, "globex", touches=(311,)),
             person(14, "Jon Petersen", Role.UNKNOWN, "globex", outlook=never(Reason.UNKNOWN_ROLE)),
@@ -119,8 +123,8 @@ def umbra() -> AccountMaterial:
         name="Umbra Foods",
         stage="contacted",
         people=(
-            person(31, "Mona Klein", Role.CHAMPION, "umbra", outlook=coming(0.2, "contacted/two-levers")),
-            person(32, "Nils Berg", Role.ECONOMIC_BUYER, "umbra", outlook=coming(5, "contacted/one-quarter-hour")),
+            person(31, "Mona Klein", Role.CHAMPION, "umbra", leaving=coming(31, 0.2, "contacted/two-levers")),
+            person(32, "Nils Berg", Role.ECONOMIC_BUYER, "umbra", leaving=coming(32, 5, "contacted/one-quarter-hour")),
             person(33, "Olga Petrova", Role.TECHNICAL_EVALUATOR, "umbra"),
             person(34, "Paul Ndiaye", Role.END_USER, "umbra"),
         ),
@@ -141,8 +145,8 @@ def hooli() -> AccountMaterial:
         people=(
             person(41, "Quentin Marsh", Role.ECONOMIC_BUYER, "hooli", last_sign=downloaded),
             person(42, "Rosa Lindqvist", Role.TECHNICAL_EVALUATOR, "hooli", last_sign=visited),
-            person(43, "Sam Whitaker", Role.CHAMPION, "hooli", outlook=coming(1.2, "proposal/price-schedule")),
-            person(44, "Tara Nguyen", Role.END_USER, "hooli", outlook=coming(2.2, "proposal/acceptance-tests")),
+            person(43, "Sam Whitaker", Role.CHAMPION, "hooli", leaving=coming(43, 1.2, "proposal/price-schedule")),
+            person(44, "Tara Nguyen", Role.END_USER, "hooli", leaving=coming(44, 2.2, "proposal/acceptance-tests")),
         ),
         signs=(downloaded, visited, sign(SignalKind.DOWNLOADED, 41, 0.55)),
         sales_touch=SalesTouch(95, "meeting", 43, ago(33)),

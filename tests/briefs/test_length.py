@@ -7,6 +7,7 @@ from html import unescape
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from accounts.ahead import Leaving
 from accounts.briefs import Brief, write_brief
 from accounts.briefs.material import (
     AccountMaterial,
@@ -62,7 +63,8 @@ people = st.builds(
     opted_out_at=st.none() | moments,
     last_sign=st.none() | acts,
     outlook=st.none() | outlooks,
-    vetoed=st.booleans(),
+    leaving=st.lists(st.builds(Leaving, coming, st.integers(1, 14), contents), max_size=2).map(tuple),
+    is_braked=st.booleans(),
     touches=st.lists(keys, max_size=9).map(tuple),
 )
 accounts = st.builds(
@@ -116,7 +118,7 @@ def test_never_more_than_150_words_an_account_and_no_statement_without_proof(rep
 
 def test_an_account_with_much_to_say_uses_the_room_there_is() -> None:
     people = tuple(
-        person(n, f"Anna Maria Person{n}", Role.END_USER, outlook=planned(2, "evaluation/pilot")) for n in range(30)
+        person(n, f"Anna Maria Person{n}", Role.END_USER, leaving=planned(n, 2, "evaluation/pilot")) for n in range(30)
     )
     signs = tuple(sign(SignalKind.DOWNLOADED, n, 0.1, "evaluation/pilot") for n in range(30))
     mails = tuple(Mail(n, n, f"{NAME}/evaluation/pilot", NOW - timedelta(hours=n)) for n in range(30))

@@ -134,7 +134,8 @@ class TestAccounts:
         assert (alice.name, alice.role, alice.last_sign.id) == ("Alice Example", Role.CHAMPION, replied)  # type: ignore[union-attr]
         assert bob.outlook is not None
         assert (bob.outlook.answer, bob.outlook.content) == (Answer.WAIT, "new-business/evaluation/three-numbers")
-        assert (bob.vetoed, charlie.vetoed) == (False, True)
+        assert [mail.content for mail in bob.leaving] == ["new-business/evaluation/three-numbers"]
+        assert charlie.leaving == (), "he was to get one mail, and the rep said no"
         assert dana.opted_out_at == NOW - timedelta(days=20)
 
     def test_a_sign_names_the_mail_it_answers(self, world: World, play: Play, signal: Add, sent: Add) -> None:

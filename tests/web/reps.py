@@ -8,7 +8,7 @@ import requests
 from sqlalchemy import func, insert, select, update
 
 from accounts.ledger.engine import reading, writing
-from accounts.models import Account, Audit, Base, Brief, Decision, Handover, Rep
+from accounts.models import Account, Audit, Base, Brief, Decision, Delay, Handover, Rep
 from flows.briefs.links import GOOD_FOR, RepLink, link
 from tests.cast import NOW, PLAY, World
 from tests.web.visitor import SECRET, Browser
@@ -37,7 +37,7 @@ def brief(world: World, at: datetime = NOW, rep: str = "ravi", payload: Any = No
 
 
 def planned(world: World, name: str, content: str, days: float = 2) -> None:
-    """Planning's answer for this person: that mail, so many days from now."""
+    """That mail to this person waits for so many days, and is the next one they get."""
     at = {"answer": "wait", "reason": "waiting_step", "until": NOW + timedelta(days=days)}
     values = {**at, "content": f"{PLAY}/{content}", "stage": "evaluation", "play": PLAY, "as_of": NOW}
     with writing(world.engine) as connection:
@@ -47,6 +47,8 @@ def planned(world: World, name: str, content: str, days: float = 2) -> None:
             connection.execute(row)
         else:
             connection.execute(update(Decision).where(Decision.stakeholder_id == id).values(values))
+        waits = {"stakeholder_id": id, "content": values["content"], "by": "mia", "until": at["until"], "at": NOW - DAY}
+        connection.execute(insert(Delay).values(waits))
 
 
 def set_rep(world: World, name: str, **values: Any) -> None:

@@ -43,7 +43,7 @@ def briefs_of(
         seen = look_around(connection, watching, play, as_of)
         for some in _in_hundreds(_material(connection, watching, seen, play, as_of)):
             choices = [choice for rep in some if (choice := choose(rep, play, as_of, seen[rep.id].rest))]
-            people = _everybody(connection, [account for choice in choices for account in choice.in_full], as_of)
+            people = _everybody(connection, [account for choice in choices for account in choice.in_full], play, as_of)
             yield from ((choice.rep.id, write(choice, people)) for choice in choices)
 
 
@@ -69,7 +69,7 @@ def read_material(
             for reader, seen in look_around(connection, watching, play, as_of).items()
         }
         for reps in _in_hundreds(_material(connection, watching, everything, play, as_of)):
-            people = _everybody(connection, [account for rep in reps for account in rep.accounts], as_of)
+            people = _everybody(connection, [account for rep in reps for account in rep.accounts], play, as_of)
             for rep in reps:
                 accounts = (replace(account, people=people.get(account.id, ())) for account in rep.accounts)
                 yield replace(rep, accounts=tuple(accounts))
@@ -82,12 +82,12 @@ def _in_hundreds(values: Iterator[T]) -> Iterator[list[T]]:
 
 
 def _everybody(
-    connection: Connection, accounts: Sequence[AccountMaterial], as_of: datetime
+    connection: Connection, accounts: Sequence[AccountMaterial], play: Play, as_of: datetime
 ) -> dict[int, tuple[Person, ...]]:  # fmt: skip
     """Everything about the people of these accounts."""
     found: dict[int, tuple[Person, ...]] = {}
     for some in chunks(accounts, ACCOUNTS_AT_ONCE):
-        found |= read_people(connection, {account.id: account.people for account in some}, as_of)
+        found |= read_people(connection, {account.id: account.people for account in some}, play, as_of)
     return found
 
 

@@ -12,7 +12,9 @@ from accounts.briefs.material import Outlook, Person, Sign, clean
 from accounts.briefs.saying import DID_SHORT
 from accounts.ledger.driver import Form, rows
 from accounts.ledger.engagement.feedback import WRONG_PEOPLE
+from accounts.ledger.planning.ahead import Coming, coming
 from accounts.ledger.weeks import weekly
+from accounts.playbook import Play
 from accounts.vocabulary import Answer, EmailStatus, Reason, Role, SignalKind
 
 #: Touch ids and content keys of what a person was sent.
@@ -23,10 +25,7 @@ _NAMES = f"""
            id IN ({WRONG_PEOPLE})
       FROM stakeholder WHERE account_id {{among:accounts}} ORDER BY id"""
 _OUTLOOKS = """
-    SELECT decision.stakeholder_id, answer, reason, {time:until}, content,
-           EXISTS (SELECT 1 FROM veto WHERE veto.stakeholder_id = decision.stakeholder_id
-                      AND (veto.content IS NULL OR veto.content = decision.content))
-      FROM decision WHERE account_id {among:accounts}"""
+    SELECT stakeholder_id, answer, reason, {time:until}, content FROM decision WHERE account_id {among:accounts}"""
 _LAST_ACTS = """
     SELECT id, kind, stakeholder_id, {time:occurred_at}
       FROM (SELECT id, kind, stakeholder_id, occurred_at,
@@ -53,24 +52,27 @@ def read_names(connection: Connection, ids: list[int]) -> dict[int, list[Person]
 
 
 def read_people(
-    connection: Connection, groups: Mapping[int, Sequence[Person]], as_of: datetime
+    connection: Connection, groups: Mapping[int, Sequence[Person]], play: Play, as_of: datetime
 ) -> dict[int, tuple[Person, ...]]:  # fmt: skip
-    """The same people, by account, with what they did and got, and what planning answers for each; three queries."""
+    """The same people, by account, with what they did and got, what planning answers for each, and what leaves to them
+    in the days to come."""
     ids = list(groups)
     acts, had, outlooks = _last_acts(connection, ids, as_of), _had(connection, ids, as_of), _outlooks(connection, ids)
+    ahead = {one.account_id: one for one in coming(connection, ids, play, as_of)}
     return {
-        account: tuple(_whole(person, acts, had, outlooks) for person in people) for account, people in groups.items()
+        account: tuple(_whole(person, acts, had, outlooks, ahead[account]) for person in people)
+        for account, people in groups.items()
     }
 
 
 def _whole(
-    person: Person, acts: dict[int, Sign], had: dict[int, Had], outlooks: dict[int, tuple[Outlook, bool]]
+    person: Person, acts: dict[int, Sign], had: dict[int, Had], outlooks: dict[int, Outlook], ahead: Coming
 ) -> Person:  # fmt: skip
-    outlook, vetoed = outlooks.get(person.id, (None, False))
     touches, contents = had.get(person.id, ((), frozenset()))
     return Person(
         person.id, person.name, person.email, person.role, person.email_status, person.opted_out_at,
-        acts.get(person.id), outlook, vetoed, touches, contents, person.is_wrong,
+        acts.get(person.id), outlooks.get(person.id), ahead.to(person.id), person.id in ahead.braked, touches, contents,
+        person.is_wrong,
     )  # fmt: skip
 
 
@@ -79,12 +81,12 @@ def _called(first: str | None, last: str | None, title: str | None, email: str) 
     return clean(f"{first or ''} {last or ''}") or clean(title) or clean(email.partition("@")[0])
 
 
-def _outlooks(connection: Connection, ids: list[int]) -> dict[int, tuple[Outlook, bool]]:
-    """Person -> what planning answers, and whether the rep said no to it."""
+def _outlooks(connection: Connection, ids: list[int]) -> dict[int, Outlook]:
+    """Person -> what planning answers."""
     read = _time_or_none(connection)
     return {
-        person: (Outlook(_known(Answer, answer, Answer.NEVER), _known(Reason, reason, None), read(at), content), vetoed)
-        for person, answer, reason, at, content, vetoed in rows(connection, _OUTLOOKS, accounts=ids)
+        person: Outlook(_known(Answer, answer, Answer.NEVER), _known(Reason, reason, None), read(at), content)
+        for person, answer, reason, at, content in rows(connection, _OUTLOOKS, accounts=ids)
     }
 
 

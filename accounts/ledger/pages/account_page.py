@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from accounts.ledger.engagement.feedback import WRONG_PEOPLE
 from accounts.ledger.engagement.scores import read_engagement
 from accounts.ledger.pages.timeline import read_history
 from accounts.ledger.people.proposals import OpenProposal, read_open
+from accounts.ledger.planning.ahead import coming
 from accounts.ledger.reps.spokesmen import called
 from accounts.ledger.weeks import in_any_week
 from accounts.models import (
@@ -60,16 +62,11 @@ _ACCOUNT = (
     .outerjoin(Rep, Rep.id == Account.owner_id)
     .where(Account.id == HERE)
 )
-_VETOED = (
-    select(Veto.id)
-    .where(Veto.stakeholder_id == Stakeholder.id)
-    .where(or_(Veto.content.is_(None), Veto.content == Decision.content))
-)
 _PEOPLE = (
     select(
         Stakeholder.id, Stakeholder.first_name, Stakeholder.last_name, Stakeholder.title, Stakeholder.email,
         Stakeholder.role, Stakeholder.email_status, Stakeholder.opted_out_at, Decision.answer, Decision.reason,
-        Decision.until, Decision.content, _VETOED.exists().label("vetoed"),
+        Decision.until, Decision.content,
         literal_column(f"stakeholder.id IN ({WRONG_PEOPLE})").label("is_wrong"),
     )
     .outerjoin(Decision, Decision.stakeholder_id == Stakeholder.id)
@@ -138,7 +135,7 @@ def read_account_page(
     connection: Connection, account_id: int, play: Play, now: datetime, page: int = 1
 ) -> facts.AccountPage:
     """The account as of now, and one page of its history. Raises NotFound."""
-    known = read_account_facts(connection, account_id, now)
+    known = looked_ahead(connection, read_account_facts(connection, account_id, now), play, now)
     clocks = connection.execute(_CLOCKS, {"account": account_id})
     return facts.AccountPage(
         facts=known,
@@ -176,6 +173,16 @@ def read_account_facts(connection: Connection, account_id: int, now: datetime) -
         refused=tuple(facts.Refused(*row) for row in connection.execute(_REFUSED, here)),
         put_off=tuple(facts.Put(*row) for row in connection.execute(_PUT_OFF, here)),
     )
+
+
+def looked_ahead(connection: Connection, known: facts.AccountFacts, play: Play, now: datetime) -> facts.AccountFacts:
+    """The same, with what leaves to each of the group in the days to come."""
+    material = known.material
+    (ahead,) = coming(connection, [material.id], play, now)
+    people = tuple(
+        replace(person, leaving=ahead.to(person.id), is_braked=person.id in ahead.braked) for person in material.people
+    )
+    return replace(known, material=replace(material, people=people))
 
 
 def _material(
@@ -223,8 +230,8 @@ def _people(connection: Connection, touches: Sequence[Row[Any]], here: Mapping[s
     return tuple(
         Person(
             row.id, _called(row), row.email, Role(row.role), EmailStatus(row.email_status), row.opted_out_at,
-            acts.get(row.id), _outlook(row), row.vetoed, tuple(touch.id for touch in had[row.id]),
-            frozenset(touch.content for touch in had[row.id]), bool(row.is_wrong),
+            acts.get(row.id), _outlook(row), touches=tuple(touch.id for touch in had[row.id]),
+            contents=frozenset(touch.content for touch in had[row.id]), is_wrong=bool(row.is_wrong),
         )
         for row in connection.execute(_PEOPLE, here)
     )  # fmt: skip

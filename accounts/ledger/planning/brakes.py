@@ -5,16 +5,17 @@ A pulled brake stops the next claim, and within seconds what is claimed and has 
 A braked touch keeps its state: it goes on when the brake is released, or expires when it is too late.
 """
 
+from collections.abc import Collection
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, literal, or_, select, update
 from sqlalchemy.orm import aliased
 
 from accounts.errors import InputRefused, NotFound
 from accounts.ledger.announcements import untold
-from accounts.ledger.bulk import insert_into
-from accounts.models import PULLED, Account, Brake, Rep, Touch
+from accounts.ledger.bulk import among, insert_into
+from accounts.models import PULLED, Account, Brake, Rep, Stakeholder, Touch
 from accounts.touch_states import Refusal
 from accounts.vocabulary import About, BrakeScope, TouchState
 
@@ -74,14 +75,23 @@ def brakes_touch() -> ColumnElement[bool]:
     account, rep = aliased(Account), aliased(Rep)
     account_key = select(account.key).where(account.id == Touch.account_id).correlate(Touch).scalar_subquery()
     rep_email = select(rep.email).where(rep.id == Touch.rep_id).correlate(Touch).scalar_subquery()
-    reaches = or_(
-        Brake.scope == BrakeScope.GLOBAL,
-        _is(BrakeScope.PLAY, Touch.play),
-        _is(BrakeScope.ACCOUNT, account_key),
-        _is(BrakeScope.REP, rep_email),
-        and_(Brake.scope == BrakeScope.DOMAIN, _ends_in_its_domain()),
-    )
+    reaches = _reaches(Touch.play, account_key, rep_email, Touch.address)
     return exists(select(Brake.id).where(Brake.released_at.is_(None), reaches).correlate(Touch))
+
+
+def braked_people(connection: Connection, play: str, accounts: Collection[int]) -> set[int]:
+    """Of these accounts the people to whom nothing of this play leaves as long as a brake holds."""
+    if not pulled(connection):
+        return set()
+    reaches = _reaches(literal(play), Account.key, Rep.email, Stakeholder.email)
+    people = (
+        select(Stakeholder.id)
+        .join(Account, Account.id == Stakeholder.account_id)
+        .outerjoin(Rep, Rep.id == Account.owner_id)
+        .where(among(connection, Account.id, sorted(accounts)))
+        .where(exists(select(Brake.id).where(Brake.released_at.is_(None), reaches)))
+    )
+    return set(connection.scalars(people))
 
 
 def reason_now() -> ColumnElement[str | None]:
@@ -90,9 +100,20 @@ def reason_now() -> ColumnElement[str | None]:
     return case((held, literal(Refusal.BRAKED.value)), else_=Touch.reason)
 
 
-def _ends_in_its_domain() -> ColumnElement[bool]:
-    """The touch's address is at the brake's domain: exactly it, and no other one that ends alike."""
-    end = func.substr(Touch.address, func.length(Touch.address) - func.length(Brake.target))
+def _reaches(play: Any, account_key: Any, rep_email: Any, address: Any) -> ColumnElement[bool]:
+    """SQL: a brake stops mail of this play, to this account, in the name of this rep, to this address."""
+    return or_(
+        Brake.scope == BrakeScope.GLOBAL,
+        _is(BrakeScope.PLAY, play),
+        _is(BrakeScope.ACCOUNT, account_key),
+        _is(BrakeScope.REP, rep_email),
+        and_(Brake.scope == BrakeScope.DOMAIN, _ends_in_its_domain(address)),
+    )
+
+
+def _ends_in_its_domain(address: Any) -> ColumnElement[bool]:
+    """The address is at the brake's domain: exactly it, and no other one that ends alike."""
+    end = func.substr(address, func.length(address) - func.length(Brake.target))
     return end == literal("@") + Brake.target
 
 

@@ -1,6 +1,6 @@
 """The page of one answer: GET asks, filled in beforehand; POST does it and says in a sentence what changed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from fastapi import Response
@@ -14,7 +14,7 @@ from accounts.briefs.saying import title_of
 from accounts.briefs.stored import from_payload
 from accounts.errors import InputRefused, Refused
 from accounts.ledger.engine import reading
-from accounts.ledger.pages.account_page import read_account_facts
+from accounts.ledger.pages.account_page import looked_ahead, read_account_facts
 from accounts.ledger.reps.links import read_payload
 from accounts.rep_pages.facts import AccountFacts
 from flows.sales.answers import answer
@@ -112,15 +112,18 @@ def _scene(connection: Connection, visit: Visit, filled: Filled) -> Scene | None
     scene = Scene(visit, facts, person, lines=lines)
     if person is None or kind not in ABOUT_MAIL:
         return scene
+    facts = looked_ahead(connection, facts, visit.desk.play, visit.now)
+    leaving = {mail.content: mail.at for one in facts.material.people if one.id == person.id for mail in one.leaving}
     if kind is K.UNVETO and "content" in filled:
         content = _refused(facts, person, filled)
     elif kind is K.UNDELAY:
         content = _put_off(facts, person, filled)
     else:
         planned = next((mail.content for one in told for mail in one.planned if mail.person == person.id), "")
-        content = _known(visit, filled) or planned or _standing(facts, kind, person)
+        content = _known(visit, filled) or planned or _standing(facts, kind, person, leaving)
     title = title_of(content, visit.desk.play, facts.material.name) if content else ""
-    return replace(scene, content=content, mail=title, when=_when(visit, person, content))
+    when = visit.local.moment(leaving[content]) if content in leaving else ""
+    return replace(scene, content=content, mail=title, when=when)
 
 
 def told_of(connection: Connection, visit: Visit, facts: AccountFacts) -> list[AccountBrief]:
@@ -157,16 +160,8 @@ def _put_off(facts: AccountFacts, person: Person, filled: Filled) -> str:
     return named if named in theirs else next(iter(theirs), "")
 
 
-def _standing(facts: AccountFacts, kind: AnswerKind, person: Person) -> str:
+def _standing(facts: AccountFacts, kind: AnswerKind, person: Person, leaving: Iterable[str]) -> str:
     """What is planned for them next; of a no, what they were last refused."""
     if kind is K.UNVETO:
         return next((one.content or "" for one in facts.refused if one.person == person.id), "")
-    return (person.outlook and person.outlook.content) or ""
-
-
-def _when(visit: Visit, person: Person, content: str) -> str:
-    """When it is planned; nothing once it is not planned any more."""
-    outlook = person.outlook
-    if outlook is None or outlook.content != content or outlook.until is None:
-        return ""
-    return visit.local.moment(max(outlook.until, visit.now))
+    return next(iter(leaving), (person.outlook and person.outlook.content) or "")

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from accounts.answers import AnswerKind
 from accounts.briefs.coming import planned_mails
 from accounts.briefs.saying import title_of
-from accounts.ledger.pages.account_page import read_account_facts
+from accounts.ledger.pages.account_page import looked_ahead, read_account_facts
 from accounts.vocabulary import HoldScope, Reason, Role
 from flows.briefs.links import SEATS
 from flows.web.routes.reps.answering import NOT_ABOUT_SOMEBODY, told_of
@@ -49,7 +49,9 @@ class Group:
 
 def show_others(connection: Connection, visit: Visit) -> Response:
     """The page. Nothing is answered by looking at it."""
-    facts = read_account_facts(connection, visit.to.account_id, visit.now)
+    facts = looked_ahead(
+        connection, read_account_facts(connection, visit.to.account_id, visit.now), visit.desk.play, visit.now
+    )
     told = told_of(connection, visit, facts)
     lines = tuple(statement.text for one in told for statement in one.statements())
     scene = Scene(visit, facts, None, lines=lines)
