@@ -237,6 +237,18 @@ def test_an_event_with_our_key_settles_a_touch_whose_outcome_was_unknown(
         assert connection.scalar(select(Touch.state)) == state
 
 
+@pytest.mark.parametrize("never", ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_time_that_is_none_counts_as_the_receipt_and_holds_up_nobody(world: World, tmp_path: Any, never: str) -> None:
+    """What programs write where they know no time is as far away as their calendar goes."""
+    with writing(world.engine) as connection:
+        send(connection, world, "alice")
+    opened = samples.postmark("Open", Recipient=ALICE, ReceivedAt=never, UserAgent=samples.USER_AGENT)
+    clicked = samples.postmark("Click", Recipient=ALICE, ReceivedAt=never, OriginalLink=samples.URL)
+    put(world.engine, *(post(json.dumps(one).encode(), provider="postmark") for one in (opened, clicked)))
+    assert collected(world.engine, tmp_path).applied == 2
+    assert [row.occurred_at for row in signals(world.engine)] == [NOW, NOW]
+
+
 def test_a_person_who_asked_to_be_forgotten_is_not_brought_back(world: World) -> None:
     from accounts.ledger.people.privacy import forget
 

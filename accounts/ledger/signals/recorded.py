@@ -48,6 +48,8 @@ _KNOWN = """
      WHERE fingerprint {among:fingerprints}"""
 
 
+#: Nothing we hear of is older: where programs know no time, they write their calendar's first day, 1970 or the year 1.
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 #: A kind's plain name: drivers look twice at anything but a plain text.
 _NAMES = {kind: str(kind.value) for kind in SignalKind}
 _NOT_JUDGED = (False, None, None)
@@ -84,7 +86,8 @@ class Known:
 
     def is_told_again_by(self, signal: Incoming) -> bool:
         """The same event of the same person, and not another one under the same name."""
-        return self.kind == read_kind(signal.kind) and self.occurred_at == min(signal.occurred_at, self.received_at)
+        at = signal.occurred_at if EARLIEST < signal.occurred_at < self.received_at else self.received_at
+        return self.kind == read_kind(signal.kind) and self.occurred_at == at
 
 
 class Prepared(NamedTuple):
@@ -101,7 +104,8 @@ def record(
     """Store signals, each once; whose they are is found by the clues they bring (or given by `owners`, in order).
 
     A signal about nobody we know is stored as well, with the hash of its address. A time in the future is a clock that
-    is wrong: it counts as the time of receipt. Raises ValueError for a time without a zone.
+    is wrong, one before EARLIEST is none at all: they count as the time of receipt. Raises ValueError for a time
+    without a zone.
     """
     owners = find_owners(connection, incoming) if owners is None else owners
     return record_prepared(connection, prepare(connection, incoming, received_at), owners)
@@ -130,7 +134,7 @@ def prepare(ledger: Connection | Engine, incoming: Sequence[Incoming], received_
         at, name = at if at.tzinfo is UTC else _utc(at), stored_name(source_id)
         kind, data = _understood(said, content, data)
         known_as = fingerprint(source, name, at if is_dated else None), source, name, _NAMES[kind]
-        when = write(at) if at < at_most else received, received, week
+        when = write(at) if EARLIEST < at < at_most else received, received, week
         made.append(Prepared(known_as, (*when, *_judged(kind, data), _as_json(data) if data else None)))
     return made
 
