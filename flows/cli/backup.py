@@ -34,6 +34,9 @@ def backup(file: Path, json_: bool) -> None:
 def restore(file: Path, replace: bool, json_: bool) -> None:
     """Make the ledger what it was when a backup was written: whole, or not at all. Stop everything else before.
 
+    It knows nothing of mails that were sent since: they would be sent again. Before anything runs, `tandem stop`, and
+    compare with the provider's log (docs/upgrading.md).
+
     Example: tandem restore tandem-2026-11-24.zip
     """
     from accounts.ledger.engine import open_ledger, reach
@@ -49,4 +52,5 @@ def restore(file: Path, replace: bool, json_: bool) -> None:
     if json_:
         show_json(kept.as_json())
         return
-    click.echo(f"{kept.rows} rows are back, as of {kept.made_at.astimezone():%d %b %Y, %H:%M}")
+    click.echo(f"{kept.rows} rows are back, as of {kept.made_at.astimezone():%-d %b %Y, %H:%M}")
+    click.echo("Mails sent since then would be sent again: tandem stop first, and compare with the provider's log")

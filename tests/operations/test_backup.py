@@ -111,7 +111,9 @@ def test_the_commands_and_who_may_read_the_file(house: Path) -> None:
     assert (house / "kept.zip").stat().st_mode & 0o077 == 0
     again = CliRunner().invoke(tandem, ["backup", "kept.zip"])
     assert isinstance(again.exception, Refused)
-    assert CliRunner().invoke(tandem, ["restore", "kept.zip"]).output.startswith("0 rows are back")
+    said = CliRunner().invoke(tandem, ["restore", "kept.zip"]).output
+    assert said.startswith("0 rows are back")
+    assert "would be sent again: tandem stop first" in said
 
 
 def _lived_in(engine: Engine, name: str = "divisions") -> Engine:
