@@ -78,6 +78,7 @@ def _judge(
     share = count / record.sent
     if share < min(warn, stop):
         return None
-    word, limit = (Word.STOP, stop) if share >= stop else (Word.WARN, warn)
-    told = f"{count:,} of {record.sent:,} messages since {record.since:%d %b %H:%M} UTC {became}"
-    return Finding(word, record, f"{told}: {share:.2%}, the limit is {limit:.2%}")
+    told = f"{count:,} of {record.sent:,} messages since {record.since:%d %b %H:%M} UTC {became}: {share:.2%}"
+    if share >= stop:
+        return Finding(Word.STOP, record, f"{told}, the limit is {stop:.2%}")
+    return Finding(Word.WARN, record, f"{told}, stopped at {stop:.2%}")

@@ -98,15 +98,15 @@ def demand(standing: Standing, deals: Sequence[Deal], play: Play, names: StageNa
     news = [(deal, stage) for deal, stage in staged if not _is_old_news(deal, stage, standing)]
     won = _latest(deal for deal, stage in news if stage == WON)
     if won and _ends_the_play(won, standing, [deal for deal, stage in staged if stage not in (WON, LOST)]):
-        return Demand(WON, _describe(won))
+        return Demand(WON, _describe(won, "is won"))
     ahead = names.most_advanced((deal, stage) for deal, stage in news if stage not in (WON, LOST))
     if ahead:
         return Demand(ahead[1], _describe(ahead[0]))
     if won:
-        return Demand(WON, _describe(won))
+        return Demand(WON, _describe(won, "is won"))
     lost = _latest(deal for deal, stage in news if stage == LOST)
     if lost:
-        return Demand(LOST, _describe(lost))
+        return Demand(LOST, _describe(lost, "is lost"))
     return _without_deal(standing, play, names)
 
 
@@ -196,6 +196,8 @@ def _closed(deal: Deal) -> datetime | None:
     return datetime.combine(deal.close_date, time(), UTC)
 
 
-def _describe(deal: Deal) -> str:
+def _describe(deal: Deal, ended: str | None = None) -> str:
+    """An open deal by its stage; one that has ended by how, since its stage may say something else."""
     named = f"opportunity “{deal.name[:80]}”" if deal.name else f"opportunity {deal.id}"
-    return f"{named} is in “{deal.stage[:80]}”"
+    stage = f"“{deal.stage[:80]}”"
+    return f"{named} {ended} ({stage})" if ended else f"{named} is in {stage}"

@@ -194,7 +194,7 @@ class TestWonAndLost:
     def test_flags_outrank_the_name_of_the_column(self) -> None:
         closed = deal("Negotiation/Review", is_open=False)
         assert moved(standing("negotiation"), closed) == Move(
-            "negotiation", "lost", "opportunity “Deal 1” is in “Negotiation/Review”"
+            "negotiation", "lost", "opportunity “Deal 1” is lost (“Negotiation/Review”)"
         )
         signed = moved(standing("proposal"), deal("Whatever", is_open=False, is_won=True))
         assert signed is not None
@@ -291,12 +291,12 @@ class TestWonAndLost:
         for wins in (both, both[::-1]):
             move = moved(standing("negotiation"), *wins)
             assert move is not None
-            assert move.cause == "opportunity “Deal 7” is in “Closed Won”"
+            assert move.cause == "opportunity “Deal 7” is won (“Closed Won”)"
 
     def test_a_deal_that_is_said_to_close_today_is_later_than_one_of_yesterday(self) -> None:
         move = moved(standing("negotiation"), won(8, closed_at=NOW - timedelta(days=1)), won(7, close_date=NOW.date()))
         assert move is not None
-        assert move.cause == "opportunity “Deal 7” is in “Closed Won”"
+        assert move.cause == "opportunity “Deal 7” is won (“Closed Won”)"
 
 
 class TestRecycled:

@@ -82,6 +82,9 @@ def test_a_finding_says_the_numbers_the_time_and_the_limit() -> None:
     assert finding.says == (
         "9 of 1,204 messages since 17 Nov 10:00 UTC were called spam by their readers: 0.75%, the limit is 0.30%"
     )
+    close = judge(_record(200, bounced=5), USUAL)
+    assert close is not None
+    assert close.says == "5 of 200 messages since 17 Nov 10:00 UTC bounced: 2.50%, stopped at 5.00%"
 
 
 @given(st.integers(1, 5_000), st.integers(0, 5_000), st.integers(0, 5_000))
