@@ -13,7 +13,7 @@ pile it up (unless the pause says otherwise: pauses.py).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple, cast
@@ -38,9 +38,6 @@ SPREAD = timedelta(hours=1)
 
 #: What somebody cancelled as part of a send plan is not planned again for so long, unless the play is edited before.
 CANCELLED_FOR = timedelta(days=7)
-
-#: Facts whose change marks no account (the CRM only confirms what we knew): look again after this time.
-LOOK_AGAIN = timedelta(days=1)
 
 #: Reasons that end by somebody's word, at a time nobody knows. With a known time any reason is a wait.
 WAITS_FOR_SOMEBODY = frozenset(
@@ -363,20 +360,6 @@ class Planner:
         """Deals the account's room to those who are ready: wanted roles first, then whoever waited longest."""
         room = _Room(group.mails, self.play, group.account, self.now)
         return {one.person_id: room.take(one) for one in sorted(group.ready, key=lambda one: one.turn)}
-
-
-def look_again_at(answers: Iterable[Said], now: datetime) -> datetime | None:
-    """The earliest moment at which an answer of the group may change; a touch stays due until it has left."""
-    times = []
-    for answer in answers:
-        if isinstance(answer, Touch):
-            times.append(answer.due)
-        elif isinstance(answer, Wait):
-            if answer.until is not None:
-                times.append(answer.until)
-            elif answer.reason is Reason.STALE_CRM:
-                times.append(now + LOOK_AGAIN)
-    return min(times, default=None)
 
 
 def free_at(mails: Sequence[Mail], cap: int) -> datetime | None:

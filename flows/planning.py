@@ -3,18 +3,22 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from heapq import nsmallest
 
 from sqlalchemy import Engine
 
 from accounts import tick
+from accounts.ahead import Leaving
 from accounts.errors import Refused
 from accounts.ledger import audit
+from accounts.ledger.bulk import chunks
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.pages.why import account_named, find, read_background, read_who
-from accounts.ledger.planning.results import Late, late_steps, reprieve, skip
+from accounts.ledger.planning.ahead import Coming, coming
+from accounts.ledger.planning.results import Late, accounts_of, late_steps, reprieve, skip
 from accounts.ledger.signals.settling import leave_out, let_go
+from accounts.pace import Pace
 from accounts.planning import Said, Touch, Wait
 from accounts.playbook import Play
 from accounts.vocabulary import Answer, Reason
@@ -22,6 +26,7 @@ from accounts.why import Case, Who
 
 #: Touches first, then who waits, then who gets nothing.
 ORDER = {Answer.TOUCH: 0, Answer.WAIT: 1, Answer.NEVER: 2}
+DAY = timedelta(days=1)
 AT_THE_END = datetime.max.replace(tzinfo=UTC)
 
 
@@ -80,6 +85,56 @@ def foresee(
         who = read_who(connection, [person for person, _ in kept])
     lines = [Line(who[person], said) for person, said in kept if person in who]
     return Foreseen(play.key, now, dict(answers), dict(reasons.most_common()), lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A mail that leaves in the days to come."""
+
+    who: Who
+    content: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """What leaves before `until` if nobody reacts and nothing changes: how many mails, and the first of them."""
+
+    until: datetime
+    count: int
+    departures: Sequence[Departure]
+    #: People to whom nothing leaves as long as a brake holds.
+    braked: int
+    #: How fast mail leaves is limited, which is not counted here: some may leave later.
+    is_paced: bool
+
+
+def look_ahead(
+    engine: Engine, play: Play, now: datetime, days: int, *, accounts: Collection[str] = (), most: int | None,
+    pace: Pace | None = None,
+) -> Days:  # fmt: skip
+    """What leaves from `now` on, mail by mail; writes nothing.
+
+    accounts: only of these (keys), or of all. most: departures kept, None for all. Raises NotFound for an unknown
+    account.
+    """
+    count, braked = 0, 0
+
+    def counted(found: Iterator[Coming]) -> Iterator[Leaving]:
+        nonlocal count, braked
+        for one in found:
+            count, braked = count + len(one.leaving), braked + len(one.braked)
+            yield from one.leaving
+
+    with reading(engine) as connection:
+        ids = [account_named(connection, key) for key in accounts] if accounts else accounts_of(connection, play)
+        everything = counted(
+            one for some in chunks(sorted(ids), tick.SHARD) for one in coming(connection, some, play, now, days * DAY)
+        )
+        kept = sorted(everything) if most is None else nsmallest(most, everything)
+        who = read_who(connection, [one.person_id for one in kept])
+    departures = [Departure(who[one.person_id], one.content, one.at) for one in kept if one.person_id in who]
+    return Days(now + days * DAY, count, departures, braked, bool(pace))
 
 
 def cases_of(engine: Engine, play: Play, who: str, now: datetime) -> list[Case]:

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
     from accounts.ledger.planning.results import Late
     from accounts.why import Case, Who
-    from flows.planning import Foreseen, Line
+    from flows.planning import Days, Foreseen, Line
 
 #: Lines shown unless all are asked for.
 MOST = 40
+#: How far `plan` looks ahead at one account, and at most.
+WEEK = 7
 
 play_key = click.option(
     "--play", "play_key", default="new-business", show_default=True, help="A folder of templates/plays."
@@ -30,40 +32,51 @@ account_key = click.option("--account", default=None, metavar="KEY", help="Only 
 @click.argument("number", type=int, required=False, metavar="[NUMBER]")
 @account_key
 @click.option("--all", "everybody", is_flag=True, help=f"Every line; default: all of an account, else {MOST}.")
+@click.option(
+    "--days", type=click.IntRange(1, WEEK), help=f"What leaves in so many days, mail by mail; of an account: {WEEK}."
+)
 @play_key
 @as_of
 @click.option("--csv", "csv_", is_flag=True, help="With a number: as CSV.")
 @as_json
 def plan(
-    number: int | None, account: str | None, everybody: bool, play_key: str, as_of: datetime | None, csv_: bool,
-    json_: bool,
+    number: int | None, account: str | None, everybody: bool, days: int | None, play_key: str, as_of: datetime | None,
+    csv_: bool, json_: bool,
 ) -> None:  # fmt: skip
     """Show who gets what and when and why, and who does not and why not.
 
     Any moment can be asked for, past or future; nothing is written. A future moment supposes that nothing happens until
-    then, and that nothing is sent.
+    then, and that nothing is sent. A time beside somebody is the first at which their answer may change: colleagues who
+    wait for the same hour take turns.
+
+    With --days, or for one account: what leaves then, mail by mail, as planning goes on and mails leave. It supposes
+    that nobody reacts and nothing changes: no answer, no stage, no hold or brake that is not there now. Where the pace
+    is limited, some may leave later.
 
     With the number of a send plan: who got it, who did not and why, when, and through which provider.
 
     Example: tandem plan --account acme --as-of 2026-12-01T09:00
     """
     if number is not None:
-        if account or everybody or as_of:
-            raise click.UsageError("a send plan is shown as it is: --account, --all and --as-of are for planning")
+        if account or everybody or days or as_of:
+            raise click.UsageError("a send plan is shown as it is: the other options are for planning")
         _show_delivery(number, csv_=csv_, json_=json_)
         return
     if csv_:
         raise click.UsageError("--csv needs the number of a send plan; tandem plan --json tells the whole planning")
     from flows.house import open_house
-    from flows.planning import foresee
+    from flows.planning import foresee, look_ahead
 
-    most = None if everybody or account else MOST
+    most, keys, now = None if everybody or account else MOST, [account] if account else (), clock(as_of)
+    days = WEEK if account and days is None else days
     with open_house(play_key) as house:
-        foreseen = foresee(house.engine, house.play, clock(as_of), accounts=[account] if account else (), most=most)
+        foreseen = foresee(house.engine, house.play, now, accounts=keys, most=most)
+        pace = house.settings.pace
+        ahead = look_ahead(house.engine, house.play, now, days, accounts=keys, most=most, pace=pace) if days else None
     if json_:
-        show_json(_as_facts(foreseen))
+        show_json(_as_facts(foreseen) | (_days_as_facts(ahead) if ahead else {}))
     else:
-        click.echo("\n".join(_as_text(foreseen)))
+        click.echo("\n".join([*_as_text(foreseen), *(_days_as_text(ahead) if ahead else ())]))
 
 
 @click.command()
@@ -161,13 +174,45 @@ def _as_text(foreseen: "Foreseen") -> "Iterator[str]":
         yield f"… and {more:,} more: --all shows them, --account KEY those of one account"
 
 
+def _days_as_facts(ahead: "Days") -> dict[str, Any]:
+    leaving = [
+        {"at": one.at, "email": one.who.email, "account": one.who.account_key, "content": one.content}
+        for one in ahead.departures
+    ]
+    return {
+        "until": ahead.until, "count": ahead.count, "leaving": leaving, "braked": ahead.braked,
+        "supposed": _supposed(ahead),
+    }  # fmt: skip
+
+
+def _days_as_text(ahead: "Days") -> "Iterator[str]":
+    yield ""
+    what = f"{ahead.count:,} mail{'s' if ahead.count > 1 else ''}" if ahead.count else "nothing"
+    yield f"What leaves until {_time(ahead.until)}: {what}. {_supposed(ahead)}"
+    if ahead.braked:
+        yield f"A brake holds all mail to {ahead.braked:,} of them: tandem stop --list"
+    rows = [
+        (_time(one.at), one.who.account_key, one.who.email, one.content.partition("/")[2]) for one in ahead.departures
+    ]
+    if rows:
+        yield from _columns(rows)
+    if len(rows) < ahead.count:
+        yield f"… and {ahead.count - len(rows):,} more: --all shows them"
+
+
+def _supposed(ahead: "Days") -> str:
+    """What has to hold for it to come so."""
+    later = " The pace is limited, so some may leave later." if ahead.is_paced and ahead.count else ""
+    return f"So it comes if nobody reacts and nothing changes.{later}"
+
+
 def _cells(line: "Line") -> tuple[str, ...]:
     who, said = line.who, line.said
     what = (said.content or "").partition("/")[2]
     if said.reason is None:
         answer = "now"
     elif line.at is not None:
-        answer = _time(line.at)
+        answer = f"not before {_time(line.at)}"
     else:
         answer = "waits" if said.answer == "wait" else "nothing"
     return who.account_key, who.email, words(who.role), answer, what, words(said.reason or "")

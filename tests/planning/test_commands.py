@@ -63,8 +63,8 @@ def test_plan_says_who_gets_what_and_who_does_not_and_why(desk: World) -> None:
         "judy@initech.example", "gina@globex.example", "dana@acme.example", "frank@acme.example",
         "hank@globex.example", "kim@hooli.example",
     ]  # fmt: skip
-    assert "now                     evaluation/pilot-that-can-fail" in lines[10]
-    assert lines[12].endswith("Tue 24 Nov 2026, 11:00  evaluation/three-pilot-numbers  staggered")
+    assert lines[10].split()[-2:] == ["now", "evaluation/pilot-that-can-fail"]
+    assert lines[12].endswith("not before Tue 24 Nov 2026, 11:00  evaluation/three-pilot-numbers  staggered")
 
 
 def test_plan_of_one_account_shows_that_account_only(desk: World) -> None:
@@ -76,6 +76,43 @@ def test_plan_of_one_account_shows_that_account_only(desk: World) -> None:
         "answer": "wait", "reason": "outside_window", "at": "2026-11-24T15:00:00+00:00",
         "content": "new-business/discovery/why-now", "not_after": None, "timezone": None, "timezone_source": None,
     }  # fmt: skip
+
+
+def test_plan_of_one_account_tells_what_leaves_in_seven_days_mail_by_mail(desk: World) -> None:
+    """Four are due now, and take turns; in a week the first of them gets the next."""
+    facts = answered("plan", "--account", "acme", *AT)
+    assert [(one["at"][5:16], one["email"], one["content"].rpartition("/")[2]) for one in facts["leaving"]] == [
+        ("11-24T10:00", "alice@acme.example", "pilot-that-can-fail"),
+        ("11-24T11:00", "bob@acme.example", "three-pilot-numbers"),
+        ("11-24T12:00", "charlie@acme.example", "security-pack"),
+        ("11-24T13:00", "erin@acme.example", "like-with-like"),
+        ("11-30T08:00", "alice@acme.example", "five-slides"),
+    ]
+    assert facts["supposed"] == "So it comes if nobody reacts and nothing changes."
+    head, *lines = printed("plan", "--account", "acme", *AT).split("\n\n")[-1].splitlines()
+    assert head == f"What leaves until Tue 1 Dec 2026, 10:00: {len(lines)} mails. {facts['supposed']}"
+    assert lines[0].split()[-4:] == ["10:00", "acme", "alice@acme.example", "evaluation/pilot-that-can-fail"]
+
+
+def test_plan_looks_ahead_at_everybody_when_asked_how_many_days(desk: World) -> None:
+    assert "leaving" not in answered("plan", *AT)
+    facts = answered("plan", "--days", "1", *AT)
+    assert {one["account"] for one in facts["leaving"]} == {"acme", "globex", "initech-north", "initech-south"}
+    assert max(one["at"] for one in facts["leaving"]) < facts["until"] == "2026-11-25T10:00:00+00:00"
+
+
+def test_plan_says_what_a_brake_holds_and_that_a_limit_of_the_pace_is_not_counted(
+    desk: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supposed = "So it comes if nobody reacts and nothing changes."
+    monkeypatch.setenv("TANDEM_PACE", '{"all": {"hour": 5}}')
+    paced = answered("plan", "--account", "acme", *AT)["supposed"]
+    assert paced == f"{supposed} The pace is limited, so some may leave later."
+    run("stop", "--account", "acme", "--by", "mia")
+    assert printed("plan", "--account", "acme", *AT).split("\n\n")[-1].splitlines() == [
+        f"What leaves until Tue 1 Dec 2026, 10:00: nothing. {supposed}",
+        "A brake holds all mail to 6 of them: tandem stop --list",
+    ]
 
 
 def test_plan_of_another_day_is_another_plan(desk: World) -> None:

@@ -1,7 +1,7 @@
 """What planning leaves in the ledger: decisions that changed, when to look again, and what was said of late steps."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
@@ -12,11 +12,14 @@ from accounts.ledger.driver import Form, Row, write_many
 from accounts.ledger.planning.snapshots import Read
 from accounts.models import Account, ContentSeen, Decision, PlaySeen, Reprieve, Stakeholder, Touch, Veto
 from accounts.pauses import PAUSE, Skip
-from accounts.planning import Said, Wait, look_again_at
+from accounts.planning import Said, Wait
 from accounts.planning import Touch as Due
 from accounts.playbook import Play
 from accounts.touch_states import Refusal
 from accounts.vocabulary import Reason, TouchState
+
+#: Facts whose change marks no account (the CRM only confirms what we knew): look again after this time.
+LOOK_AGAIN = timedelta(days=1)
 
 
 class Look(NamedTuple):
@@ -85,6 +88,20 @@ def store(connection: Connection, looks: Iterable[Look], play: Play, now: dateti
     write_many(connection, _DECIDE, changed)
     write_many(connection, "UPDATE account SET replan_at = ? WHERE id = ?", list(_replanned(looks, form, now)))
     return len(changed)
+
+
+def look_again_at(answers: Iterable[Said], now: datetime) -> datetime | None:
+    """The earliest moment at which an answer of the group may change; a touch stays due until it has left."""
+    times = []
+    for answer in answers:
+        if isinstance(answer, Due):
+            times.append(answer.due)
+        elif isinstance(answer, Wait):
+            if answer.until is not None:
+                times.append(answer.until)
+            elif answer.reason is Reason.STALE_CRM:
+                times.append(now + LOOK_AGAIN)
+    return min(times, default=None)
 
 
 def late_steps(connection: Connection, *, account: int | None = None) -> list[Late]:
