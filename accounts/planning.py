@@ -48,8 +48,6 @@ WAITS_FOR_SOMEBODY = frozenset(
         Reason.PAUSED_FOR_MEETING,
         Reason.AWAITING_APPROVAL,
         Reason.STALE_CRM,
-        Reason.OUTSIDE_WINDOW,
-        Reason.LATE_STEP,
     }
 )
 

@@ -107,6 +107,16 @@ def test_of_a_full_week_and_a_reps_limit_the_later_one_says_when_there_was_room(
     assert said.due == NOW - DAY + HOUR
 
 
+def test_a_week_that_a_reps_mails_filled_has_room_later_than_the_reps_limit_on_ours() -> None:
+    mails = [mail(8 * DAY - HOUR, to=9, content=None), mail(20 * DAY, to=9)]
+    said = answer(
+        acme(stage_entered_at=NOW - 23 * DAY, mails=mails, limits=ONE_A_WEEK),
+        small_play(caps=Caps(account_per_week=1)),
+    )
+    assert isinstance(said, Touch)
+    assert said.due == NOW - DAY + HOUR
+
+
 def test_a_planned_mail_and_those_that_left_fill_the_week_together() -> None:
     group = acme(person(1), person(2, "economic_buyer"), open={1: LEAVING}, mails=[mail(DAY, to=9)])
     play = small_play(caps=Caps(account_per_week=2))

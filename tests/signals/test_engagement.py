@@ -2,13 +2,29 @@
 
 import math
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounts.engagement import ENGAGED, NOBODY, Told, digest_of, heat_of, read, roll_up, saturation, weigh
+from accounts.engagement import (
+    ENGAGED,
+    NOBODY,
+    Mass,
+    Moved,
+    Score,
+    Told,
+    digest_of,
+    heat_of,
+    read,
+    roll_up,
+    saturation,
+    weigh,
+    what_moved,
+)
+from accounts.playbook import Engagement
 from accounts.vocabulary import Heat, Role, SignalKind
 from tests.cast import NOW
 from tests.signals.post import RULES, WEIGHTS
@@ -164,6 +180,89 @@ def test_heat_looks_back_five_weeks_to_the_minute() -> None:
     assert heat_of([told("replied", 7)], ROLES, RULES, NOW).this_week == 0
 
 
+ANYBODY = Engagement(weights={SignalKind.CLICKED: 1, SignalKind.SAID_RIPE: 9}, heat_points=3)
+
+
+@pytest.mark.parametrize(
+    ("week", "usual", "heat"),
+    [
+        (6, 3, Heat.RISING),
+        (9, 6, Heat.RISING),  # half as much again
+        (8, 5, Heat.RISING),
+        (11, 8, Heat.STEADY),  # three points more, and not half as much again
+        (5, 3, Heat.STEADY),  # more than half as much again, and not three points
+        (6, 9, Heat.COOLING),
+        (8, 11, Heat.STEADY),
+        (3, 5, Heat.STEADY),
+        (3, 6, Heat.COOLING),
+        (7, 7, Heat.STEADY),
+    ],
+)
+def test_heat_changes_by_the_points_of_the_play_and_by_half_as_much_again(week: int, usual: int, heat: Heat) -> None:
+    clicks = [told("clicked", 1)] * week + [told("clicked", 10)] * (4 * usual)
+    assert heat_of(clicks, {}, ANYBODY, NOW).heat is heat
+
+
+def test_heat_is_made_of_what_they_did_up_to_this_moment_and_not_of_a_reps_word() -> None:
+    reading = heat_of(
+        [told("clicked", 0), told("clicked", -1), told("said_ripe", 1), told("opened", 1)], {}, ANYBODY, NOW
+    )
+    assert (reading.this_week, reading.recent) == (1.0, {SignalKind.CLICKED: 1})
+
+
+def test_a_role_that_weighs_nothing_is_not_counted_among_what_made_the_heat() -> None:
+    silent = ANYBODY.model_copy(update={"role_weights": {Role.LEGAL: 0.0}})
+    assert heat_of([told("clicked", 1)], {1: Role.LEGAL}, silent, NOW).recent == {}
+
+
+def test_the_sentence_names_what_there_was_most_of_first_and_of_equals_by_name() -> None:
+    history = [told(kind, 1) for kind in ("replied", "visited", "clicked", "clicked", "downloaded")]
+    assert heat_of(history, ROLES, RULES, NOW).sentence.endswith("(2 clicked, 1 downloaded, 1 replied, 1 visited)")
+
+
+def test_who_is_the_wrong_person_is_left_out_and_named_only_if_there_was_something_to_leave_out() -> None:
+    history = [told("clicked", 1, who=1), told("replied", 1, who=2), told("replied", -1, who=4)]
+    reading = read(history, ROLES, RULES, NOW, left_out=[2, 3, 4])
+    assert reading == replace(read(history[:1], ROLES, RULES, NOW), left_out=frozenset({2}))
+
+
+def test_contributions_are_told_from_the_largest_down_and_of_equals_the_latest_first() -> None:
+    history = [
+        told("clicked", 1, id=1),
+        told("complained", 1, id=2),
+        told("clicked", 1, id=3),
+        told("replied", 1, id=4),
+    ]
+    assert [one.signal_id for one in read(history, ROLES, RULES, NOW).contributions] == [4, 2, 3, 1]
+
+
+def test_masses_add_up_whichever_comes_first_with_the_number_of_their_signals() -> None:
+    old, new = Mass(4.0, NOW - HALF, 3), Mass(1.0, NOW, 2)
+    assert old.plus(new, HALF) == new.plus(old, HALF) == Mass(3.0, NOW, 5)
+    assert weigh([told("clicked", 0)], RULES)[1].signals == 1
+
+
+def test_somebody_counts_as_engaged_from_one_point_on_and_in_part_below() -> None:
+    assert [roll_up({1: mass}, {}, RULES).engaged for mass in (0.99, 1.0)] == [0, 1]
+    half = roll_up({1: 10.0, 2: 0.5}, {}, RULES)
+    assert half.breadth == pytest.approx(1 + RULES.breadth_bonus / 2)
+
+
+def test_what_moved_is_what_one_can_see_with_both_values_and_the_places_by_score() -> None:
+    def worth(value: float) -> Score:
+        return Score(value, {}, 0, 1.0, {})
+
+    before = {1: worth(5), 2: worth(9), 3: worth(7), 7: worth(7), 8: worth(2)}
+    after = {1: worth(9), 2: worth(5), 3: worth(7.04), 7: worth(7.06), 9: worth(-3)}
+    assert what_moved(before, after) == (
+        Moved(1, 5, 9, 4, 1),
+        Moved(2, 9, 5, 1, 4),
+        Moved(9, 0.0, -3, None, 5),
+        Moved(8, 2, 0.0, 5, None),
+        Moved(7, 7, 7.06, 3, 2),
+    )
+
+
 def test_the_digest_changes_with_weights_and_half_life_and_with_nothing_else() -> None:
     def changed(**changes: object) -> str:
         return digest_of(RULES.model_copy(update=changes))
@@ -172,3 +271,5 @@ def test_the_digest_changes_with_weights_and_half_life_and_with_nothing_else() -
     assert changed(weights={**WEIGHTS, SignalKind.CLICKED: 4}) != digest_of(RULES)
     assert changed(role_weights={}, breadth_bonus=0.5) == digest_of(RULES)
     assert changed(weights={**WEIGHTS, SignalKind.AD_SHOWN: 0}) == digest_of(RULES)
+    swapped = {SignalKind.CLICKED: 1, SignalKind.VISITED: 2}, {SignalKind.CLICKED: 2, SignalKind.VISITED: 1}
+    assert changed(weights=swapped[0]) != changed(weights=swapped[1])

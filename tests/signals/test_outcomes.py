@@ -1,19 +1,24 @@
 """The table from kinds to effects, as values."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.outcomes import (
+    ARRIVALS,
     FULL_MAILBOX_PAUSE,
+    GRAVITY,
     LONGEST_ABSENCE,
     NO_NEEDS_NO_NAME,
+    READ_DATA,
     SETTLING,
     SOFT_BOUNCE_PAUSE,
     TABLE,
     UNDATED_ABSENCE,
+    FailBrief,
     Happening,
     HoldAccount,
     MarkBounced,
@@ -21,16 +26,21 @@ from accounts.outcomes import (
     MarkLeft,
     OptOut,
     PausePerson,
+    Prefer,
     Propose,
     SettleTouch,
     Suppress,
     effects_of,
+    read_address,
+    read_instant,
     read_kind,
 )
+from accounts.outcomes.rules import FURTHEST_MEETING
 from accounts.playbook import Pauses
-from accounts.vocabulary import HoldCause, SignalKind
+from accounts.vocabulary import EmailStatus, HoldCause, SignalKind
 from tests.cast import NOW
 
+DAY = timedelta(days=1)
 PAUSES = Pauses(after_reply=timedelta(days=10), after_meeting=timedelta(days=3))
 
 
@@ -142,6 +152,91 @@ def test_somebody_away_is_left_alone_until_they_are_back_and_never_for_longer_th
     said: object, back: datetime
 ) -> None:
     assert PausePerson(back) in outcome("out_of_office", until=said)
+
+
+@pytest.mark.parametrize(
+    ("data", "effect"),
+    [
+        ({}, Prefer(NOW)),
+        ({"every_days": 14}, Prefer(NOW, 14)),
+        ({"every_days": "14"}, Prefer(NOW, 14)),
+        ({"every_days": 1}, Prefer(NOW, 1)),
+        ({"every_days": 365}, Prefer(NOW, 365)),
+        *(({"every_days": odd}, Prefer(NOW)) for odd in (0, -1, 366, "366", "10000", "١٤", "two", 2.5, True, None)),
+        ({"topic": "risk"}, Prefer(NOW, topic="risk")),
+        ({"topic": "x" * 40, "every_days": 7}, Prefer(NOW, 7, "x" * 40)),
+        *(({"topic": odd}, Prefer(NOW)) for odd in ("", "x" * 41, 7, ["risk"])),
+        ({"topic": "r"}, Prefer(NOW, topic="r")),
+        ({"until": (NOW + timedelta(days=30)).isoformat(), "topic": "risk"}, PausePerson(NOW + timedelta(days=30))),
+        ({"until": "2099-01-01"}, PausePerson(NOW + LONGEST_ABSENCE)),
+        ({"until": NOW.isoformat()}, Prefer(NOW)),
+        ({"until": "2020-01-01"}, Prefer(NOW)),
+    ],
+)
+def test_what_somebody_chose_counts_as_far_as_it_is_a_choice(data: dict[str, object], effect: object) -> None:
+    assert outcome("preferred", **data) == (effect, SettleTouch())
+
+
+@pytest.mark.parametrize(
+    ("data", "effects"),
+    [
+        ({"brief": 7, "reply": "full", "diagnostic": "x"}, (FailBrief(7, "full"),)),
+        ({"brief": 7, "diagnostic": "5.2.2", "reason": "x"}, (FailBrief(7, "5.2.2"),)),
+        ({"brief": 7, "reason": "mailbox_full"}, (FailBrief(7, "mailbox_full"),)),
+        ({"brief": 7}, (FailBrief(7, ""),)),
+        ({"brief": "7"}, ()),
+        ({"brief": True}, ()),
+        ({}, ()),
+    ],
+)
+def test_a_brief_that_came_back_failed_with_the_servers_words(
+    data: dict[str, object], effects: tuple[object, ...]
+) -> None:
+    assert outcome("brief_bounced", **data) == effects
+
+
+@pytest.mark.parametrize("data", [None, ["until"], "until", 7])
+def test_data_of_another_shape_says_nothing(data: Any) -> None:
+    assert Happening.read("out_of_office", NOW, data) == Happening.read("out_of_office", NOW, {})
+
+
+def test_what_is_no_address_is_none_and_what_is_one_has_its_normal_form() -> None:
+    longest = f"{'x' * 241}@acme.example"
+    assert len(longest) == 254
+    assert (read_address(longest), read_address(f"x{longest}")) == (longest, None)
+    assert read_address(" Zoe.Lin@Acme.example ") == "zoe.lin@acme.example"
+    for odd in ("@acme.example", "zoe@acme", "zoe lin@acme.example", "acme.example", "", 7):
+        assert read_address(odd) is None
+
+
+def test_a_time_beyond_all_calendars_is_none() -> None:
+    assert read_instant("9999-12-31T23:59:59-12:00") is None
+    assert read_instant("0001-01-01T00:00:00+12:00") is None
+
+
+def test_an_address_only_ever_gets_worse() -> None:
+    assert GRAVITY == (EmailStatus.OK, EmailStatus.BOUNCED, EmailStatus.LEFT, EmailStatus.COMPLAINED)
+
+
+def test_a_booked_meeting_that_is_over_or_far_away_holds_as_if_it_were_today_or_in_half_a_year() -> None:
+    for said, meets in (("2020-01-01", NOW), ("2099-01-01", NOW + FURTHEST_MEETING), (None, NOW)):
+        assert outcome("meeting_booked", until=said) == (HoldAccount(HoldCause.MEETING, NOW, meets + 3 * DAY),)
+
+
+def test_how_long_each_of_them_lasts() -> None:
+    """What the manual says (docs/signals.md)."""
+    lengths = (SOFT_BOUNCE_PAUSE, FULL_MAILBOX_PAUSE, UNDATED_ABSENCE, LONGEST_ABSENCE, FURTHEST_MEETING)
+    assert [length / DAY for length in lengths] == [3, 7, 7, 90, 180]
+
+
+def test_only_what_looks_into_the_data_is_given_any() -> None:
+    """The ledger spares the others the reading."""
+    telling = {"until": "2026-12-01", "bounce": "soft", "replacement": {"name": "Zoe"}, "every_days": 9, "brief": 7}
+    assert {kind for kind in SignalKind if outcome(kind) != outcome(kind, **telling)} == READ_DATA
+
+
+def test_what_says_no_more_than_that_it_arrived() -> None:
+    assert {SignalKind.DELIVERED, SignalKind.OPENED, SignalKind.CLICKED} == ARRIVALS
 
 
 def test_an_absence_that_was_over_when_it_was_written_pauses_nobody() -> None:
