@@ -136,6 +136,20 @@ def test_one_link_clicked_three_times_in_anger_is_a_persons() -> None:
     assert machines(*(trace(n, seconds=n / 2, url="a") for n in range(4))) == set()
 
 
+def test_links_are_counted_by_clicks_and_never_by_the_one_that_people_do_not_see() -> None:
+    """Pictures, a document and the hidden link are no links that somebody follows one after the other."""
+    mails = {5: Mailed(links=3)}
+    for kind, data in (("opened", {}), ("downloaded", {}), ("clicked", {"honeypot": True})):
+        both = [trace(n, touch=5, url=str(n)) for n in (1, 2)]
+        judged = judge([*both, trace(3, kind, touch=5, url="3", **data)], mails)
+        assert not [reason for verdict in judged.values() for reason in verdict.reasons if "links" in reason]
+
+
+def test_a_picture_may_be_loaded_at_once_by_whoever_opens_what_has_just_arrived() -> None:
+    assert judge([trace(1, "delivered", touch=5), trace(2, "opened", seconds=1, touch=5)]) == {}
+    assert 2 in judge([trace(1, "delivered", touch=5), trace(2, "downloaded", seconds=1, touch=5)])
+
+
 def test_a_burst_ends_where_the_pace_ends() -> None:
     burst = [trace(n, seconds=n / 2, url=str(n)) for n in range(4)]
     assert machines(*burst, trace(9, seconds=60, url="x")) == {0, 1, 2, 3}
@@ -193,6 +207,23 @@ def test_the_list_of_networks_is_data_with_its_sources_and_answers_for_parts_of_
     assert find("203.0.113.0/24") is find("2001:db8::/48") is None
 
 
+def test_a_place_is_found_by_an_address_a_prefix_or_an_address_with_its_prefix_and_around_it_is_elsewhere() -> None:
+    entries = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    for entry in entries.values():
+        for prefix in entry["prefixes"]:
+            listed: Any = ip_network(prefix)
+            inside = (prefix, f" {prefix} ", str(listed[-1]), f"{listed[-1]}/{listed.prefixlen}")
+            assert {place.name for asked in inside if (place := find(asked))} == {entry["name"]}, prefix
+            assert find(str(listed.supernet())) is None, "half of it, or less"
+
+
+def test_a_place_is_told_as_its_prefix_or_its_address() -> None:
+    for name in ("network", "ip"):
+        verdict = own_verdict(SignalKind.CLICKED, {name: BARRACUDA})
+        assert verdict is not None
+        assert verdict.reasons == ("from a network of Barracuda",)
+
+
 def test_no_network_of_the_list_is_private_or_stands_in_another() -> None:
     entries = tomllib.loads(FILE.read_text(encoding="utf-8"))
     read_networks(FILE)
@@ -209,7 +240,12 @@ def test_no_network_of_the_list_is_private_or_stands_in_another() -> None:
         ('name = "A"\nsure = 0.7\nprefixes = ["192.0.2.0/25"]\nsource = "s"', "is too narrow to be met"),
         ('name = "A"\nsure = 0.7\nprefixes = ["192.0.2.9/24"]\nsource = "s"', "is no prefix"),
         ('name = "A"\nsure = 7\nprefixes = ["192.0.2.0/24"]\nsource = "s"', "is no share of certainty"),
+        ('name = "A"\nsure = 1\nprefixes = ["192.0.2.0/24"]\nsource = "s"', "is no share of certainty"),
+        ('name = "A"\nsure = -0.1\nprefixes = ["192.0.2.0/24"]\nsource = "s"', "is no share of certainty"),
+        ('name = "A"\nsure = 0.7\nprefixes = ["2001:db8::/49"]\nsource = "s"', "write /48 or shorter"),
         ('name = "A"\nsure = 0.7\nprefixes = ["192.0.2.0/24"]', "has no source"),
+        ("sure = 0.7", "has no name and no prefixes and no source"),
+        ('name = "A"\nprefixes = ["192.0.2.0/24"]\nsource = "s"', "has no sure"),
     ],
 )
 def test_a_mistake_in_the_list_of_networks_is_told_with_its_entry(tmp_path: Path, text: str, said: str) -> None:
