@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from accounts.ledger.engine import reading
 from accounts.ledger.planning.plans import plans_in, read_plan
+from accounts.ledger.planning.touches import list_touches
 from accounts.vocabulary import PlanState
 from expectations.gate import describe
 from flows.demo.story import DAYS, START, Teller
@@ -107,16 +108,36 @@ def write_index(house: House, ending: Ending) -> None:
         loader=FileSystemLoader(house.settings.templates / "pages"), undefined=StrictUndefined, autoescape=True
     )
     home = house.settings.home
+    with reading(house.engine) as connection:
+        latest = list_touches(connection, limit=1)
     page = pages.get_template("demo.html").render(
         ending=ending,
         program=program(),
-        briefs=sorted(path.relative_to(home) for path in (home / "briefs").glob("*.html")),
-        ads=sorted(path.relative_to(home) for path in (home / "audiences").rglob("*.csv")),
+        briefs=_briefs(home),
+        ads=_lists(home),
+        somebody=latest[0].address if latest else None,
         verdict=Markup(_verdict(house, ending.plan)),  # noqa: S704  our own sentences, rendered from Markdown
         begins=START,
         ends=_end(),
     )
     (home / "index.html").write_text(page, encoding="utf-8")
+
+
+def _briefs(home: Path) -> dict[str, list[tuple[Path, datetime]]]:
+    """Rep -> their briefs, each with the time in its name: ``ravi-lumenflow-example-2026-11-16-0730.html``."""
+    told: dict[str, list[tuple[Path, datetime]]] = {}
+    for path in sorted((home / "briefs").glob("*.html")):
+        who, at = path.stem[:-16], datetime.strptime(path.stem[-15:], "%Y-%m-%d-%H%M")  # noqa: DTZ007  the rep's own clock
+        told.setdefault(who.partition("-")[0].title(), []).append((path.relative_to(home), at))
+    return told
+
+
+def _lists(home: Path) -> dict[str, list[Path]]:
+    """Platform -> the lists of its audiences, the latest first."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted((home / "audiences").rglob("*.csv"), reverse=True):
+        found.setdefault(path.parent.name, []).append(path.relative_to(home))
+    return dict(sorted(found.items()))
 
 
 def _verdict(house: House, plan: int | None) -> str:
