@@ -115,7 +115,8 @@ class AccountBrief:
         for sentences in self._sentences().values():
             yield from sentences
         for seat in self.group:
-            yield Statement(": ".join(filter(None, (f"{seat.name} ({seat.role})", seat.note))), seat.evidence)
+            taken = f"{seat.name} ({seat.role}): {seat.note}"
+            yield Statement(taken if seat.note else f"{seat.role}: {seat.name}", seat.evidence)
         for one in self.objections:
             yield Statement(one.text, one.evidence)
         if self.question:

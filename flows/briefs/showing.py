@@ -45,5 +45,5 @@ def _initials(text: str, names: Collection[str]) -> str:
     if not names:
         return text
     longest_first = sorted(names, key=lambda name: (-len(name), name))
-    known = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, longest_first)) + r")(?!\w)")
+    known = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, longest_first)) + r")(?!\w)\.?")
     return known.sub(lambda found: f"{found.group()[0]}.", text)
