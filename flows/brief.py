@@ -6,6 +6,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.announcing import tell_whoever_listens
+from flows.artifacts import show_calibration
 from flows.briefs import briefing, showing
 from flows.briefs.briefing import Briefed
 from flows.briefs.letters import deliver_letters
@@ -62,4 +63,4 @@ def compare_scores_with_verdicts(play: str, now: datetime) -> None:
     with open_house(play) as house:
         made = calibrating.calibrate_monthly(house.engine, house.play, play_folder(house.settings, play), now)
         if made:
-            calibrating.tell(made, house.play, now)
+            show_calibration(made, house.play, now)

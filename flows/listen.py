@@ -7,15 +7,15 @@ from prefect.cache_policies import NO_CACHE
 
 from accounts.vocabulary import BriefState
 from flows.announcing import tell_whoever_listens
+from flows.artifacts import show_brakes, show_clocks
 from flows.briefs.letters import deliver_letters
 from flows.briefs.telling import Told, tell_reps
 from flows.clock import clock
 from flows.house import open_house
 from flows.publishing import announce, publish, rename_run
 from flows.reports import collected_report, counts_of
-from flows.sales import sla
-from flows.sending import braking
-from flows.sending.braking import Watched
+from flows.sales.sla import keep_clocks
+from flows.sending.braking import Watched, watch
 from flows.signals.intake import Collected, collect
 
 
@@ -34,7 +34,7 @@ def collect_signals(play: str = "new-business", as_of: datetime | None = None) -
     publish(f"signals-{play}", collected_report(collected, now), "What came back, and what it changed")
     for why in collected.closed_doors:
         announce("tandem.door.closed", "tandem.door.mailbox", "mailbox", why=why)
-    braking.show(watched, now)
+    show_brakes(watched, now)
     look_at_the_clocks(play, now)
     tell_whoever_listens(play, now)
     rename_run(f"collect signals · {collected.applied} applied · {len(collected.replies)} replies")
@@ -57,11 +57,11 @@ def tell_the_reps(play: str, now: datetime) -> list[Told]:
 @task(name="look how our mails fare", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
 def watch_the_reputation(play: str, now: datetime) -> Watched:
     with open_house(play) as house:
-        return braking.watch(house.engine, house.settings.reputation, now)
+        return watch(house.engine, house.settings.reputation, now)
 
 
 @task(name="look at the clocks", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
 def look_at_the_clocks(play: str, now: datetime) -> None:
     with open_house(play) as house:
-        sla.show(house.play, sla.keep_clocks(house.engine, house.play, now), now)
+        show_clocks(house.play, keep_clocks(house.engine, house.play, now), now)
         deliver_letters(house.engine, house.settings, house.play, now)

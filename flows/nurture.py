@@ -16,6 +16,7 @@ from accounts.vocabulary import Answer, PlanState
 from expectations.gate import Verdict, describe
 from flows import nurturing, planning, spreading
 from flows.announcing import tell_whoever_listens
+from flows.artifacts import show_brakes
 from flows.clock import clock
 from flows.house import open_house
 from flows.nurturing import Nurtured, Tidied, add_up
@@ -54,7 +55,7 @@ def nurture_accounts(
         decided = spreading.decide(play, now, accounts)
         plan_id = freeze_plan(play, now, runtime.flow_run.id, accounts)
         verdicts = judge_drafts(play, now)
-        braking.show(watch_the_reputation(play, now), now)
+        show_brakes(watch_the_reputation(play, now), now)
         despatches = spreading.send(play, as_of)
     nurtured = add_up(Nurtured(play, now, decided, plan_id, verdicts, despatches, held=held_plans(play), tidied=tidied))
     show(nurtured, play)

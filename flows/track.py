@@ -9,12 +9,13 @@ from prefect.cache_policies import NO_CACHE
 from accounts.ledger.engine import reading
 from accounts.ledger.planning.decisions import undecided
 from flows.announcing import tell_whoever_listens
+from flows.artifacts import show_clocks
 from flows.briefs.letters import deliver_letters
 from flows.clock import clock
 from flows.house import open_house
 from flows.publishing import announce, publish, rename_run
 from flows.reports import counts_of, tracked_report
-from flows.sales import sla
+from flows.sales.sla import keep_clocks
 from flows.sales.territory import keep_territory
 from flows.tracking import Tracked, track
 
@@ -53,7 +54,7 @@ def follow_sales(play: str, now: datetime) -> Tracked:
 @task(name="look at the clocks", retries=2, retry_delay_seconds=[5, 30], cache_policy=NO_CACHE)
 def look_at_the_clocks(play: str, now: datetime) -> None:
     with open_house(play) as house:
-        sla.show(house.play, sla.keep_clocks(house.engine, house.play, now), now)
+        show_clocks(house.play, keep_clocks(house.engine, house.play, now), now)
         deliver_letters(house.engine, house.settings, house.play, now)
 
 

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flows.operating.deployments import ASK_SECONDS, are_polled, deployments_file, read_deployments
+from flows.operating.deployments import deployments_file, read_deployments
 from flows.operating.keeping import Kept, kept
 from flows.operating.prefect_api import PrefectApi
+from flows.operating.serving import ASK_SECONDS, are_polled
 
 #: What a run that is spread over workers starts.
 SHARES = ("decide-span", "send-plans")
@@ -26,7 +27,7 @@ def served(
     """
     file = folder / FILE
     file.write_text(_only(names, entrypoint), encoding="utf-8")
-    program = ["flows.operating.deployments:serve_all", str(file)]
+    program = ["flows.operating.serving:serve_all", str(file)]
     began = datetime.now(UTC)
     with kept("Served flows", program, env=environment, log=folder / "served.log") as one:
         wait_until_served(one, url, file, began)

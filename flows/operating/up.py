@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 
 from accounts.errors import Refused
 from flows.content.mailing import composer_of
-from flows.operating.deployments import ASK_SECONDS, Deployment, are_polled, bury_the_dead, read_deployments
+from flows.operating.deployments import Deployment, read_deployments
 from flows.operating.keeping import Kept, kept
 from flows.operating.prefect_api import PrefectApi, answers, is_loopback
 from flows.operating.prefect_server import HOST, PrefectServer, free_port, running_server, usual_port
+from flows.operating.serving import ASK_SECONDS, are_polled, bury_the_dead
 from flows.settings import Settings
 
 #: How long the web app and the served deployments may take to be ready, in seconds.
@@ -118,7 +119,7 @@ def _served(
 ) -> Iterator[Kept]:
     began, api = datetime.now(UTC), PrefectApi(server.url)
     names = [entry.name for entry in deployments]
-    program = ["flows.operating.deployments:serve_all", str(file)]
+    program = ["flows.operating.serving:serve_all", str(file)]
     log = logs / "flows.log"
     with kept("Served flows", program, env=environment, log=log, before_again=lambda: bury_the_dead(api, names)) as one:
         one.child.wait_until(lambda: are_polled(api, names, began), READY_SECONDS, ASK_SECONDS)

@@ -115,15 +115,6 @@ def findings(found: Calibration) -> dict[str, Any]:
     }
 
 
-def tell(made: Proposal, play: Play, now: datetime) -> None:
-    """A page for the marketer."""
-    from flows.publishing import publish
-    from flows.reports import calibrated_report
-
-    words = "How far scores agree with what reps say, and the weights that would agree more"
-    publish(f"calibration-{play.key}", calibrated_report(made, play, now), words)
-
-
 def _store(engine: Engine, play: Play, found: Calibration, now: datetime, mark: str = "") -> int:
     before = {kind: float(weight) for kind, weight in play.engagement.weights.items()}
     digest = core.digest_of(before, found.proposed, mark)

@@ -136,15 +136,6 @@ def _overridden(connection: Connection, clock: Listed, speaker: Speaker, overrid
     return not speaks
 
 
-def show(play: Play, kept: Kept, now: datetime) -> None:
-    """A page of what is owed."""
-    from flows.publishing import publish
-    from flows.reports import clocks_report
-
-    if kept.standing or kept.breached:
-        publish(f"sla-{play.key}", clocks_report(kept, now), "Who owes what to whom, and by when")
-
-
 def _warm(play: Play) -> set[SignalKind]:
     return {kind for kind, weight in play.engagement.weights.items() if weight > 0} - MEETINGS - REPS_WORDS
 

@@ -61,12 +61,3 @@ def _pull(connection: Connection, found: Iterable[Finding], now: datetime) -> No
         audit.append(
             connection, actor=TANDEM, action="stop", subject=f"{scope}:{target}", at=now, after={"note": finding.says}
         )
-
-
-def show(watched: Watched, now: datetime) -> None:
-    """A page that names every brake that holds, and what comes close."""
-    from flows.publishing import publish
-    from flows.reports import brakes_report
-
-    if watched.standing or watched.warnings:
-        publish("brakes", brakes_report(watched, now), "What is stopped, by whom and why; and what comes close")

@@ -16,14 +16,13 @@ from accounts.errors import InputRefused
 from accounts.playfiles import load_play
 from flows.operating.deployments import (
     Deployment,
-    are_polled,
-    bury_the_dead,
     deployments_file,
     read_deployments,
     servable,
 )
 from flows.operating.prefect_api import PrefectApi
 from flows.operating.prefect_server import PrefectServer
+from flows.operating.serving import are_polled, bury_the_dead
 from flows.settings import TEMPLATES
 
 ALL = read_deployments(deployments_file())

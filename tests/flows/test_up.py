@@ -22,9 +22,10 @@ from click.testing import CliRunner
 from accounts.errors import Refused
 from flows.cli import tandem
 from flows.doctor import Patient, examine, prefect
-from flows.operating.deployments import ASK_SECONDS, are_polled, deployments_file, read_deployments
+from flows.operating.deployments import deployments_file, read_deployments
 from flows.operating.prefect_api import PrefectApi, answers
 from flows.operating.prefect_server import PrefectServer, free_port, running_server, server_of
+from flows.operating.serving import ASK_SECONDS, are_polled
 from flows.settings import Settings
 from tests.flows.house import until
 
