@@ -18,6 +18,7 @@ from flows.web.app import build, open_desk
 from flows.web.serving import MOST_HEADERS
 from tests.cast import World
 from tests.signals.post import play
+from tests.web.reps import path as rep_path
 from tests.web.visitor import (
     NEXT_YEAR,
     SECRET,
@@ -182,6 +183,12 @@ def test_a_wrong_content_type_is_no_mistake_of_ours(wide: Browser, touch: int, k
         for path in (preferences_path(touch), opt_out_path(touch), "/collect", click_path(touch), "/t.js")
     }
     assert [answer.status_code for answer in answers.values()] == [400, 200, 400, 405, 405]
+
+
+@on_sqlite
+def test_a_reps_link_with_more_behind_it_than_a_form_has_still_asks(wide: Browser, world: World) -> None:
+    answer = wide.get(f"{rep_path(world, 'hold')}?{'a=b&' * 500}until=2026-12-24")
+    assert (answer.status_code, "Hold marketing to Acme Works?" in answer.text) == (200, True)
 
 
 @on_sqlite

@@ -98,7 +98,7 @@ def _page(connection: Connection, visit: Visit, request: Request) -> Response | 
         )
     if to.kind == "other":
         return other.show_others(connection, visit) if to.account_id else None
-    return answering.ask(connection, visit, _fields(request.url.query)) if to.account_id else None
+    return answering.ask(connection, visit, _asked(request)) if to.account_id else None
 
 
 def _done(visit: Visit, form: Mapping[str, tuple[str, ...]]) -> Response | None:
