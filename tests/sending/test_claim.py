@@ -242,6 +242,26 @@ def test_no_claim_walks_all_that_is_certified_or_all_that_has_left(world: World,
 
 
 @on_postgresql
+def test_no_other_index_has_the_order_in_which_a_claim_looks(world: World) -> None:
+    """The primary key would have the order of the touches of one plan, named by an equality, and look cheap beside some
+    statistics: it passes all touches of other plans. Without the right index, what is found has to be sorted."""
+    plan_id = certified(world, ALICE)
+    plans: list[str] = []
+
+    def explain(_connection: Connection, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "skip locked" in statement.lower():
+            cursor.execute("SAVEPOINT as_it_was; DROP INDEX ix_touch_plan_id_state_id; SET LOCAL enable_sort = off")
+            cursor.execute(f"EXPLAIN {statement}", parameters)
+            plans.append("\n".join(line for (line,) in cursor))
+            cursor.execute("ROLLBACK TO SAVEPOINT as_it_was")
+
+    event.listen(world.engine, "before_cursor_execute", explain)
+    claim(world, plan_id)
+    [look] = plans
+    assert "Sort Key: touch.plan_id, touch.id" in look
+
+
+@on_postgresql
 def test_a_claim_takes_rows_by_their_ids(world: World) -> None:
     """An index that begins with the state looks cheap beside old statistics, and would be walked to its end."""
     plan_id = certified(world, ALICE)
