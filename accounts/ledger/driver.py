@@ -23,6 +23,8 @@ from accounts.types import Utc
 Row = tuple[Any, ...]
 #: Rows that one statement of SQLite takes; it binds 32,766 values at most.
 LISTED = 500
+#: Rows that are taken from a driver at once; psycopg takes nearly twice as long one by one.
+AT_ONCE = 1_000
 #: From so many rows on PostgreSQL copies: a table for the purpose costs a millisecond.
 MANY = 500
 
@@ -63,7 +65,8 @@ def rows(connection: Connection, sql: str, **values: Any) -> Iterator[Row]:
     """
     result = _perform(connection, sql, values)
     with translated(connection):
-        yield from cast(Iterator[Row], result.cursor)
+        while some := cast(Any, result.cursor).fetchmany(AT_ONCE):
+            yield from some
     result.close()
 
 
