@@ -63,7 +63,7 @@ def _pattern() -> re.Pattern[str]:
     year = r"(?:,? (?:de |del |do )?(?P<{0}>20\d\d|'?\d\d(?=\W|$)(?!:)))?"
     to = r" ?(?:[-–—/]|and|to|through|thru|until|till|und|bis(?: zum)?|t/m|tot en met|au|al|y|et|e|a|en) ?"
     span = rf"(?P<span>\d{{1,2}}{ordinal}{to}(?:(?:{weekdays})\b\.?,? )?{article})?"
-    other = _alternatives([table("days")["no_days"]])
+    weeks, other = (_alternatives([table("days")[name]]) for name in ("weeks", "no_days"))
     is_day = rf"(?![\w:]|[.,/-]\d| ?(?:{other}|{months})(?!\w))"
     alone = (
         r"\d{1,2}(?=st|nd|rd|th)|(?:(?<=den )|(?<=dem )|(?<=zum )|(?<=vom )|(?<=bis )|(?<=ab )|(?<=am ))\d{1,2}(?=\.)"
@@ -78,6 +78,7 @@ def _pattern() -> re.Pattern[str]:
         rf"(?:{to}(?:the )?(?P<d3>\d{{1,2}})(?:st|nd|rd|th)?{is_day})?(?!\d|:|\.\d){year.format('y2')}"
         r"|(?P<a>\d{1,2})(?P<sep>[./-]) ?(?P<b>\d{1,2})(?:\.|(?P=sep)) ?(?P<ny>20\d\d|\d\d)?(?![\d:])"
         r"|(?P<a2>\d{1,2})/(?P<b2>\d{1,2})(?![\d/:])"
+        rf"|(?:in |of |in der |der |de la )?(?:{weeks}) ?(?P<wn>\d{{1,2}})(?:{to}(?P<wn2>\d{{1,2}}))?(?!\d)"
         rf"|(?(ahead)(?P<d4>\d{{1,2}})|(?P<d5>{alone})){ordinal}{is_day}"
         rf")|\b(?P<w>{weekdays})\b|\b(?P<t>{'|'.join(table('days')['tomorrow'])})\b"
         rf"|\b(?P<m3>{months})\b\.?(?: (?:de |del )?(?P<y3>20\d\d))?"
@@ -90,9 +91,13 @@ def mentions(text: str, written: date, month_first: bool) -> Iterator[Mention]:
     for found in list(_pattern().finditer(text))[:40]:
         day = _day_of(found, written, month_first)
         if day is not None and (sense := _sense_of(text, found, previous)) is not Sense.NOTHING:
-            last = _last_of(day, found, text) if sense is Sense.THROUGH else day
-            yield Mention(last, sense, *found.span(), is_span=bool(found["span"] or found["d3"]))
+            last = _last_of(day, found) if sense in (Sense.THROUGH, Sense.SPAN_END) else day
+            yield Mention(last, sense, *found.span(), is_span=_is_span(found))
         previous = found
+
+
+def _is_span(found: re.Match[str]) -> bool:
+    return bool(found["span"] or found["d3"] or found["wn2"])
 
 
 def _day_of(found: re.Match[str], written: date, month_first: bool) -> date | None:
@@ -106,6 +111,8 @@ def _day_of(found: re.Match[str], written: date, month_first: bool) -> date | No
         return _numeric(found, written, month_first)
     if said["d4"] or said["d5"]:
         return _of_some_month(int(said["d4"] or said["d5"]), said["ahead"], written)
+    if said["wn"]:
+        return _in_week(int(said["wn2"] or said["wn"]), said["ahead"], written)
     if said["w"]:
         ahead = (_numbers("weekdays")[said["w"]] - written.weekday() - 1) % 7 + 1
         return written + timedelta(days=ahead)
@@ -136,12 +143,27 @@ def _of_some_month(day: int, weekday: str | None, written: date) -> date | None:
     return next((there for there in near if wanted in (None, there.weekday())), None)
 
 
+def _in_week(week: int, weekday: str | None, written: date) -> date | None:
+    """That day of an ISO week, its Monday where none is named, in the year that brings it closest."""
+    number = _numbers("weekdays")[weekday] + 1 if weekday else 1
+    years = (written.year + shift for shift in (-1, 0, 1))
+    near = (_iso_day(year, week, number) for year in years)
+    return min(filter(None, near), key=lambda there: abs(there - written), default=None)
+
+
 def _dated(day: int, month: int, year: str | None, written: date) -> date | None:
     if year:
         number = int(year.strip("'"))
         return _day(number + 2000 if number < 100 else number, month, day)
     near = (_day(written.year + shift, month, day) for shift in (-1, 0, 1))
     return min(filter(None, near), key=lambda there: abs(there - written), default=None)
+
+
+def _iso_day(year: int, week: int, weekday: int) -> date | None:
+    try:
+        return date.fromisocalendar(year, week, weekday)
+    except ValueError:
+        return None
 
 
 def _day(year: int, month: int, day: int) -> date | None:
@@ -151,8 +173,10 @@ def _day(year: int, month: int, day: int) -> date | None:
         return None
 
 
-def _last_of(day: date, found: re.Match[str], text: str) -> date:
-    """ "Until the end of March" ends with its last day, "through March" as well."""
+def _last_of(day: date, found: re.Match[str]) -> date:
+    """ "Until the end of March" ends with its last day, "through March" as well, and week 47 with its Sunday."""
+    if found["wn"] and not found["ahead"]:
+        return day + timedelta(days=6)
     if not found["m3"]:
         return day
     return (day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
@@ -168,7 +192,7 @@ def _sense_of(text: str, found: re.Match[str], previous: re.Match[str] | None) -
     sense = _by_cue(before)
     if sense is Sense.UNTIL and _begins(behind, "inclusive"):
         return Sense.THROUGH
-    if found["span"] or found["d3"]:
+    if _is_span(found):
         return Sense.SPAN_END
     if found["m3"] and sense is Sense.NOTHING:
         return sense
@@ -193,7 +217,7 @@ def _by_cue(before: str) -> Sense:
 @cache
 def _fillers() -> re.Pattern[str]:
     words = "|".join(table("days")["fillers"])
-    return re.compile(rf"(?:^|[ (])(?:{words})[ ,:(]*$")
+    return re.compile(rf"(?:^|[ (])(?:{words}|\d{{1,2}}(?:[:.]\d\d)? ?(?:am|pm|uhr|h))[ ,:(]*$")
 
 
 def _without_fillers(before: str) -> str:

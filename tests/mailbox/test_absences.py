@@ -52,6 +52,12 @@ def back(text: str, date: str = EUROPE, subject: str = "Out of office") -> datet
         ("Ik ben afwezig tot en met dinsdag 5 januari", "2027-01-06"),
         ("Ik ben met vakantie, vanaf 5 januari ben ik weer bereikbaar", "2027-01-05"),
         ("Estou de férias até 5 de janeiro de 2027", "2027-01-06"),
+        ("Ik ben afwezig tot 5 januari", "2027-01-05"),
+        ("Je ne serai pas disponible avant le 5 janvier", "2027-01-05"),
+        ("I am in a training course until 2 pm on Monday, 21 December", "2026-12-21"),
+        ("I'm on vacation week 52 and 53, back on Tuesday in week 1", "2027-01-05"),
+        ("Ich bin bis KW 1 im Urlaub", "2027-01-11"),
+        ("Jag har semester vecka 52-53", "2027-01-04"),
     ],
 )
 def test_the_day_is_understood(text: str, day: str) -> None:
@@ -109,7 +115,7 @@ def test_english_from_america_puts_the_month_first_and_nobody_else_does() -> Non
         "I am out of the office.", "I am out of the office until 31 February",
         "I was on vacation until 1 December 2026",
         "Back on 1.1.2099, on holiday", "On leave. Our meeting of 3 January is cancelled", "Out of office until 25:00",
-        "I am out of the office, call 030 12.01.34", "On vacation until the cows come home",
+        "I am out of the office, call 030 12.01.34", "Back in week 60", "On vacation until the cows come home",
     ],
 )  # fmt: skip
 def test_a_day_that_is_not_said_or_cannot_be_is_none(text: str) -> None:
