@@ -124,6 +124,7 @@ DATASETS: dict[str, Dataset] = {
                 Field("consent_at", Kind.WHEN),
                 Field("ads_consent_basis", Kind.CHOICE),
                 Field("ads_consent_at", Kind.WHEN),
+                Field("opted_out", Kind.TRUTH),
                 Field("crm_id", Kind.KEY),
             ),
             STAKEHOLDERS,

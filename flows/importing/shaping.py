@@ -21,7 +21,7 @@ MEMORY = 200_000
 COLUMNS: dict[str, dict[str, str | None]] = {
     "reps": {"backup_email": None},
     "accounts": {"account": "key", "owner_email": "owner_id", "parent": None},
-    "stakeholders": {"account": "account_id", "role": "crm_role"},
+    "stakeholders": {"account": "account_id", "role": "crm_role", "opted_out": None},
     "opportunities": {
         "opportunity": "source_id", "account": "account_id", "owner_email": "owner_id", "is_closed": None,
         "is_won": None, "closed_at": None,
@@ -104,6 +104,8 @@ class Shaper:
         columns["email_hash"] = [None if address is None else _hashed(address) for address in columns["email"]]
         if "role" in columns:
             columns["crm_role"] = columns.pop("role")
+        if "opted_out" in columns:
+            columns["opted_out"] = ["yes" if value else None for value in columns["opted_out"]]
 
     def _opportunity(self, connection: Connection, columns: dict[str, Column], size: int) -> None:
         columns["source_id"] = columns.pop("opportunity")
@@ -157,7 +159,7 @@ def hashed_columns(dataset: str, given: Sequence[str]) -> tuple[str, ...]:
     """What makes a row another one. A closing day that nobody told follows from the day of the import: it does not."""
     derived = {"email_hash", "closed_at"} - set(given)
     columns = (column for column in written_columns(dataset, given) if column not in derived)
-    return (*columns, *(name for name in ("parent", "backup_email") if name in given))
+    return (*columns, *(name for name in ("parent", "backup_email", "opted_out") if name in given))
 
 
 def hashes(columns: dict[str, Column], names: Sequence[str]) -> Iterator[str]:

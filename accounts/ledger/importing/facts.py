@@ -244,6 +244,12 @@ def link_backups(connection: Connection, files: Sequence[int]) -> None:
     connection.execute(update(Rep).where(spoken_of, Rep.backup_id.is_distinct_from(named)).values(backup_id=named))
 
 
+def opted_out(connection: Connection, files: Sequence[int]) -> list[str]:
+    """Hashes of the addresses that these files say no for; of rows that were turned away as well."""
+    said = STAKEHOLDERS.c.file.in_(files), STAKEHOLDERS.c.opted_out.is_not(None), STAKEHOLDERS.c.email_hash.is_not(None)
+    return list(connection.scalars(select(STAKEHOLDERS.c.email_hash).where(*said).distinct()))
+
+
 def adopt_owners(connection: Connection, now: datetime) -> None:
     """For exports that do not name owners: an account belongs to the rep of its most recently created opportunity;
     of several on one day, to that of the one with the last id."""

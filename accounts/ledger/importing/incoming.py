@@ -60,7 +60,7 @@ STAKEHOLDERS = _staged(
         "account_id", "email", "email_hash", "first_name", "last_name", "title", "crm_id", "crm_role", "timezone",
         "country", "language", "consent_basis", "consent_at", "ads_consent_basis", "ads_consent_at",
     ),
-    ("account",),
+    ("account", "opted_out"),
 )  # fmt: skip
 
 OPPORTUNITIES = _staged(
