@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from accounts.errors import SettingsRefused
+from accounts.errors import Refused, SettingsRefused
 from accounts.ledger import schema
 from accounts.ledger.engine import open_ledger
 from flows.cli import main, tandem
@@ -79,7 +79,8 @@ def test_a_database_that_does_not_answer_is_one_line_without_the_password(
     monkeypatch.setenv("TANDEM_DATABASE_URL", "postgresql://tandem:hunter2@127.0.0.1:1/tandem")
     error = CliRunner().invoke(tandem, ["init"]).exception
     assert isinstance(error, SettingsRefused)
-    assert "127.0.0.1:1" in str(error)
+    assert str(error).startswith("postgresql+psycopg://tandem:***@127.0.0.1:1/tandem: connection failed: ")
+    assert str(error).endswith("(see that it runs, and that database_url names it)")
     assert "hunter2" not in str(error)
     assert "\n" not in str(error)
     assert not (empty_folder / "tandem.toml").exists()
@@ -107,11 +108,28 @@ def test_a_file_that_is_no_database_is_said_to_be_none(empty_folder: Path, monke
         assert "is not a database" in str(error)
 
 
-def test_what_is_no_address_of_a_database_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TANDEM_DATABASE_URL", "hunter2")
-    error = CliRunner().invoke(tandem, ["plan"]).exception
+@pytest.mark.parametrize("command", ["plan", "init"])
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("hunter2", "database_url: is no address of a database"),
+        ("mysql://tandem:hunter2@127.0.0.1/tandem", "database_url: no ledger on mysql"),
+    ],
+)
+def test_what_is_no_database_of_ours_is_not_repeated(
+    command: str, url: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TANDEM_DATABASE_URL", url)
+    error = CliRunner().invoke(tandem, [command]).exception
     assert isinstance(error, SettingsRefused)
-    assert "hunter2" not in str(error)
+    assert str(error) == f"{said} (use sqlite:///… or postgresql://…)"
+
+
+def test_before_there_is_a_ledger_a_command_says_how_to_make_it_and_makes_none(empty_folder: Path) -> None:
+    error = CliRunner().invoke(tandem, ["plan"]).exception
+    assert isinstance(error, Refused)
+    assert str(error) == "sqlite:///.tandem/tandem.db: there is no ledger yet (make it: tandem init)"
+    assert list(empty_folder.iterdir()) == []
 
 
 def test_a_file_that_cannot_be_written_is_one_line(
