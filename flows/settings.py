@@ -4,6 +4,7 @@ Nested values use two underscores: ``TANDEM_SMTP__PASSWORD``. Secrets never show
 """
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -68,6 +69,17 @@ def _web_address(value: str) -> str:
 
 
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+
+
+def _proxies(value: str) -> str:
+    """One that is written wrongly is believed by nobody, and all visitors would look like one network."""
+    for one in value.split(","):
+        if one.strip() and value != "*":
+            ip_network(one.strip())
+    return value
+
+
+Proxies = Annotated[str, AfterValidator(_proxies)]
 
 
 class Smtp(BaseModel):
@@ -159,8 +171,8 @@ class Web(BaseModel):
     burst: int = Field(200, ge=1)
     #: Connections that one process holds; further ones are refused with 503. The files it may have are a limit as well.
     connections: int = Field(10_000, ge=1)
-    #: Addresses of the proxy in front, with commas: whom to believe where a request comes from.
-    proxies: str = "127.0.0.1"
+    #: Addresses or networks of the proxy in front, with commas: whom to believe where a request comes from.
+    proxies: Proxies = "127.0.0.1"
 
 
 class Scale(BaseModel):

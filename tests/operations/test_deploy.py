@@ -17,7 +17,8 @@ import yaml
 from flows.cli import COMMANDS, tandem
 from flows.operating.prefect_server import server_environment
 from flows.setting_words import variables_of
-from flows.settings import Settings
+from flows.settings import Settings, Web
+from flows.web.serving import config_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -69,6 +70,17 @@ def test_a_container_starts_what_exists_once_what_it_needs_is_there(name: str) -
     for volume in service.get("volumes", []):
         source = volume.partition(":")[0]
         assert source in COMPOSE["volumes"] or (DEPLOY / source).is_file(), source
+
+
+def test_a_proxy_before_the_containers_is_believed_and_nobody_else() -> None:
+    """Or all recipients would look like one network, and share its limit."""
+    said = SERVICES["web"]["environment"]["TANDEM_WEB__PROXIES"]
+    assumed = re.fullmatch(r"\$\{TANDEM_WEB__PROXIES:-(.+)\}", said)
+    assert assumed
+    config = config_of(None, forwarded_allow_ips=Web(proxies=assumed[1]).proxies)  # type: ignore[arg-type]
+    believed = config.http.keywords["proxies"]  # type: ignore[union-attr]
+    assert [one in believed for one in ("172.17.0.1", "172.31.255.1", "192.168.16.1")] == [True] * 3
+    assert [one in believed for one in ("203.0.113.9", "172.32.0.1")] == [False] * 2
 
 
 def test_every_variable_is_one_that_somebody_reads() -> None:

@@ -145,3 +145,14 @@ def test_an_address_where_nobody_can_listen_is_refused_in_one_line() -> None:
 def test_whoever_only_asks_whether_we_are_there_need_not_take_the_answer(web: Browser) -> None:
     answer = web.ask("HEAD", "/healthz")
     assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.parametrize("proxies", ["127.0.0.1", "127.0.0.1, ::1,10.0.0.0/8", "*", ""])
+def test_a_proxy_is_an_address_or_a_network(proxies: str) -> None:
+    assert Web(proxies=proxies).proxies == proxies
+
+
+@pytest.mark.parametrize("proxies", ["10.0.0.5/8", "proxy.example", "127.0.0.1 ::1", "127.0.0.1,*"])
+def test_a_proxy_that_nobody_would_believe_is_refused_at_the_start(proxies: str) -> None:
+    with pytest.raises(ValueError, match="proxies"):
+        Web(proxies=proxies)
