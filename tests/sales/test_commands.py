@@ -70,7 +70,7 @@ def test_all_of_them_can_be_said_one_after_the_other(say: Say) -> None:
     assert told[AnswerKind.LIMITS].endswith(
         "no mail to Bob Example, nothing about cost, at most one mail a week, no ads."
     )
-    assert told[AnswerKind.CLOSE_OBJECTION] == "Closed: objection 1."
+    assert told[AnswerKind.CLOSE_OBJECTION] == "Settled: objection 1 leaves your briefs."
 
 
 @on_sqlite

@@ -131,6 +131,7 @@ def test_an_answer_to_something_already_sent_says_when_it_left(web: Browser, wor
     done = press(web, asked)
     assert done.status_code == 200
     assert "That mail to Alice Example left on Tuesday at 10:00; nothing to stop." in done.text
+    assert "Your next brief" not in done.text
     assert count(world, Veto) == 0
 
 

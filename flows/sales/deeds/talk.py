@@ -37,7 +37,12 @@ def close(scene: Scene) -> Done:
         return Done("That was closed already.", False)
     after = {"objection": id}
     return Done(
-        f"Closed: {kind} {id}.", True, about=f"objection:{id}", detail=after, action="close-objection", after=after
+        f"Settled: {kind} {id} leaves your briefs.",
+        True,
+        about=f"objection:{id}",
+        detail=after,
+        action="close-objection",
+        after=after,
     )
 
 
