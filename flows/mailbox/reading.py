@@ -125,17 +125,28 @@ _CONTENT_TYPE = re.compile(rb"^content-type:[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORE
 
 
 def read_mail(raw: bytes) -> Mail:
-    """The mail in these bytes. An mbox's ``From `` line and blank lines in front are skipped."""
+    """The mail in these bytes; of a journal's report, the mail it reports. An mbox's ``From `` line and blank lines in
+    front are skipped."""
     head = raw[:MOST_BYTES].lstrip(b"\r\n\t \xef\xbb\xbf")
     if head.startswith(b"From "):
         head = head.partition(b"\n")[2]
     head = _CONTENT_TYPE.sub(lambda found: found[0][:MOST_HEADER], head)
     if head.lower().count(b"boundary=") <= MOST_BOUNDARIES and head.count(b"\n--") <= MOST_SEPARATORS:
         try:
-            return Mail(BytesParser().parsebytes(head))
+            return _reported(Mail(BytesParser().parsebytes(head)))
         except (RecursionError, MessageError, ValueError, LookupError, TypeError, AssertionError, AttributeError):
             pass  # the library's parser gives up on some malformed mail; its headers can still be read
     return Mail(BytesHeaderParser().parsebytes(head))
+
+
+def _reported(mail: Mail) -> Mail:
+    """What Exchange puts into a journal is a note of its own with the mail attached to it."""
+    if _JOURNAL not in mail.names:
+        return mail
+    return next((part.attached for part in mail.parts if part.kind == "message/rfc822" and part.attached), mail)
+
+
+_JOURNAL = "x-ms-journal-report"
 
 
 def _leaves(source: Message) -> Iterator[Part]:

@@ -86,6 +86,23 @@ def test_what_a_reps_mailbox_hands_on_to_us_is_as_much_a_persons_as_it_was() -> 
     assert told == [Kind.REPLY, Kind.AUTO_REPLY]
 
 
+@pytest.mark.parametrize(
+    "mail",
+    [letter("Yes, call me.", **ANSWERING), letter("Out of office until 5 January.", Auto_Submitted="auto-replied")],
+)
+def test_what_a_journal_reports_is_the_mail_and_not_the_report(mail: bytes) -> None:
+    """As Exchange keeps a copy of what answers a rep."""
+    report = (
+        b"From: Microsoft Exchange <microsoftexchange329e71ec88ae4615bbc36ab6ce41109e@lumenflow.example>\r\n"
+        b"To: replies@mail.lumenflow.example\r\nSubject: Re: Acme\r\nX-MS-Journal-Report:\r\nMIME-Version: 1.0\r\n"
+        b'Content-Type: multipart/mixed; boundary="cut"\r\n\r\n--cut\r\nContent-Type: text/plain\r\n\r\n'
+        b"Sender: dana.example@acme.example\r\nRecipient: ravi@lumenflow.example\r\n\r\n"
+        b"--cut\r\nContent-Type: message/rfc822\r\n\r\n" + mail + b"\r\n--cut--\r\n"
+    )
+    assert understand(report) == understand(mail)
+    assert understand(mail).kind in (Kind.REPLY, Kind.OUT_OF_OFFICE)
+
+
 #: Subjects, announcements and blocks of headers of programs that speak other languages.
 ELSEWHERE = (
     ("Odp", "Od: Ravi Rep <ravi@lumenflow.example>\nWysłano: 9 listopada 2026 10:00\nDo: Piotr\nTemat: Acme"),
