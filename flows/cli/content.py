@@ -63,7 +63,8 @@ def preview(
 def content(play: str | None, as_of: datetime | None, json_: bool) -> None:
     """Show what there is to say: stages and roles, the gaps, how many people wait on each, and what falls due.
 
-    Every file is read and every e-mail prepared, so a mistake in any of them is found here.
+    Every file is read and every e-mail prepared, so a mistake in any of them is found here. What is worth another look,
+    such as a subject that telephones cut off, is told and keeps nothing from being sent.
 
     Example: tandem content --as-of 2027-03-01
     """
@@ -151,7 +152,15 @@ def _matrix(play: "Play", coverage: "Coverage") -> list[str]:
         *_listed("Gaps", [_gap(gap) for gap in coverage.gaps], "Everybody there has something to read."),
         "",
         *_listed("Dates", [_due(due) for due in coverage.due], "Nothing expires or is due for review soon."),
+        *_advice(play),
     ]
+
+
+def _advice(play: "Play") -> list[str]:
+    from accounts.advice import advise
+
+    told = [f"{one.content.partition('/')[2]}: {one.says}" for one in advise(play)]
+    return ["", *_listed("Worth another look", told, "")] if told else []
 
 
 def _many(count: int, thing: str) -> str:
@@ -183,6 +192,8 @@ def _listed(title: str, lines: list[str], nothing: str) -> list[str]:
 
 
 def _coverage_facts(play: "Play", coverage: "Coverage") -> dict[str, Any]:
+    from accounts.advice import advise
+
     return {
         "play": play.key,
         "version": play.version,
@@ -197,6 +208,7 @@ def _coverage_facts(play: "Play", coverage: "Coverage") -> dict[str, Any]:
         "gaps": [
             {"stage": gap.stage, "role": gap.role, "expired": gap.expired, **_seats(gap.seats)} for gap in coverage.gaps
         ],
+        "advice": [{"content": one.content, "says": one.says} for one in advise(play)],
         "due": [{"content": due.content, "owner": due.owner, "what": due.what, "day": due.day} for due in coverage.due],
     }  # fmt: skip
 
