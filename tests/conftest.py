@@ -42,6 +42,7 @@ if "PREFECT_HOME" not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
     atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than cores: while one waits for a server, a browser or a clock, another works."""
     return (os.cpu_count() or 1) + 1

@@ -5,10 +5,8 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis.core import NOT_SET
-from schemathesis.generation import GenerationMode
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from accounts.ledger.engine import reading
@@ -56,20 +54,28 @@ OPENAPI = {
     "openapi": "3.0.3", "info": {"title": "What providers post", "version": "1"},
     "paths": {f"/hooks/{provider}": operation(provider, schema_of(events)) for provider, events in EVENTS.items()},
 }  # fmt: skip
-#: Bodies that a provider may post, and bodies that it must not, for each of them.
-MADE_UP = [
-    operation.ok().as_strategy(generation_mode=mode)
-    for operation in schemathesis.openapi.from_dict(OPENAPI).get_all_operations()
-    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
-]
 #: Of each; they are not made smaller, since to shrink is to post thousands of them.
 SOME = settings(
     max_examples=5, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
 )
 
 
+def made_up() -> list[st.SearchStrategy[Any]]:
+    """Bodies that a provider may post, and bodies that it must not, for each of them."""
+    import schemathesis
+    from schemathesis.generation import GenerationMode
+
+    return [
+        operation.ok().as_strategy(generation_mode=mode)
+        for operation in schemathesis.openapi.from_dict(OPENAPI).get_all_operations()
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+    ]
+
+
 def signed(case: Any) -> Request:
     """As the provider would have posted it; where a post has a name, one name is good for one body."""
+    from schemathesis.core import NOT_SET
+
     provider, said = case.operation.path.rpartition("/")[2], None if case.body is NOT_SET else case.body
     if isinstance(said, bytes) and provider in NAMED:
         said = said.decode("latin-1")
@@ -92,7 +98,7 @@ def test_what_passes_the_proof_is_kept_whatever_it_says_and_none_of_it_is_lost(w
     def post(case: Any) -> None:
         assert deliver(web, signed(case)) == 200, case.body
 
-    for cases in MADE_UP:
+    for cases in made_up():
         SOME(given(cases)(post))()
     with reading(world.engine) as connection:
         kept = list(connection.execute(select(Webhook.__table__)))
