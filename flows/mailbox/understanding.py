@@ -188,6 +188,15 @@ def _by_gatekeeper(text: Written) -> Judged | None:
     return (Kind.CHALLENGE, said, 0.6) if said else None
 
 
+def _by_seal(text: Written) -> Judged | None:
+    """Encrypted, or signed in a wrapping: programs do not do that. A person has to open it."""
+    is_sealed = any(part.kind in _SEALED for part in text.mail.parts)
+    return (Kind.REPLY, text.mail.subject[:200], 0.8) if is_sealed and not text.said.own.strip() else None
+
+
+_SEALED = ("application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted")
+
+
 def _by_subject_alone(text: Written) -> Judged | None:
     said = "" if text.said.own.strip() else asks_in_subject(text.mail.subject)
     return (Kind.REPLY, said[:200], 0.9) if said else None
@@ -200,7 +209,7 @@ def _by_nobody(text: Written) -> Judged | None:
 #: Asked in this order; the first that is answered decides. What none of them knows a person wrote, unless a server did.
 QUESTIONS = (
     _by_sure_program, _by_own_word, _by_server, _by_newsletter, _by_likely_program, _by_note, _by_receipt,
-    _by_gatekeeper, _by_invitation, _by_subject_alone, _by_nobody,
+    _by_gatekeeper, _by_invitation, _by_seal, _by_subject_alone, _by_nobody,
 )  # fmt: skip
 
 

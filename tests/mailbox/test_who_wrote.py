@@ -218,6 +218,15 @@ def test_who_invites_us_or_answers_an_invitation_has_written_to_us(method: str, 
     assert room.kind is Kind.AUTO_REPLY, "a room accepts by itself"
 
 
+@pytest.mark.parametrize("kind", ["application/pkcs7-mime; smime-type=enveloped-data", "application/pgp-encrypted"])
+def test_who_seals_an_answer_has_written_one_and_somebody_has_to_open_it(kind: str) -> None:
+    head = f"From: dana.example@acme.example\r\nSubject: AW: Acme\r\nContent-Type: {kind}\r\n"
+    body = "Content-Transfer-Encoding: base64\r\n\r\nMIAGCSqGSIb3DQEHA6CAMIACAQAxggF=\r\n"
+    found = understand(f"{head}{body}".encode())
+    assert (found.kind, found.words) == (Kind.REPLY, "AW: Acme")
+    assert understand(f"{head}Auto-Submitted: auto-replied\r\n{body}".encode()).kind is Kind.AUTO_REPLY
+
+
 def test_a_receipt_is_a_programs_also_where_its_head_says_nothing() -> None:
     body = "Dear Sir or Madam,\n\nwe have received your message. This is an automated response, please do not reply."
     assert understand(letter(body, subject="We have received your message")).kind is Kind.AUTO_REPLY
