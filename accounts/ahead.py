@@ -100,7 +100,7 @@ class _Days:
                     return True
         self.again.pop(person.id, None)
         (self._late.add if said.reason is Reason.LATE_STEP else self._late.discard)(person.id)
-        if again is not None:
+        if again is not None and again > self._planner.now:
             self.again[person.id] = again
         return False
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, insert, select, update
 
@@ -88,6 +88,25 @@ def test_the_crm_is_thought_to_go_on_confirming_what_it_says() -> None:
     assert ahead(acme(person(1), synced_at=NOW - 3 * DAY), careful) == []
 
 
+def test_what_a_lease_forbids_comes_when_the_lease_is_over() -> None:
+    """Nothing about cost until Wednesday, eleven o'clock; the pilot is about cost."""
+    limits = snapshots.Limits(NOW + DAY, topics=frozenset({"cost"}))
+    assert ahead(acme(limits=limits))[0] == (NOW + DAY, 1, "pilot")
+
+
+def test_what_was_cancelled_and_is_late_when_its_time_comes_again_waits_for_a_decision() -> None:
+    """It was due on Monday a week ago, and is good for ten days; its plan was cancelled, until on Thursday."""
+    account = acme(stage_entered_at=NOW - 11 * DAY)
+    assert ahead(account)[0] == (NOW, 1, "pilot")
+    assert ahead(account._replace(cancelled={(1, PILOT): NOW + 2 * DAY})) == []
+
+
+def test_what_a_pause_left_out_does_not_come_after_the_next_step_either() -> None:
+    quick = small_play(steps=tuple(one.model_copy(update={"after": 2 * DAY}) for one in small_play().steps))
+    paused = hold("rep", since=2 * DAY, until=-12 * HOUR, clock="skip")
+    assert [content for _, _, content in ahead(acme(holds=[paused]), quick)] == ["five-slides"]
+
+
 # Whatever stands in the way: what is said is what is lived.
 
 hours = st.integers(1, 14 * 24).map(lambda count: count * HOUR)
@@ -146,7 +165,16 @@ def _set(life: Life, **facts: Any) -> None:
     life.account = life.account._replace(**facts)
 
 
+#: Due in the morning and late by now: the second champion, while there is room; the first one's next takes that.
+MORNING = NOW - 2 * HOUR
+LATE = acme(
+    person(1, used=[STEPS[24].key], last_at=MORNING), person(2), stage_entered_at=NOW - 6 * DAY - HOUR,
+    mails=[Mail(1, STEPS[24].key, MORNING)],
+)  # fmt: skip
+
+
 @settings(max_examples=40)
+@example(account=LATE, play=small_play(steps=STEPS, caps=Caps(account_per_week=2)))
 @given(account=groups(), play=plays)
 def test_what_is_said_to_leave_is_what_leaves(account: snapshots.Account, play: Play) -> None:
     assert ahead(account, play) == lived(account, play)
