@@ -51,6 +51,13 @@ def changed(draw: st.DrawFn, request: Request, headers: tuple[str, ...]) -> Requ
     return replace(request, headers={**request.headers, what: _altered(draw, request.headers[what])})
 
 
+#: What may stand in JSON in place of a text.
+NO_TEXT = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
 def _altered(draw: st.DrawFn, text: str) -> str:
     """Something taken out, put in, doubled or put in another place; or nothing left."""
     at, letter = draw(st.integers(0, max(len(text) - 1, 0))), draw(st.sampled_from("aA1+/=. ,v-\t"))
@@ -281,6 +288,14 @@ PEM = "SimpleNotificationService-0123456789ab.pem"
         {"SigningCertURL": f"{senders.HOST.replace('eu-west-1', 'us-east-1')}/{PEM}"},
         {"SigningCertURL": f"{senders.HOST}/latest/evil.pem"},
         {"SigningCertURL": f"{senders.HOST}:8443/{PEM}"},
+        {"SigningCertURL": f"{senders.HOST}:443/{PEM}"},
+        {"SigningCertURL": f"{senders.HOST.replace('://', '://somebody@')}/{PEM}"},
+        {"SigningCertURL": f"{senders.HOST}/{PEM}".replace("sns", "\uff53ns", 1)},
+        {"SigningCertURL": f"{senders.HOST}\\.evil.example/{PEM}"},
+        {"SigningCertURL": f"{senders.HOST}/{PEM}#1"},
+        {"SigningCertURL": f"{senders.HOST}/{PEM}?"},
+        {"SigningCertURL": f" {senders.HOST}/{PEM}"},
+        {"SigningCertURL": f"{senders.HOST}//evil.example/{PEM}"},
         {"SigningCertURL": None},
         {"TopicArn": "arn:aws:sns:eu-west-1:999999999999:somebody-elses"},
         {"TopicArn": None},
@@ -300,6 +315,22 @@ def test_nothing_is_fetched_for_an_envelope_that_names_another_place(change: dic
     envelope.update(change)
     assert not takes(Topic([senders.TOPIC], fetch), Request("ses", {}, json.dumps(envelope).encode()))
     assert asked == ([] if "SignatureVersion" not in change else [senders.CERTIFICATE_URL])
+
+
+@ONE_DOOR_EACH
+@given(st.sampled_from(["ses", "mailgun"]), st.data())
+def test_whatever_strangers_write_into_a_post_it_is_refused_and_nothing_else(
+    provider: str, data: st.DataObject
+) -> None:
+    """Texts where lists should be, and the other way round: before anything is proved."""
+    made = senders.envelope("{}") if provider == "ses" else {"signature": senders.mailgun_proof(NOW), "event-data": {}}
+    part = made if provider == "ses" else data.draw(st.sampled_from([made, made["signature"]]))
+    spoilt = data.draw(st.sampled_from(sorted(part, key=lambda name: name != "Type")))
+    part[spoilt] = data.draw(NO_TEXT)
+    door = Topic([senders.TOPIC], lambda url: senders.amazon()[1]) if provider == "ses" else DOORS[provider]
+    request = Request(provider, {"content-type": senders.JSON}, json.dumps(made).encode())
+    if spoilt not in ("SignatureVersion", "event-data"):  # a number will do for the one, and nothing proves the other
+        assert not takes(door, request)
 
 
 def test_a_certificate_is_fetched_once() -> None:
