@@ -188,10 +188,13 @@ def _by_gatekeeper(text: Written) -> Judged | None:
     return (Kind.CHALLENGE, said, 0.6) if said else None
 
 
-def _by_seal(text: Written) -> Judged | None:
-    """Encrypted, or signed in a wrapping: programs do not do that. A person has to open it."""
-    is_sealed = any(part.kind in _SEALED for part in text.mail.parts)
-    return (Kind.REPLY, text.mail.subject[:200], 0.8) if is_sealed and not text.said.own.strip() else None
+def _by_enclosure(text: Written) -> Judged | None:
+    """Sealed (programs do not do that), or an answer that is in what it encloses. A person has to open it."""
+    kinds = {part.kind for part in text.mail.parts}
+    is_sealed = not kinds.isdisjoint(_SEALED)
+    encloses = is_answer(text.mail) and any(not kind.startswith(("text/", "message/")) for kind in kinds)
+    said_elsewhere = (is_sealed or encloses) and not text.said.own.strip()
+    return (Kind.REPLY, text.mail.subject[:200], 0.8) if said_elsewhere else None
 
 
 _SEALED = ("application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted")
@@ -209,7 +212,7 @@ def _by_nobody(text: Written) -> Judged | None:
 #: Asked in this order; the first that is answered decides. What none of them knows a person wrote, unless a server did.
 QUESTIONS = (
     _by_sure_program, _by_own_word, _by_server, _by_newsletter, _by_likely_program, _by_note, _by_receipt,
-    _by_gatekeeper, _by_invitation, _by_seal, _by_subject_alone, _by_nobody,
+    _by_gatekeeper, _by_invitation, _by_enclosure, _by_subject_alone, _by_nobody,
 )  # fmt: skip
 
 

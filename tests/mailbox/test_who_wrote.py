@@ -227,6 +227,18 @@ def test_who_seals_an_answer_has_written_one_and_somebody_has_to_open_it(kind: s
     assert understand(f"{head}Auto-Submitted: auto-replied\r\n{body}".encode()).kind is Kind.AUTO_REPLY
 
 
+@pytest.mark.parametrize("answers", [True, False])
+def test_an_answer_may_be_in_what_it_encloses(answers: bool) -> None:
+    """The order form, signed, and not a word."""
+    head = "Subject: Re: Acme\r\nIn-Reply-To: <a@x.example>\r\n" if answers else "Subject: Invoice\r\n"
+    raw = (
+        f"From: dana.example@acme.example\r\n{head}MIME-Version: 1.0\r\n"
+        'Content-Type: multipart/mixed; boundary="cut"\r\n\r\n--cut\r\nContent-Type: text/plain\r\n\r\n\r\n'
+        "--cut\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBERg==\r\n--cut--\r\n"
+    ).encode()
+    assert understand(raw).kind is (Kind.REPLY if answers else Kind.UNKNOWN)
+
+
 def test_a_receipt_is_a_programs_also_where_its_head_says_nothing() -> None:
     body = "Dear Sir or Madam,\n\nwe have received your message. This is an automated response, please do not reply."
     assert understand(letter(body, subject="We have received your message")).kind is Kind.AUTO_REPLY
