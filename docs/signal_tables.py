@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from accounts.engagement import NOTABLE_RATIO, saturation  # noqa: E402
 from accounts.feedback import REPS_WORDS, UNDATED_PAUSE  # noqa: E402
 from accounts.machines import ENOUGH, own_signs, pace, programs  # noqa: E402
 from accounts.machines.networks import FILE as NETWORKS  # noqa: E402
@@ -48,7 +49,10 @@ MEANING: dict[SignalKind, tuple[str, str]] = {
     K.REPLIED: ("somebody wrote back", "mailbox, by hand"),
     K.OUT_OF_OFFICE: ("an absence note", "mailbox"),
     K.LEFT_COMPANY: ("a note that somebody is gone", "mailbox, by hand"),
-    K.UNSUBSCRIBED: ("no more mail, said with one click", f"web app, {MAIL}, mail program"),
+    K.UNSUBSCRIBED: (
+        "no more mail: by a click, in a letter, to the CRM",
+        f"web app, {MAIL}, mail program, mailbox, CRM",
+    ),
     K.PREFERRED: ("a choice on the preference page", "web app"),
     K.VISITED: ("a page of ours, by somebody who consented", "web app, list"),
     K.DOWNLOADED: ("a document was fetched", "web app, list"),
@@ -73,6 +77,7 @@ def tables() -> dict[str, str]:
     play = load_play(ROOT / "templates" / "plays" / "new-business")
     return {
         "kinds": _table(("kind", "what happened", "heard from", "points", "what it does"), _kinds(play)),
+        "score": _table(("in the play", "in `new-business`", "what it does"), _score(play)),
         "bounces": _table(("what the reader of bounces says", "what it does"), _bounces(play)),
         "signs": _table(("sign", "how sure by itself"), _signs()),
         "networks": _table(("network", "how sure", "the vendor's list, to compare with"), _networks()),
@@ -117,6 +122,31 @@ def _effects(kind: SignalKind, play: Play) -> str:
     data = {"replacement": {"name": "Zoe Lin"}} if kind is K.LEFT_COMPANY else {}
     said = _said(effects_of(Happening.read(kind, NOON, data), play.pauses), kind)
     return said or ("raises the score" if play.engagement.weights.get(kind, 0) > 0 else "–")
+
+
+def _score(play: Play) -> Iterator[Sequence[str]]:
+    rules = play.engagement
+    worth = ", ".join(f"{n} count {n * saturation(n, rules.person_ceiling):.1f}" for n in (10, 30, 90))
+    roles = sorted(rules.role_weights.items(), key=lambda one: (-one[1], one[0]))
+    times = ", ".join(f"{role.label} {weight:g}" for role, weight in roles)
+    yield "`half_life`", f"{rules.half_life.days} days", "after so long half of a point is left"
+    yield (
+        "`person_ceiling`",
+        f"{rules.person_ceiling:g}",
+        f"more of one person says less and less: of their points {worth}",
+    )
+    yield "`role_weights`", times, "what a person's points are multiplied by"
+    yield (
+        "`breadth_bonus`",
+        f"{rules.breadth_bonus:.0%}",
+        "each person after the first makes the whole worth so much more",
+    )
+    share = f"and {NOTABLE_RATIO:g} times as many"
+    yield (
+        "`heat_points`",
+        f"{rules.heat_points:g}",
+        f"rising: so many points more than in a usual week, {share}; cooling: the other way round",
+    )
 
 
 def _bounces(play: Play) -> Iterator[Sequence[str]]:
