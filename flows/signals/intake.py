@@ -46,6 +46,8 @@ from flows.webhooks.reading import read_posts
 
 #: Signals applied in one transaction: about a tenth of a second, so that an opt-out on the web never waits long.
 BATCH = 5_000
+#: What lists are called, in capitals as well: text is read, a workbook refused with its cure.
+LISTS = frozenset({".csv", ".txt", ".xlsx", ".xls", ".ods"})
 #: The source of rows in files that name none.
 CSV = "csv"
 
@@ -149,7 +151,8 @@ def collect(
 
 
 def inbox_of(settings: Settings) -> Path:
-    """Files in here are read by the next run. A name that ends in .csv is a file that is whole: write, then rename."""
+    """Files in here are read by the next run. A name that ends as `LISTS` do is a file that is whole: write, then
+    rename."""
     return settings.home / "inbox" / "signals"
 
 
@@ -189,8 +192,9 @@ def take_webhooks(engine: Engine, now: datetime, tally: Tally) -> None:
 
 
 def take_inbox(engine: Engine, inbox: Path, now: datetime, tally: Tally) -> None:
-    """Every CSV file in the inbox, by name; moved to `done` after the commit, or to `refused` with a reason."""
-    for path in sorted(inbox.glob("*.csv")) if inbox.is_dir() else ():
+    """Every list in the inbox, by name; moved to `done` after the commit, or to `refused` with a reason."""
+    lists = (path for path in inbox.iterdir() if path.suffix.lower() in LISTS) if inbox.is_dir() else ()
+    for path in sorted(lists):
         with suppress(FileNotFoundError):  # another run was faster
             _take_and_file_away(engine, path, now, tally)
 

@@ -208,6 +208,21 @@ def test_a_file_that_cannot_be_read_is_put_aside_with_its_reason_and_the_next_on
     assert why in (refused / "bad.why.txt").read_text()
 
 
+def test_a_list_is_one_however_its_name_is_written_and_a_workbook_is_told_so(world: World, settings: Settings) -> None:
+    row = f"1,acme,{ALICE},visited,2026-11-20,,\n"
+    drop(settings, "FAIR.CSV", HEAD + row)
+    drop(settings, "fair.txt", HEAD + row.replace("1,", "2,", 1))
+    drop(settings, "Fair.xlsx", b"PK\x03\x04 and so on")
+    drop(settings, "fair.csv.part", HEAD + row.replace("1,", "3,", 1))
+    drop(settings, ".fair.csv.swp", "")
+    collected = run(world, settings)
+    assert (collected.recorded, collected.files) == (2, ("FAIR.CSV", "fair.txt"))
+    assert collected.refused_files == (("Fair.xlsx", "is an Excel workbook or another zip file"),)
+    assert sorted(path.name for path in inbox_of(settings).iterdir() if path.is_file()) == [
+        ".fair.csv.swp", "fair.csv.part"
+    ]  # fmt: skip
+
+
 def test_a_file_that_grows_while_it_is_read_stays_for_the_next_run(
     world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
