@@ -14,13 +14,14 @@ from accounts import snapshots
 from accounts.ahead import Ahead
 from accounts.identity import email_hash
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.planning import brakes
 from accounts.ledger.planning.ahead import coming
 from accounts.models import Account, Activity, ContentSeen, Delay, Hold, Lease, Rep, Stakeholder, Touch
 from accounts.playbook import Caps, Play, Window
 from accounts.playfiles import load_play
 from accounts.snapshots import Mail, OpenTouch
 from accounts.tick import decide
-from accounts.vocabulary import HoldCause, Role
+from accounts.vocabulary import BrakeScope, HoldCause, Role
 from flows import nurturing
 from flows.channels.email.memory import Memory
 from flows.settings import TEMPLATES, Settings
@@ -264,3 +265,24 @@ def test_what_is_said_of_a_ledger_is_what_its_outbox_holds_a_week_later(
     assert left == said
     assert sorted(received) == sorted(f"p{mail.person_id}@firm-{mail.person_id // 20}.example" for mail in said)
     assert len(said) > 20, "there was something to foresee"
+
+
+@pytest.mark.parametrize(
+    ("scope", "target", "held"),
+    [
+        ("global", "", True),
+        ("play", PLAY, True),
+        ("account", "acme", True),
+        ("rep", "ravi@lumenflow.example", True),
+        ("domain", "acme.example", True),
+        ("play", "another", False),
+        ("account", "globex", False),
+        ("rep", "sofia@lumenflow.example", False),
+        ("domain", "e.example", False),
+    ],
+)
+def test_what_a_brake_holds_is_not_said_to_leave(world: World, scope: str, target: str, held: bool) -> None:
+    with writing(world.engine) as connection:
+        brakes.pull(connection, BrakeScope(scope), target, by="mia", now=NOW)
+        (acme,) = coming(connection, [world.accounts["acme"]], small_play(), NOW)
+    assert (acme.leaving == (), len(acme.braked)) == ((True, 6) if held else (False, 0))
