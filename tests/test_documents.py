@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from flows.cli import COMMANDS, tandem
+from flows.cli import COMMANDS, SECTIONS, tandem
 from flows.setting_words import variables_of
 from flows.settings import Settings
 
@@ -73,6 +73,13 @@ def test_the_manual_of_each_command_has_a_line_to_paste(name: str) -> None:
     below = command.commands.values() if isinstance(command, click.Group) else ()
     manual = " ".join(one.help or "" for one in (command, *below))
     assert re.search(rf"Example: (?:[A-Z_]+=\S+ )*tandem {name}\b", manual)
+
+
+def test_the_help_names_each_command_below_one_heading() -> None:
+    assert sorted(name for names in SECTIONS.values() for name in names) == sorted(COMMANDS)
+    shown = CliRunner().invoke(tandem, ["--help"]).output
+    assert all(f"\n{heading}:\n" in shown for heading in SECTIONS)
+    assert all(re.search(rf"^  {name} ", shown, re.MULTILINE) for name in COMMANDS)
 
 
 def test_lists_of_commands_are_not_cut_short() -> None:

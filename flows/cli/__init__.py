@@ -63,8 +63,22 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "watch": ("mailbox", "watch", "Read the reply mailbox the moment mail comes."),
     "away": ("away", "away", "A rep is away, and who stands in; or back again."),
     "links": ("links", "links", "Links by which reps answer: a fresh one, or the end of all."),
-    "serve": ("serve", "serve", "The web app: tracked links and one-click unsubscribe."),
+    "serve": ("serve", "serve", "The web app: tracked links, unsubscribing, reps' pages, webhooks."),
 }
+
+#: The help's headings, and what stands below each: by who asks, in the order in which they meet it.
+SECTIONS = {
+    "To begin": ("demo", "init", "doctor", "import", "quarantine", "up", "status"),
+    "Who gets what": ("plan", "why", "late", "preview", "content", "approve", "touches", "settle", "stop", "audiences"),
+    "What a rep says": (
+        "hold", "release", "veto", "delay", "first-mail", "feedback", "seat", "person", "claim", "objection", "lease",
+        "wrong-line", "away",
+    ),
+    "What a rep gets": ("brief", "rhythm", "roads", "links"),
+    "What comes back": ("signal", "proposals", "wrong-lines", "sla", "calibrate"),
+    "What is known of people": ("export", "forget", "audit"),
+    "To run it": ("run", "serve", "watch", "deploy", "dns", "backup", "restore", "database"),
+}  # fmt: skip
 
 
 class LazyGroup(click.Group):
@@ -81,8 +95,9 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
+        for heading, names in SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(f"{name:<11}", COMMANDS[name][2]) for name in names])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
