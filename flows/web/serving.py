@@ -15,7 +15,7 @@ import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import _TrustedHosts as TrustedHosts
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from accounts.errors import Refused
 from flows.web.desk import network_of
@@ -61,6 +61,8 @@ class Punctual(H11Protocol):
     _deadline: asyncio.TimerHandle | None = None
     _reading_deadline: asyncio.TimerHandle | None = None
     _unread = 0
+    #: What was answered before all of it had come.
+    _answered: RequestResponseCycle | None = None
 
     def __init__(self, *anything: Any, places: Places, proxies: TrustedHosts, **more: Any) -> None:
         super().__init__(*anything, **more)
@@ -84,7 +86,10 @@ class Punctual(H11Protocol):
     def data_received(self, data: bytes) -> None:
         if self._seat is Seat.TAKEN:
             super().data_received(data)
-            self._watch()
+            if self._answered and (self.cycle is not self._answered or self.conn.their_state is not h11.SEND_BODY):
+                self._has_ended()
+            if not (self.timeout_keep_alive_task and self.conn.their_state is h11.IDLE):
+                self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
@@ -96,6 +101,7 @@ class Punctual(H11Protocol):
         """Whoever has his answer and goes on talking is not listened to for long."""
         super().on_response_complete()
         if self.conn.their_state is h11.SEND_BODY and not self.transport.is_closing():
+            self._answered = self.cycle
             self._forget()
             self._deadline = self.loop.call_later(min(FAREWELL, self.patience), self._too_late)
 
@@ -127,6 +133,14 @@ class Punctual(H11Protocol):
             self._forget()
         elif self._deadline is None:
             self._deadline = self.loop.call_later(self.patience, self._too_late)
+
+    def _has_ended(self) -> None:
+        """What was answered before it was whole is whole now. Where nothing follows, the line is idle."""
+        self._answered = None
+        self._forget()
+        if self.conn.their_state is h11.IDLE:
+            idle = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+            self.timeout_keep_alive_task = idle
 
     def _forget(self) -> None:
         if self._deadline is not None:

@@ -7,10 +7,12 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import _TrustedHosts as TrustedHosts
 from uvicorn.server import ServerState
 
@@ -165,7 +167,7 @@ def test_bodies_of_one_network_leave_room_for_those_of_others() -> None:
 class Line(asyncio.Transport):
     """To somebody who reads as much as the test says."""
 
-    unread, is_cut = 0, False
+    unread, is_cut, said = 0, False, b""
 
     def get_extra_info(self, name: str, default: object = None) -> object:
         return default
@@ -176,8 +178,19 @@ class Line(asyncio.Transport):
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         assert high == 0
 
+    def write(self, data: Any) -> None:
+        self.said += data
+
+    def resume_reading(self) -> None:
+        """There is nobody who reads."""
+
+    def is_closing(self) -> bool:
+        return self.is_cut
+
     def abort(self) -> None:
         self.is_cut = True
+
+    close = abort
 
 
 class Hours:
@@ -199,16 +212,19 @@ class Hours:
             do()
 
 
+def protocol(app: Any, loop: Any, line: Line) -> Punctual:
+    """With a line to somebody, as the server makes it."""
+    made = Patient(config_of(app), ServerState(), {}, loop, places=Places(), proxies=TrustedHosts("127.0.0.1"))
+    made.connection_made(line)
+    return made
+
+
 def test_a_long_answer_may_be_read_slowly_as_long_as_it_is_read() -> None:
     line, time = Line(), Hours()
-    config = config_of(cast(Any, None))
-    protocol = Punctual(
-        config, ServerState(), {}, cast(Any, time), places=Places(), proxies=TrustedHosts("127.0.0.1")
-    )  # fmt: skip
-    protocol.connection_made(line)
+    answering = protocol(None, time, line)
     time.cancel()  # how long the request may take is tried elsewhere
     line.unread = 4 * SLOWEST
-    protocol.pause_writing()
+    answering.pause_writing()
     for left in (3, 2, 1):
         line.unread = left * SLOWEST
         time.pass_by()
@@ -216,3 +232,34 @@ def test_a_long_answer_may_be_read_slowly_as_long_as_it_is_read() -> None:
     line.unread = 1
     time.pass_by()
     assert line.is_cut, "too little came in that time"
+
+
+async def ready(scope: Scope, receive: Receive, send: Send) -> None:
+    """Says so, and reads nothing of what was sent."""
+    await Response()(scope, receive, send)
+
+
+BEGUN, ENDED = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab", b"cd"
+
+
+@pytest.mark.parametrize("pieces", [(ENDED, BEGUN), (ENDED + BEGUN,)], ids=["after a while", "at once"])
+def test_after_an_answer_that_came_before_the_end_the_next_request_has_all_its_time(pieces: tuple[bytes]) -> None:
+    async def talk() -> None:
+        line, loop = Line(), asyncio.get_running_loop()
+        answering = protocol(ready, loop, line)
+        answering.data_received(BEGUN)
+        while not line.said.endswith(b"\r\n\r\n"):
+            await asyncio.sleep(0)
+        assert left(answering, loop) <= FAREWELL
+        for piece in pieces:
+            answering.data_received(piece)
+        assert left(answering, loop) > FAREWELL
+        line.abort()
+        answering.connection_lost(None)
+
+    def left(answering: Punctual, loop: asyncio.AbstractEventLoop) -> float:
+        deadline = answering._deadline
+        assert deadline
+        return deadline.when() - loop.time()
+
+    asyncio.run(talk())
