@@ -14,6 +14,7 @@ from flows.importing.reading import Sheet, open_sheet
 
 SIGNALS = "signals"
 ENDINGS = {".csv", ".tsv", ".txt"}
+MAPPINGS = {".yaml", ".yml"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,10 @@ def find(paths: Sequence[Path], mapping: MappingFile | None) -> Found:
             arrivals.extend(_arrivals(path, readings))
         elif is_named:
             raise InputRefused("is not a file Tandem knows", where=shown(path), cure=_known_names(mapping))
-        else:
+        elif path.suffix.lower() not in MAPPINGS:
             notices.append(f"{path.name} was left alone: not a name Tandem knows")
+        elif mapping is None:
+            notices.append(f"{path.name} was left alone: a mapping is given with --mapping")
     if not arrivals and not signals:
         raise NotFound("nothing to import", where=shown(paths[0]), cure=_known_names(mapping))
     seen = (notice for arrival in arrivals for notice in (*arrival.sheet.notices, *_left_out(arrival, mapping)))

@@ -390,6 +390,19 @@ def test_other_files_in_a_folder_are_left_alone_and_named(database: Engine, expo
     assert take(database, export).notices == ("notes.docx was left alone: not a name Tandem knows",)
 
 
+def test_a_mapping_beside_its_files_is_asked_for_and_not_told_of_once_it_is_used(
+    database: Engine, export: Path
+) -> None:
+    crm(export)
+    path = export / "mapping.yaml"
+    path.write_text(
+        "source: list\nread:\n  - { file: accounts.csv, dataset: accounts, columns: { account: account, name: name } }\n"
+    )
+    assert take(database, export).notices == ("mapping.yaml was left alone: a mapping is given with --mapping",)
+    with_it = take(database, export, mapping=load_mapping(path)).notices
+    assert not [notice for notice in with_it if "mapping" in notice]
+
+
 def test_two_imports_at_once_are_refused(database: Engine, export: Path) -> None:
     with waiting_room.one_at_a_time(database), pytest.raises(Refused, match="another import is running"):
         take(database, crm(export))
