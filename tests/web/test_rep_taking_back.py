@@ -65,6 +65,7 @@ def test_it_takes_two_clicks(web: Browser, world: World, kind: AnswerKind, perso
     page = other(web, world)
     whom = "Bob Example" if person else "Acme Works"
     assert label != ON or f"Holds on {whom} end at once" in page.text
+    assert kind is not K.DELAY or "“About evaluation/pilot” waits no longer" in page.text
     assert "<h1>Done</h1>" in press_button(web, page, label, heading).text
     assert standing(world) == []
     assert f">{heading}<" not in other(web, world).text

@@ -174,7 +174,8 @@ def _meant(scene: Scene, choice: Choice) -> Scene:
     """The same, as the page of that answer has it."""
     to = scene.visit.to._replace(kind=choice.kind.value, subject=choice.subject)
     person = None if choice.kind in NOT_ABOUT_SOMEBODY else scene.facts.material.person(choice.subject)
-    return replace(scene, visit=replace(scene.visit, to=to), person=person, content=choice.content)
+    mail = title_of(choice.content, scene.visit.desk.play, scene.account) if choice.content else ""
+    return replace(scene, visit=replace(scene.visit, to=to), person=person, content=choice.content, mail=mail)
 
 
 def _address(scene: Scene, choice: Choice) -> str:
