@@ -396,7 +396,8 @@ def test_a_mapping_beside_its_files_is_asked_for_and_not_told_of_once_it_is_used
     crm(export)
     path = export / "mapping.yaml"
     path.write_text(
-        "source: list\nread:\n  - { file: accounts.csv, dataset: accounts, columns: { account: account, name: name } }\n"
+        "source: list\nread:\n"
+        "  - { file: accounts.csv, dataset: accounts, columns: { account: account, name: name } }\n"
     )
     assert take(database, export).notices == ("mapping.yaml was left alone: a mapping is given with --mapping",)
     with_it = take(database, export, mapping=load_mapping(path)).notices
