@@ -5,7 +5,7 @@
       bounces.py      what a server gives back                causes.py     why, and what follows from it
       notices.py      a server's notice in plain words        reports.py    a server's report in fields (RFC 3464)
       complaints.py   ARF (RFC 5965)                          machines.py   written by a program?
-      absences.py     away, and back when                     days.py       days and weekdays in four languages
+      absences.py     away, and back when                     days.py       days, weekdays and weeks in sentences
       departures.py   gone, and who follows                   quoting.py    the words of the reply alone
       envelopes.py    a server's own mail, by its envelope    optouts.py    "no more mail", written instead of clicked
 
