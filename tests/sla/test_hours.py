@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounts.sla.hours import Desk, calendar_of, due, less, marketing_time, on_duty, opened, sales_time, spent
+from accounts.calendar import Hours
+from accounts.sla.hours import (
+    Desk,
+    calendar_of,
+    due,
+    less,
+    marketing_time,
+    on_duty,
+    opened,
+    sales_time,
+    shifts,
+    spent,
+)
 from tests.plays import small_play
 
 PLAY = small_play()
@@ -152,3 +164,68 @@ class TestAbsence:
         desks = {1: self.away(backup=backup), 2: desk(2, away_from=self.MONDAY, backup=1)}
         assert on_duty(1, desks, self.MONDAY).id == 1
         assert due(sales_time(PLAY, 1, desks, self.MONDAY), timedelta(hours=8)) == self.MONDAY + timedelta(hours=8)
+
+    def test_nobody_is_away_before_it_begins_or_from_its_end_on(self) -> None:
+        begins, ends = self.MONDAY, self.MONDAY + timedelta(days=7)
+        minute = timedelta(minutes=1)
+        assert [self.away().is_away(at) for at in (begins - minute, begins, ends - minute, ends)] == [
+            False, True, True, False,
+        ]  # fmt: skip
+        for_good = desk(away_from=begins)
+        assert [for_good.is_away(at) for at in (begins - minute, begins, ends)] == [False, True, True]
+        assert not desk(away_until=ends).is_away(begins)
+
+    def test_a_shift_ends_where_an_absence_of_anybody_in_the_chain_begins_or_ends(self) -> None:
+        """Both begin a week that is under way; the backup leaves in the middle of the owner's absence."""
+        begins, ends = self.MONDAY, self.MONDAY + timedelta(days=7)
+        leaves, returns = self.MONDAY + timedelta(days=2), self.MONDAY + timedelta(days=4)
+        desks = {1: self.away(backup=2), 2: desk(2, away_from=leaves, away_until=returns, backup=3), 3: desk(3)}
+        plan = [(1, begins - timedelta(days=1), begins), (2, begins, leaves), (3, leaves, returns), (2, returns, ends)]
+        told = [(shift.desk.id, shift.starts, shift.ends) for shift in shifts(1, desks, begins - timedelta(days=1))]
+        assert told == [*plan, (1, ends, None)]
+        told = [(shift.desk.id, shift.starts, shift.ends) for shift in shifts(1, desks, leaves)]
+        assert told == [*plan[2:], (1, ends, None)]
+
+    def test_what_somebody_else_does_until_the_owner_is_back_and_the_owner_from_then_on(self) -> None:
+        """Two hours of the owner's Friday, before an absence from eleven on; the backup, five zones away, goes on."""
+        leaves = local("Europe/Berlin", 2026, 11, 27, 11)
+        desks = {1: desk(1, away_from=leaves, backup=2), 2: desk(2, "America/New_York")}
+        at = due(sales_time(PLAY, 1, desks, local("Europe/Berlin", 2026, 11, 27, 9)), timedelta(hours=5))
+        assert at == local("America/New_York", 2026, 11, 27, 12)
+
+    def test_an_account_of_somebody_nobody_knows_is_worked_for_by_the_plays_clock(self) -> None:
+        for owner in (None, 7):
+            time = sales_time(PLAY, owner, {1: desk(1, "Asia/Tokyo")}, self.MONDAY)
+            assert due(time, timedelta(hours=1)) == self.MONDAY + timedelta(hours=1)
+
+
+class TestPauses:
+    DAY = Hours(local("Europe/Berlin", 2026, 11, 24, 9), local("Europe/Berlin", 2026, 11, 24, 17))
+
+    def left(self, *pauses: tuple[int, int | None]) -> list[tuple[int, int]]:
+        """Of a day from nine to five, less pauses between hours of it."""
+
+        def at(hour: int) -> datetime:
+            return self.DAY.opens + timedelta(hours=hour - 9)
+
+        spans = [(at(begins), None if ends is None else at(ends)) for begins, ends in pauses]
+        nine = self.DAY.opens
+        return [
+            (9 + (opens - nine) // timedelta(hours=1), 9 + (closes - nine) // timedelta(hours=1))
+            for opens, closes in less([self.DAY], spans)
+        ]
+
+    def test_what_is_left_of_a_day(self) -> None:
+        assert self.left() == [(9, 17)]
+        assert self.left((11, 12)) == [(9, 11), (12, 17)]
+        assert self.left((9, 12)) == [(12, 17)]
+        assert self.left((12, 17)) == self.left((12, 20)) == self.left((12, None)) == [(9, 12)]
+        assert self.left((7, 9)) == self.left((17, 18)) == [(9, 17)]
+        assert self.left((8, 18)) == self.left((9, 17)) == self.left((9, 13), (13, 17)) == []
+        assert self.left((13, 14), (10, 11)) == [(9, 10), (11, 13), (14, 17)]
+        assert self.left((10, 14), (12, 13)) == [(9, 10), (14, 17)]
+
+    def test_the_time_before_a_moment_in_it(self) -> None:
+        later = Hours(self.DAY.opens + timedelta(days=1), self.DAY.closes + timedelta(days=1))
+        moments = (self.DAY.opens, self.DAY.closes, later.opens, later.opens + timedelta(hours=1))
+        assert [spent([self.DAY, later], at) / timedelta(hours=1) for at in moments] == [0, 8, 8, 9]
