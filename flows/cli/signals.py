@@ -122,7 +122,9 @@ def import_(file: Path, source: str, play: str, as_of: datetime | None, json_: b
 @signal.command(name="list")
 @click.option("--account", default=None, help="Only this account.")
 @click.option("--email", default=None, help="Only this person.")
-@click.option("--kind", "kinds", multiple=True, help="Only this kind; may be repeated.")
+@click.option(
+    "--kind", "kinds", multiple=True, type=click.Choice(KINDS), metavar="KIND", help="Only this kind; may be repeated."
+)
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
 @as_json
 def list_(account: str | None, email: str | None, kinds: tuple[str, ...], limit: int, json_: bool) -> None:
@@ -132,9 +134,12 @@ def list_(account: str | None, email: str | None, kinds: tuple[str, ...], limit:
     """
     from accounts.identity import normalise_email
     from accounts.ledger.engine import reading
+    from accounts.ledger.pages.why import account_named
     from accounts.ledger.signals.recorded import read_signals
 
     with house() as (_, engine), reading(engine) as connection:
+        if account is not None:
+            account_named(connection, account)
         address = normalise_email(email) if email else None
         rows = read_signals(connection, account=account, email=address, kinds=kinds, limit=limit)
     if json_:

@@ -207,6 +207,8 @@ def test_a_file_of_signals_is_read_and_listed(say: Say, tmp_path: Path) -> None:
     assert ok(say("signal", "list", now=False)) == f"2026-11-20 00:00  visited            {ALICE}"
     assert json.loads(ok(say("signal", "list", "--account", "acme", "--json", now=False)))[0]["source"] == "fair"
     assert ok(say("signal", "list", "--account", "globex", now=False)) == "no signals"
+    assert refusal(say("signal", "list", "--account", "glowex", now=False)).startswith("no account 'glowex'")
+    assert say("signal", "list", "--kind", "telepathy", now=False).exit_code == 2
     assert "cannot be read" in refusal(say("signal", "import", "nowhere.csv"))
 
 
