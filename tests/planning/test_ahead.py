@@ -192,8 +192,8 @@ def shipped() -> Play:
 
 
 def town(engine: Engine, play: Play, dice: random.Random) -> list[int]:
-    """Eight accounts with groups of all sizes, and with what can stand in the way of a mail; their ids."""
-    ids = [*range(1, 9)]
+    """Six accounts with groups of all sizes, and with what can stand in the way of a mail; their ids."""
+    ids = [*range(1, 7)]
     with writing(engine) as connection:
         connection.execute(insert(Rep).values(id=1, email="ravi@lumenflow.example", name="Ravi Menon"))
         seen = [{"content": one.key, "first_seen_at": NOW - 60 * DAY} for one in play.steps]
@@ -264,7 +264,7 @@ def test_what_is_said_of_a_ledger_is_what_its_outbox_holds_a_week_later(
         left = sorted(connection.execute(query).tuples())
     assert left == said
     assert sorted(received) == sorted(f"p{mail.person_id}@firm-{mail.person_id // 20}.example" for mail in said)
-    assert len(said) > 20, "there was something to foresee"
+    assert len(said) > 15, "there was something to foresee"
 
 
 @pytest.mark.parametrize(
