@@ -131,6 +131,12 @@ class TestDays:
         lost = due(sales_time(PLAY, 1, {1: desk(zone="Mars/Olympus")}, start), timedelta(hours=1))
         assert nobody == lost == start + timedelta(hours=1)
 
+    def test_a_zone_of_no_country_keeps_the_plays_holidays_and_its_own_clock(self) -> None:
+        """At half past five on Christmas Eve in Berlin it is half past four by UTC; then comes Christmas."""
+        start = datetime(2026, 12, 24, 16, 30, tzinfo=UTC)
+        at = due(sales_time(PLAY, 1, {1: desk(zone="Etc/UTC")}, start), timedelta(hours=1))
+        assert at == datetime(2026, 12, 28, 9, 30, tzinfo=UTC)
+
     def test_nothing_is_ever_due_under_a_hold_without_an_end(self) -> None:
         start = datetime(2026, 11, 24, 10, tzinfo=UTC)
         assert due(marketing_time(PLAY, start, [(start, None)]), timedelta(hours=1)) is None
