@@ -1,15 +1,20 @@
-"""Amazon's certificates: whoever names one that cannot be had holds up nobody but a few."""
+"""Amazon's certificates: only its own are asked for, each once; whoever names one that cannot be had holds up few."""
 
+import json
 import threading
 from datetime import timedelta
 from queue import Queue
+from typing import Any
 
 import pytest
 
 from flows.webhooks import Forged, Later
 from flows.webhooks.certificates import WAITING, Certificates
+from flows.webhooks.sns import Door as Topic
 from tests.cast import NOW
 from tests.webhooks import senders
+from tests.webhooks.senders import Request
+from tests.webhooks.test_verifiers import takes
 
 MANY = 20
 
@@ -89,3 +94,57 @@ def test_a_certificate_that_is_over_proves_nothing_and_is_asked_for_again() -> N
         with pytest.raises(Forged):
             certificates.key(named(0), NOW + timedelta(days=2_000))
     assert asked == [named(0)] * 2, "Amazon may show a newer one there"
+
+
+#: What Amazon calls its certificates.
+PEM = "SimpleNotificationService-0123456789ab.pem"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"SigningCertURL": f"{senders.HOST}.evil.example/{PEM}"},
+        {"SigningCertURL": f"{senders.HOST.replace('https', 'http')}/{PEM}"},
+        {"SigningCertURL": f"{senders.HOST}@evil.example/{PEM}"},
+        {"SigningCertURL": f"{senders.HOST.replace('eu-west-1', 'us-east-1')}/{PEM}"},
+        {"SigningCertURL": f"{senders.HOST}/latest/evil.pem"},
+        {"SigningCertURL": f"{senders.HOST}:8443/{PEM}"},
+        {"SigningCertURL": f"{senders.HOST}:443/{PEM}"},
+        {"SigningCertURL": f"{senders.HOST.replace('://', '://somebody@')}/{PEM}"},
+        {"SigningCertURL": f"{senders.HOST}/{PEM}".replace("sns", "\uff53ns", 1)},
+        {"SigningCertURL": f"{senders.HOST}\\.evil.example/{PEM}"},
+        {"SigningCertURL": f"{senders.HOST}/{PEM}#1"},
+        {"SigningCertURL": f"{senders.HOST}/{PEM}?"},
+        {"SigningCertURL": f" {senders.HOST}/{PEM}"},
+        {"SigningCertURL": f"{senders.HOST}//evil.example/{PEM}"},
+        {"SigningCertURL": None},
+        {"TopicArn": "arn:aws:sns:eu-west-1:999999999999:somebody-elses"},
+        {"TopicArn": None},
+        {"Type": "Invitation"},
+        {"SignatureVersion": "3"},
+    ],
+)  # fmt: skip
+def test_nothing_is_fetched_for_an_envelope_that_names_another_place(change: dict[str, Any]) -> None:
+    """Everybody can have a topic, and a certificate on a host of their own."""
+    asked: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        return senders.amazon()[1]
+
+    envelope = senders.envelope("{}", **{k: v for k, v in change.items() if v is not None and k != "Type"})
+    envelope.update(change)
+    assert not takes(Topic([senders.TOPIC], fetch), Request("ses", {}, json.dumps(envelope).encode()))
+    assert asked == ([] if "SignatureVersion" not in change else [senders.CERTIFICATE_URL])
+
+
+def test_a_certificate_is_fetched_once() -> None:
+    asked: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        return senders.amazon()[1]
+
+    door = Topic([senders.TOPIC], fetch)
+    assert [takes(door, senders.ses("{}", version)) for version in ("1", "2", "2")] == [True, True, True]
+    assert asked == [senders.CERTIFICATE_URL]

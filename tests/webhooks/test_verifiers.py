@@ -275,48 +275,6 @@ def test_hubspot_signs_an_address_without_some_of_its_escapes() -> None:
     assert not takes(DOORS["hubspot"], replace(told, path=sent.replace("%3A", "%253A")))
 
 
-#: What Amazon calls its certificates.
-PEM = "SimpleNotificationService-0123456789ab.pem"
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"SigningCertURL": f"{senders.HOST}.evil.example/{PEM}"},
-        {"SigningCertURL": f"{senders.HOST.replace('https', 'http')}/{PEM}"},
-        {"SigningCertURL": f"{senders.HOST}@evil.example/{PEM}"},
-        {"SigningCertURL": f"{senders.HOST.replace('eu-west-1', 'us-east-1')}/{PEM}"},
-        {"SigningCertURL": f"{senders.HOST}/latest/evil.pem"},
-        {"SigningCertURL": f"{senders.HOST}:8443/{PEM}"},
-        {"SigningCertURL": f"{senders.HOST}:443/{PEM}"},
-        {"SigningCertURL": f"{senders.HOST.replace('://', '://somebody@')}/{PEM}"},
-        {"SigningCertURL": f"{senders.HOST}/{PEM}".replace("sns", "\uff53ns", 1)},
-        {"SigningCertURL": f"{senders.HOST}\\.evil.example/{PEM}"},
-        {"SigningCertURL": f"{senders.HOST}/{PEM}#1"},
-        {"SigningCertURL": f"{senders.HOST}/{PEM}?"},
-        {"SigningCertURL": f" {senders.HOST}/{PEM}"},
-        {"SigningCertURL": f"{senders.HOST}//evil.example/{PEM}"},
-        {"SigningCertURL": None},
-        {"TopicArn": "arn:aws:sns:eu-west-1:999999999999:somebody-elses"},
-        {"TopicArn": None},
-        {"Type": "Invitation"},
-        {"SignatureVersion": "3"},
-    ],
-)  # fmt: skip
-def test_nothing_is_fetched_for_an_envelope_that_names_another_place(change: dict[str, Any]) -> None:
-    """Everybody can have a topic, and a certificate on a host of their own."""
-    asked: list[str] = []
-
-    def fetch(url: str) -> bytes:
-        asked.append(url)
-        return senders.amazon()[1]
-
-    envelope = senders.envelope("{}", **{k: v for k, v in change.items() if v is not None and k != "Type"})
-    envelope.update(change)
-    assert not takes(Topic([senders.TOPIC], fetch), Request("ses", {}, json.dumps(envelope).encode()))
-    assert asked == ([] if "SignatureVersion" not in change else [senders.CERTIFICATE_URL])
-
-
 @ONE_DOOR_EACH
 @given(st.sampled_from(["ses", "mailgun"]), st.data())
 def test_whatever_strangers_write_into_a_post_it_is_refused_and_nothing_else(
@@ -331,18 +289,6 @@ def test_whatever_strangers_write_into_a_post_it_is_refused_and_nothing_else(
     request = Request(provider, {"content-type": senders.JSON}, json.dumps(made).encode())
     if spoilt not in ("SignatureVersion", "event-data"):  # a number will do for the one, and nothing proves the other
         assert not takes(door, request)
-
-
-def test_a_certificate_is_fetched_once() -> None:
-    asked: list[str] = []
-
-    def fetch(url: str) -> bytes:
-        asked.append(url)
-        return senders.amazon()[1]
-
-    door = Topic([senders.TOPIC], fetch)
-    assert [takes(door, senders.ses("{}", version)) for version in ("1", "2", "2")] == [True, True, True]
-    assert asked == [senders.CERTIFICATE_URL]
 
 
 def test_a_key_that_is_none_is_refused_when_the_app_starts_and_not_shown() -> None:
