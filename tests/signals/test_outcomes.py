@@ -1,5 +1,6 @@
 """The table from kinds to effects, as values."""
 
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -154,6 +155,10 @@ def test_somebody_away_is_left_alone_until_they_are_back_and_never_for_longer_th
     assert PausePerson(back) in outcome("out_of_office", until=said)
 
 
+#: Python reads no number of five thousand digits.
+ODD_DAYS = (0, -1, 366, "366", "10000", "9" * 5_000, "١٤", "two", 2.5, True, None)
+
+
 @pytest.mark.parametrize(
     ("data", "effect"),
     [
@@ -162,7 +167,7 @@ def test_somebody_away_is_left_alone_until_they_are_back_and_never_for_longer_th
         ({"every_days": "14"}, Prefer(NOW, 14)),
         ({"every_days": 1}, Prefer(NOW, 1)),
         ({"every_days": 365}, Prefer(NOW, 365)),
-        *(({"every_days": odd}, Prefer(NOW)) for odd in (0, -1, 366, "366", "10000", "١٤", "two", 2.5, True, None)),
+        *(({"every_days": odd}, Prefer(NOW)) for odd in ODD_DAYS),
         ({"topic": "risk"}, Prefer(NOW, topic="risk")),
         ({"topic": "x" * 40, "every_days": 7}, Prefer(NOW, 7, "x" * 40)),
         *(({"topic": odd}, Prefer(NOW)) for odd in ("", "x" * 41, 7, ["risk"])),
@@ -207,6 +212,15 @@ def test_what_is_no_address_is_none_and_what_is_one_has_its_normal_form() -> Non
     assert read_address(" Zoe.Lin@Acme.example ") == "zoe.lin@acme.example"
     for odd in ("@acme.example", "zoe@acme", "zoe lin@acme.example", "acme.example", "", 7):
         assert read_address(odd) is None
+
+
+def test_a_time_without_a_zone_is_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "America/New_York")
+        time.tzset()
+        read = read_instant("2026-12-01T09:00")
+    time.tzset()
+    assert read == datetime.fromisoformat("2026-12-01T09:00+00:00")
 
 
 def test_a_time_beyond_all_calendars_is_none() -> None:
