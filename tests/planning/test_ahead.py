@@ -16,7 +16,7 @@ from accounts.identity import email_hash
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.planning import brakes
 from accounts.ledger.planning.ahead import coming
-from accounts.models import Account, Activity, ContentSeen, Delay, Hold, Lease, Rep, Stakeholder, Touch
+from accounts.models import Account, Activity, ContentSeen, Decision, Delay, Hold, Lease, Rep, Stakeholder, Touch
 from accounts.playbook import Caps, Play, Window
 from accounts.playfiles import load_play
 from accounts.snapshots import Mail, OpenTouch
@@ -286,3 +286,22 @@ def test_what_a_brake_holds_is_not_said_to_leave(world: World, scope: str, targe
         brakes.pull(connection, BrakeScope(scope), target, by="mia", now=NOW)
         (acme,) = coming(connection, [world.accounts["acme"]], small_play(), NOW)
     assert (acme.leaving == (), len(acme.braked)) == ((True, 6) if held else (False, 0))
+
+
+def test_where_another_play_does_the_planning_its_latest_answers_are_told(world: World) -> None:
+    """Each person's next mail, at the earliest: more is not known here of that play."""
+    acme, bob, alice = world.accounts["acme"], world.people["bob"], world.people["alice"]
+    common = {"account_id": acme, "as_of": NOW - DAY, "play": "another"}
+    decided = [
+        {"stakeholder_id": bob, "answer": "wait", "until": NOW + DAY, "content": "another/evaluation/one", **common},
+        {"stakeholder_id": alice, "answer": "touch", "until": NOW - DAY, "content": "another/evaluation/two", **common},
+        {"stakeholder_id": world.people["erin"], "answer": "never", "until": None, "content": None, **common},
+    ]
+    with writing(world.engine) as connection:
+        connection.execute(update(Account).where(Account.id == acme).values(play="another"))
+        connection.execute(insert(Decision), decided)
+        (found,) = coming(connection, [acme], small_play(), NOW)
+    assert [(one.at, one.person_id, one.content) for one in found.leaving] == [
+        (NOW, alice, "another/evaluation/two"),
+        (NOW + DAY, bob, "another/evaluation/one"),
+    ]
