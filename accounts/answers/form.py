@@ -138,8 +138,6 @@ class _Fields:
         if value is None:
             return None, None
         try:
-            if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-                return read_day(name, value, self._zone), date.fromisoformat(value)
             named = datetime.fromisoformat(value)
             at = named if named.tzinfo else named.replace(tzinfo=self._zone)
             return at.astimezone(UTC), at.date()
