@@ -66,7 +66,9 @@ def test_a_release_lets_mail_go_on_and_says_when_there_was_nothing_to_release(wo
 def test_a_veto_of_one_planned_mail_leaves_the_colleagues_theirs(world: World) -> None:
     certified(world)
     told = say(world, "veto", person="bob", touch_id=touch_of(world, "bob"))
-    assert told.sentence == "“Three numbers” will not reach Bob Example. One planned mail was taken back."
+    assert (
+        told.sentence == "“About evaluation/three-numbers” will not reach Bob Example. One planned mail was taken back."
+    )
     assert touches(world, "bob") == [(NUMBERS, "cancelled", "vetoed")]
     assert touches(world, "alice")[0][1] == "certified"
     back = say(world, "unveto", person="bob", touch_id=touch_of(world, "bob"), now=NOW + timedelta(hours=1))
@@ -90,7 +92,7 @@ def test_a_delay_makes_one_mail_wait_and_says_what_it_misses(world: World) -> No
     certified(world)
     told = say(world, "delay", person="bob", touch_id=touch_of(world, "bob"), until=DECEMBER)
     assert told.sentence == (
-        "“Three numbers” waits for Bob Example until 3 December. "
+        "“About evaluation/three-numbers” waits for Bob Example until 3 December. "
         "It was to leave by 29 November, 11:00 at the latest; it leaves later now, as you asked. "
         "One planned mail was taken back."
     )
@@ -107,12 +109,16 @@ def test_a_delay_that_is_taken_back_lets_the_mail_go_and_it_was_not_late_meanwhi
         connection.execute(update(Account).values(synced_at=later))
     say(world, "delay", until=NOW + timedelta(days=40), **mail)
     told = say(world, "undelay", now=later, **mail)
-    assert (told.sentence, told.is_new) == (
-        "“Three numbers” waits for Bob Example no longer; it leaves when the plan has a place for it.", True
-    )  # fmt: skip
+    assert told.is_new
+    assert told.sentence == (
+        "“About evaluation/three-numbers” waits for Bob Example no longer; it leaves when the plan has a place for it."
+    )
     assert decided(world, "bob") == ("wait", "staggered"), "as soon as colleagues leave it a turn"
     again = say(world, "undelay", now=later, **mail)
-    assert (again.sentence, again.is_new) == ("Nobody had asked “Three numbers” to wait for Bob Example.", False)
+    assert (again.sentence, again.is_new) == (
+        "Nobody had asked “About evaluation/three-numbers” to wait for Bob Example.",
+        False,
+    )
     assert [action for _, action, _ in audited(world)] == ["delay", "delay-withdrawn"]
 
 

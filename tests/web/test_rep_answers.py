@@ -106,6 +106,7 @@ def test_a_no_to_one_mail_is_for_that_mail_and_can_be_undone(web: Browser, world
     page = web.get(path(world, "veto", about=world.people["alice"]))
     assert "“About evaluation/pilot” is planned for Thu 11:00. It will not be sent to Alice Example" in page.text
     done = press(web, page)
+    assert "“About evaluation/pilot” will not reach Alice Example." in done.text, "called as the page called it"
     with reading(world.engine) as connection:
         assert connection.scalars(select(Veto.content)).all() == [f"{PLAY}/{PILOT}"]
     press(web, done)

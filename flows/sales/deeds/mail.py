@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from accounts.answers import saying
+from accounts.briefs.saying import title_of
 from accounts.errors import InputRefused, Refused
 from accounts.ledger.people import delays, holds, vetoes
 from accounts.ledger.planning import approvals
@@ -67,7 +68,9 @@ def veto(scene: Scene) -> Done:
     before = by in vetoes.said_by(scene.connection, person.id, content)
     id = vetoes.veto(scene.connection, person.id, content, by=by, at=at, note=scene.said.words)
     taken = take_back(scene.connection, {person.id: Reason.VETOED}, at, content=content)
-    what = f"“{_called(content)}” will not reach {person.name}." if content else f"No more mail to {person.name}."
+    what = (
+        f"“{_called(scene, content)}” will not reach {person.name}." if content else f"No more mail to {person.name}."
+    )
     return Done(
         what, not before, _is_leaving(scene), _about(scene), {"content": content, "veto": id}, "veto",
         {"content": content}, (id,), len(taken),
@@ -82,7 +85,7 @@ def unveto(scene: Scene) -> Done:
     count = vetoes.withdraw(scene.connection, person.id, content)
     if count and content:
         reprieve(scene.connection, [(person.id, content)], by=by, at=scene.now)
-    what = f"“{_called(content)}”" if content else "mail"
+    what = f"“{_called(scene, content)}”" if content else "mail"
     sentence = f"{person.name} may get {what} again." if count else f"Nobody had said no to {what} for {person.name}."
     detail = {"content": content}
     return Done(
@@ -110,7 +113,7 @@ def delay(scene: Scene) -> Done:
     taken = take_back(scene.connection, {person.id: Reason.DELAYED_BY_REP}, scene.now, content=content)
     last = scene.touch.not_after if scene.touch else None
     last = last or (planned.not_after if planned and planned.content == content else None)
-    said = f"“{_called(content)}” waits for {person.name} until {scene.day(until)}."
+    said = f"“{_called(scene, content)}” waits for {person.name} until {scene.day(until)}."
     if last is not None and until > last:
         said += f" It was to leave by {scene.day(last)} at the latest; it leaves later now, as you asked."
     could_not = _is_leaving(scene)
@@ -138,9 +141,13 @@ def undelay(scene: Scene) -> Done:
         scene.may_lift(f"a rep asked that mail to {person.name} to wait")
     count = delays.withdraw(scene.connection, person.id, content, at)
     if not count:
-        return Done(f"Nobody had asked “{_called(content)}” to wait for {person.name}.", False, about=_about(scene))
+        return Done(
+            f"Nobody had asked “{_called(scene, content)}” to wait for {person.name}.", False, about=_about(scene)
+        )
     reprieve(scene.connection, [(person.id, content)], by=scene.speaker.by, at=at)
-    sentence = f"“{_called(content)}” waits for {person.name} no longer; it leaves when the plan has a place for it."
+    sentence = (
+        f"“{_called(scene, content)}” waits for {person.name} no longer; it leaves when the plan has a place for it."
+    )
     detail = {"content": content}
     return Done(
         sentence, True, about=_about(scene), detail=detail, action="delay-withdrawn", after=detail, rows=(person.id,)
@@ -176,9 +183,11 @@ def _about(scene: Scene) -> str | None:
     return f"touch:{scene.touch.id}" if scene.touch else scene.content
 
 
-def _called(content: str) -> str:
-    """A content as people call it: the name of its file."""
-    return content.rpartition("/")[2].replace("-", " ").capitalize()
+def _called(scene: Scene, content: str) -> str:
+    """A content as the brief and the page called it; the name of its file where no play is asked."""
+    if scene.play is None:
+        return content.rpartition("/")[2].replace("-", " ").capitalize()
+    return title_of(content, scene.play, scene.account.name)
 
 
 def _text(at: datetime | None) -> str | None:
