@@ -13,6 +13,7 @@ from sqlalchemy import insert, select, update
 from accounts.errors import NotFound
 from accounts.identity import domain_hash, email_hash
 from accounts.ledger.engine import reading, writing
+from accounts.ledger.planning.plans import read_plan
 from accounts.models import Account, Activity, Decision, Hold, SendPlan, Stakeholder, Suppression, Touch, Veto
 from accounts.playbook import Approvals, Caps
 from accounts.touch_states import Refusal
@@ -153,7 +154,10 @@ def test_addresses_are_a_name_one_at_and_a_domain_with_a_dot(world: World) -> No
         for (_, person), address in zip(people, good + bad, strict=True):
             values = {"email": address, "email_hash": email_hash(address)}
             connection.execute(update(Stakeholder).where(Stakeholder.id == person).values(**values))
-    verdict = judge(world, freeze(world))
+    plan_id = freeze(world)
+    verdict = judge(world, plan_id)
+    with reading(world.engine) as connection:
+        assert (verdict.plan_id, verdict.digest) == (plan_id, read_plan(connection, plan_id).digest)
     assert set(verdict.failing.values()) == {Refusal.BAD_ADDRESS}
     assert len(verdict.failing) == len(bad)
 
@@ -297,6 +301,8 @@ def test_a_broken_rule_that_finds_nobody_contradicts_itself_and_means_rejected()
 
 def test_nothing_said_at_all_means_rejected() -> None:
     assert conclude(RULES, Answers(0), LIMITS)[0] is Word.REJECT
+    word, reasons, *_ = conclude(RULES, Answers(0, trouble="OperationalError: gone"), LIMITS)
+    assert (word, reasons) == (Word.REJECT, ("The gate could not judge: OperationalError: gone.",))
     assert conclude((), Answers(10, [(SOMEBODY, True, "{}")]), LIMITS)[0] is Word.CERTIFY
 
 
@@ -308,6 +314,19 @@ def test_a_few_failing_rows_are_left_out_and_many_hold_the_plan() -> None:
     assert (word, reasons, len(failing)) == (Word.HOLD, ("At most 20% of the rows fail.",), 21)
     assert findings[-1].rule == TOO_MANY_FAIL
     assert conclude(RULES, many, LIMITS, approved=True)[0] is Word.CERTIFY
+
+
+def test_fewer_than_five_failing_rows_are_never_many() -> None:
+    words = [conclude(RULES, _answers(9, broken={"nobody_left": list(range(n))}), LIMITS)[0] for n in (4, 5)]
+    assert words == [Word.CERTIFY, Word.HOLD]
+
+
+def test_a_rule_about_the_plan_asks_a_person_and_fails_nobody() -> None:
+    odd = _answers(broken={"new_words_reach_few": [1, 2]})
+    word, reasons, _, failing = conclude(RULES, odd, LIMITS)
+    assert (word, failing) == (Word.HOLD, {})
+    assert reasons == ("Words nobody has received yet go to 50 people at most.",)
+    assert conclude(RULES, odd, LIMITS, approved=True)[:2] == (Word.CERTIFY, reasons)
 
 
 def test_a_plan_in_which_everybody_fails_is_rejected_even_when_approved() -> None:

@@ -16,6 +16,7 @@ from accounts.errors import InputRefused
 from accounts.machines import ENOUGH, Mailed, Trace, judge, own_verdict
 from accounts.machines.networks import FILE, find, read_networks
 from accounts.machines.programs import GMAIL_AHEAD
+from accounts.machines.verdict import Family, Sign, Verdict, add_up
 from accounts.vocabulary import SignalKind
 from tests.cast import NOW
 
@@ -173,6 +174,21 @@ def test_a_program_that_gave_itself_away_on_a_mail_made_its_other_clicks_on_that
 
     found = machines(scan(1, 0, "HEAD"), scan(2, 300), scan(3, 900), scan(4, 300, network="203.0.113.0/24"))
     assert found == {1, 2}
+
+
+def test_only_what_a_program_could_do_may_be_a_machines() -> None:
+    kinds = {kind for kind in SignalKind if own_verdict(kind, {"method": "HEAD"})}
+    assert kinds == {SignalKind(kind) for kind in ("opened", "clicked", "visited", "downloaded", "ad_clicked")}
+
+
+def test_of_one_family_the_surest_sign_counts_and_enough_is_enough() -> None:
+    slow, quick = Sign(Family.PACE, 0.5, "within 10 seconds"), Sign(Family.PACE, 0.8, "within 2 seconds")
+    for both in ([slow, quick], [quick, slow], [quick, quick]):
+        verdict = add_up(both)
+        assert verdict is not None
+        assert (verdict.reasons, verdict.confidence) == (("within 2 seconds",), pytest.approx(0.8))
+    assert Verdict(ENOUGH, ()).is_machine
+    assert not Verdict(ENOUGH - 0.001, ()).is_machine
 
 
 def test_what_a_person_asked_for_is_never_called_a_machines() -> None:
