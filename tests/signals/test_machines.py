@@ -191,6 +191,58 @@ def test_of_one_family_the_surest_sign_counts_and_enough_is_enough() -> None:
     assert not Verdict(ENOUGH - 0.001, ()).is_machine
 
 
+def fetch(id: int, seconds: float, **other: Any) -> Trace:
+    """By one program, from one network, on one mail, unless something else is said."""
+    said = {"touch": 5, "url": str(id), "user_agent": FIREFOX, "network": "198.51.100.0/24", **other}
+    return trace(id, seconds=seconds, **{name: value for name, value in said.items() if value is not None})
+
+
+@pytest.mark.parametrize(
+    ("other", "is_company"),
+    [
+        ({}, True),
+        ({"touch": 6}, False),
+        ({"touch": None}, False),
+        ({"user_agent": f"{FIREFOX} (another)"}, False),
+        ({"user_agent": None}, False),
+        ({"network": "203.0.113.0/24"}, False),
+        ({"network": None}, False),
+        ({"network": None, "ip": "198.51.100.0/24"}, True),
+    ],
+)
+def test_a_program_is_the_same_by_its_mail_its_name_and_its_network(other: dict[str, Any], is_company: bool) -> None:
+    """Also where both are unknown they are not the same."""
+    caught = fetch(1, 0, method="HEAD")
+    assert machines(caught, fetch(2, 5, **other)) == ({1, 2} if is_company else {1})
+    if None in other.values() and not is_company:
+        assert machines(fetch(1, 0, method="HEAD", **other), fetch(2, 5, **other)) == {1}
+
+
+def test_company_ends_with_its_time_on_both_sides_and_the_nearest_counts() -> None:
+    times = {2: -600, 3: -601, 4: 600, 5: 601, 6: 1500}
+    found = machines(fetch(1, 0, method="HEAD"), *(fetch(id, seconds) for id, seconds in times.items()))
+    assert found == {1, 2, 4}
+    caught = [fetch(id, seconds, method="HEAD") for id, seconds in ((1, 0), (2, 2_000), (3, 4_000))]
+    for seconds, is_company in ((500, True), (1_000, False), (1_500, True), (2_500, True), (4_500, True)):
+        assert (9 in machines(*caught, fetch(9, seconds))) is is_company
+    trap = trace(1, touch=5, honeypot=True)
+    assert machines(trap, trace(2, seconds=10, touch=5), trace(3, seconds=10.1, touch=5)) == {1, 2}
+
+
+def test_only_what_is_a_machines_gives_others_away_and_tells_nothing_new_of_its_like() -> None:
+    doubtful = [fetch(id, id, network=BARRACUDA) for id in (1, 2)]
+    assert {verdict.reasons for verdict in judge(doubtful).values()} == {("from a network of Barracuda",)}
+    caught = [fetch(id, id, method="HEAD") for id in (1, 2)]
+    assert {verdict.reasons for verdict in judge(caught).values()} == {("asked for the headers only",)}
+
+
+def test_links_are_told_apart_by_time_and_not_by_the_order_in_which_they_were_written_down() -> None:
+    assert machines(trace(1, seconds=60, url="a"), trace(2, seconds=1, url="b"), trace(3, seconds=0, url="c")) == set()
+    assert machines(*(trace(n, seconds=n * 1.25, url=str(n)) for n in range(3))) == set(), "two and a half seconds"
+    both = [trace(1, seconds=0, touch=5, url="a"), trace(2, seconds=10.5, touch=5, url="b")]
+    assert judge(both, {5: Mailed(links=2)}) == {}
+
+
 def test_what_a_person_asked_for_is_never_called_a_machines() -> None:
     assert (
         judge([trace(1, "unsubscribed", method="HEAD", user_agent="curl/8"), trace(2, "replied", machine=True)]) == {}
