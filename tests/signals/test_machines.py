@@ -236,6 +236,17 @@ def test_only_what_is_a_machines_gives_others_away_and_tells_nothing_new_of_its_
     assert {verdict.reasons for verdict in judge(caught).values()} == {("asked for the headers only",)}
 
 
+def test_clicks_of_nobody_known_are_nobodys_burst() -> None:
+    assert machines(*(trace(n, who=None, url=str(n)) for n in range(3))) == set()
+
+
+def test_a_link_is_known_by_its_address_or_else_by_what_it_leads_to_or_else_by_its_mail() -> None:
+    assert machines(*(trace(n, content=str(n)) for n in range(3))) == {0, 1, 2}
+    assert machines(*(trace(n, touch=n + 1) for n in range(3))) == {0, 1, 2}
+    assert machines(*(trace(n, touch=n + 1, url="a", content=str(n)) for n in range(3))) == set()
+    assert machines(*(trace(n, touch=n + 1, content="a") for n in range(3))) == set()
+
+
 def test_links_are_told_apart_by_time_and_not_by_the_order_in_which_they_were_written_down() -> None:
     assert machines(trace(1, seconds=60, url="a"), trace(2, seconds=1, url="b"), trace(3, seconds=0, url="c")) == set()
     assert machines(*(trace(n, seconds=n * 1.25, url=str(n)) for n in range(3))) == set(), "two and a half seconds"
