@@ -17,7 +17,6 @@ from typing import NamedTuple
 from accounts.planning import Planner, Said, Touch, Wait
 from accounts.playbook import Play
 from accounts.snapshots import Account, Mail, OpenTouch, Person
-from accounts.vocabulary import Reason
 
 
 class Leaving(NamedTuple):
@@ -58,8 +57,6 @@ class _Days:
         self.left: list[Leaving] = []
         #: When to ask again about whom. No answer comes earlier: what others get only takes room.
         self.again: dict[int, datetime] = {}
-        #: Whose step is late. It is so only while it could leave: whatever takes the room may change that.
-        self._late: set[int] = set()
         self._planner, self._stopped = planner, stopped
         self._people = {person.id: person for person in account.people}
         self._mails, self._open = [*account.mails], {**account.open}
@@ -79,13 +76,13 @@ class _Days:
         )
 
     def ask(self, ids: Iterable[int]) -> None:
-        """What planning says of these people; and once more, where a mail leaves, of whomever that concerns."""
+        """What planning says of these people; and once more of whoever gets a mail."""
         people = [self._people[id] for id in ids]
         while people:
             answers = self._planner.plan(self._account, people)
             self._leave_out(people)
             gone = [one.id for one, said in zip(people, answers, strict=True) if self._goes(one, said)]
-            people = [self._people[id] for id in (*gone, *self._late)] if gone else []
+            people = [self._people[id] for id in gone]
 
     def _goes(self, person: Person, said: Said) -> bool:
         """Whether a mail leaves now; if not, it is noted when to ask again."""
@@ -99,7 +96,6 @@ class _Days:
                     self._send(person, said.content)
                     return True
         self.again.pop(person.id, None)
-        (self._late.add if said.reason is Reason.LATE_STEP else self._late.discard)(person.id)
         if again is not None and again > self._planner.now:
             self.again[person.id] = again
         return False

@@ -337,6 +337,8 @@ class Planner:
     ) -> datetime:
         """The moment from which lateness counts: everything that was needed was there (the window apart)."""
         due = self._possible(step, person, group.account, due)
+        if person.late == step.key:
+            return due  # there was room: that colleagues have taken it since makes it no younger
         for room in (free, group.free):
             if room is not None and room > due:
                 due = room

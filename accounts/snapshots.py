@@ -39,6 +39,8 @@ class Person(NamedTuple):
     #: By their own wish: least time between two mails, and the only topic they want mail about.
     mail_every: timedelta | None = None
     only_topic: str | None = None
+    #: The content that planning found too late to be sent unasked when it looked last.
+    late: str | None = None
 
 
 class Hold(NamedTuple):

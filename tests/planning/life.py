@@ -66,6 +66,8 @@ class Life:
         for skip in planner.skips(self.account):  # the tick keeps them as it keeps a rep's no
             vetoes(skip.person_id, skip.content)(self, skip.at)
         self.reasons |= {said.reason for said in self.answers if isinstance(said, Wait | Never)}
+        for person, said in zip(self.account.people, self.answers, strict=True):  # the ledger keeps what was said last
+            self.change(person.id, late=said.content if said.reason is Reason.LATE_STEP else None)
         for person, said in zip(self.account.people, self.answers, strict=True):
             if isinstance(said, Touch):
                 self._send(person, said, now + self.delay)

@@ -188,6 +188,16 @@ def test_waiting_for_room_under_a_cap_is_not_lateness() -> None:
     assert said.due == NOW
 
 
+def test_what_was_late_stays_so_when_colleagues_take_the_room_and_it_comes_back() -> None:
+    """Or the mail that somebody is asked about would leave by itself next week."""
+    full = [mail(day * DAY, to=9, content=None) for day in (3, 4, 5, 6, 7)]
+    crowded = acme(person(late=PILOT), stage_entered_at=NOW - 40 * DAY, mails=full)
+    said = answer(crowded, ANY_TIME)
+    assert (said.reason, said.content) == (Reason.LATE_STEP, PILOT)
+    assert isinstance(answer(crowded._replace(reprieves={(1, PILOT): NOW - HOUR}), ANY_TIME), Touch)
+    assert isinstance(answer(crowded._replace(people=(person(late=FIVE_SLIDES),)), ANY_TIME), Touch)
+
+
 def test_better_late_than_never_lets_a_late_step_go_and_gives_it_its_time_again() -> None:
     late = acme(stage_entered_at=NOW - 40 * DAY, reprieves={(1, PILOT): NOW - HOUR})
     said = answer(late, ANY_TIME)

@@ -345,6 +345,21 @@ def test_late_steps_go_to_a_list_and_not_out(world: World) -> None:
     }  # fmt: skip
 
 
+def test_a_late_step_stays_on_the_list_when_reps_fill_the_week_and_it_ends(world: World) -> None:
+    late_world(world)
+    notes = [
+        {"account_id": world.accounts["acme"], "kind": "email", "direction": "outbound", "source_id": f"note-{number}",
+         "occurred_at": NOW + number * HOUR}
+        for number in range(1, 6)
+    ]  # fmt: skip
+    with writing(world.engine) as connection:
+        connection.execute(insert(Activity), notes)
+    a_week_later = NOW + 7 * DAY + 2 * HOUR
+    change_account(world, "acme", synced_at=a_week_later)
+    decide(world.engine, small_play(), a_week_later, only_due=False)
+    assert {reasons(world)[name] for name in ("alice", "bob", "charlie", "erin")} == {"late_step"}
+
+
 def test_a_late_step_may_be_let_go_and_one_may_be_left_out(world: World) -> None:
     late_world(world)
     with writing(world.engine) as connection:

@@ -23,7 +23,7 @@ from accounts.models import ContentSeen, SendPlan, Stakeholder, Suppression
 from accounts.planning import CANCELLED_FOR, WEEK
 from accounts.playbook import Play
 from accounts.snapshots import Account, Hold, Limits, Mail, OpenTouch, Person
-from accounts.vocabulary import ActivityKind, HoldCause, PlanState, Role
+from accounts.vocabulary import ActivityKind, HoldCause, PlanState, Reason, Role
 
 #: How far back a reply or a meeting of sales still moves the clock of a step.
 MEMORY = timedelta(days=90)
@@ -129,8 +129,8 @@ class _Shard:
         for row in self.rows(_PEOPLE):
             (
                 account, id, email, role, zone, country, basis, consent, status, opted_out, paused, conflict,
-                suppressed, role_since, every_days, topic,
-            ) = row[:16]  # fmt: skip
+                suppressed, role_since, every_days, topic, answer, reason, _until, content, *_
+            ) = row  # fmt: skip
             until = suppressed and time(suppressed)
             if standing.domains:
                 until = _later(until, blocked(email.rpartition("@")[2]))
@@ -139,10 +139,10 @@ class _Shard:
                 id, email, role, zone, country, basis, consent and time(consent), status, opted_out and time(opted_out),
                 paused and time(paused),
                 bool(conflict) or homes.get(email, id) != id, until, role_since and time(role_since), used, last_at,
-                every_days and timedelta(every_days), topic,
+                every_days and timedelta(every_days), topic, content if reason == _LATE else None,
             )  # fmt: skip
             people[account].append(person)
-            decisions[account].append(row[16:] if row[16] is not None else None)
+            decisions[account].append(row[16:] if answer is not None else None)
         self._turn_back(people)
         return people, decisions
 
@@ -280,6 +280,7 @@ def _later(one: datetime | None, other: datetime | None) -> datetime | None:
 
 _NONE: Mapping[Any, Any] = MappingProxyType({})
 _NEW: tuple[Sequence[str], datetime | None] = ((), None)
+_LATE = Reason.LATE_STEP.value
 _BY_TIME = attrgetter("at")
 
 # The queries. `:ids`: the accounts; `:now`: the moment; `:recent`: how far back mails count.
