@@ -308,7 +308,7 @@ def _indexes() -> list[str]:
 
 def _empty(engine: Engine) -> None:
     with writing(engine) as connection:
-        for table in ("signal", "webhook", "quarantine", "score", "suppression"):
+        for table in ("signal", "unapplied", "webhook", "quarantine", "score", "suppression"):
             connection.execute(text(f"DELETE FROM {table}"))
 
 

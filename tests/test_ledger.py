@@ -4,9 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import func, insert, select
-from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
+from sqlalchemy.exc import IntegrityError, StatementError
 
-from accounts.ledger import engine
 from accounts.ledger.engine import reading, writing
 from accounts.models import Account, Rep, Stakeholder
 from tests.cast import NOW, World
@@ -48,37 +47,3 @@ def test_everyone_in_the_cast_has_consent_but_frank(world: World) -> None:
         without = connection.scalars(select(Stakeholder.first_name).where(Stakeholder.consent_at.is_(None))).all()
     assert without == ["Frank"]
     assert NOW.weekday() == 1
-
-
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-class TestTakingTurns:
-    """SQLite has one writer at a time."""
-
-    def test_whoever_waits_looks_every_few_milliseconds(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        pauses: list[float] = []
-        holder = world.engine.connect()
-        holder.execute(select(1))  # begins, and a transaction that may write holds the lock
-
-        def sleep(seconds: float) -> None:
-            pauses.append(seconds)
-            if len(pauses) == 50:
-                holder.rollback()
-
-        monkeypatch.setattr(engine, "sleep", sleep)
-        with writing(world.engine) as connection:
-            connection.execute(insert(Rep).values(email="new@lumenflow.example", name="New"))
-        holder.close()
-        assert len(pauses) == 50
-        assert max(pauses) <= engine.LONGEST_PAUSE < 0.01
-
-    def test_whoever_waits_in_vain_is_told_so_and_can_wait_again(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(engine, "BUSY_SECONDS", 0.01)
-        with world.engine.connect() as holder:
-            holder.execute(select(1))
-            for _ in range(2):
-                with pytest.raises(OperationalError, match="is locked"), writing(world.engine):
-                    pass
-        with writing(world.engine) as connection:
-            assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 10

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from itertools import chain
 from typing import Any, cast
 
-from sqlalchemy import Connection, CursorResult, Engine, TextClause, bindparam, text
+from sqlalchemy import Connection, CursorResult, TextClause, bindparam, text
 from sqlalchemy.exc import DBAPIError
 
 from accounts.types import Utc
@@ -52,7 +52,7 @@ class Form:
     moments: Callable[[Mapping[int, datetime]], str]
 
     @staticmethod
-    def of(connection: Connection | Engine) -> "Form":
+    def of(connection: Connection) -> "Form":
         return SQLITE if connection.dialect.name == "sqlite" else POSTGRESQL
 
 

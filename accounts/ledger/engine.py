@@ -9,8 +9,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from random import uniform
-from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
@@ -21,8 +19,6 @@ from accounts.models import Base
 
 #: How long a writer waits for another one before it gives up, in seconds.
 BUSY_SECONDS = 30
-#: How long it sleeps between two looks, in seconds: twice as long each time.
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.000_5, 0.008
 #: Connections that stay open once they were used, one for each thread of the web app: to open one costs as much as a
 #: page. PostgreSQL has a process for each, so there threads take turns.
 KEPT_OPEN = 40
@@ -143,35 +139,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    if connection.get_execution_options().get("tandem_reads", False):
-        connection.exec_driver_sql("BEGIN")
-    else:
-        _take_turns(connection)
-
-
-def _take_turns(connection: Connection) -> None:
-    """The write lock, looked for every few milliseconds: SQLite's own waiting sleeps for a tenth of a second at a time,
-    while others take the lock and give it back ten times."""
-    driver: Any = connection.connection.driver_connection
-    until, pause = monotonic() + BUSY_SECONDS, SHORTEST_PAUSE
-    driver.execute("PRAGMA busy_timeout = 0")
-    try:
-        while _is_another_ones(driver) and monotonic() < until:
-            sleep(pause * uniform(0.5, 1))  # noqa: S311  so that those who wait do not all look at once
-            pause = min(2 * pause, LONGEST_PAUSE)
-        if not driver.in_transaction:  # whatever it says, it says as everything else is said
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-    finally:
-        driver.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1_000:.0f}")
-
-
-def _is_another_ones(driver: sqlite3.Connection) -> bool:
-    """Whether the lock is; else it is ours now, or nobody can have it."""
-    try:
-        driver.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError as error:
-        return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-    return False
+    reads_only = connection.get_execution_options().get("tandem_reads", False)
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
 
 
 def _let_go_sqlite(connection: sqlite3.Connection, _record: Any, _error: BaseException | None) -> None:

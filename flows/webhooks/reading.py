@@ -6,7 +6,6 @@ What makes no sense goes into quarantine with a reason and as it came; the eleme
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -19,7 +18,7 @@ from accounts.garbage import uncollected
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.importing import quarantine
 from accounts.ledger.importing.quarantine import Reason
-from accounts.ledger.signals.recorded import Prepared, Recorded, prepare, record, record_prepared
+from accounts.ledger.signals.recorded import Incoming, Recorded, record
 from accounts.ledger.signals.webhooks import (
     Post,
     Waiting,
@@ -29,7 +28,6 @@ from accounts.ledger.signals.webhooks import (
     mark_unreadable,
     read_waiting,
 )
-from accounts.ledger.signals.whose import Incoming, find_owners
 from flows.webhooks import NOES, Event, Reader, Unreadable
 from flows.webhooks.contacts import DATASET, name_contacts
 from flows.webhooks.registry import READERS
@@ -80,77 +78,39 @@ def _read_some(engine: Engine, now: datetime, understood: Understood) -> bool:
     """Whether there was anything. A signal that the ledger will not have does not hold up the others for ever: then
     one post is taken by itself, signal by signal. If it is the ledger that is ill, that fails as well."""
     try:
-        return _read_lots(engine, now, understood)
+        return _read_lot(engine, now, understood, POSTS, _record_all)
     except Exception:
-        lot = _next_lot(engine, most=1)
-        if lot is not None:
-            _keep(engine, now, understood, lot, _record_each)
-        return lot is not None
+        return _read_lot(engine, now, understood, 1, _record_each)
 
 
-def _read_lots(engine: Engine, now: datetime, understood: Understood) -> bool:
-    """While one is written, which is the database's work, a thread understands the next."""
-    first = lot = _prepared_lot(engine, now, after=0)
-    with ThreadPoolExecutor(1, "understanding") as ahead:
-        while lot is not None:
-            coming = ahead.submit(_prepared_lot, engine, now, after=lot.waiting[-1].id)
-            _keep(engine, now, understood, lot, _record_prepared)
-            lot = coming.result()
-    return first is not None
-
-
-@dataclass(slots=True)
-class _Lot:
-    """Posts that wait, and what they say."""
-
-    waiting: Sequence[Waiting]
-    signals: list[Incoming] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
-    broken: list[tuple[int, str]] = field(default_factory=list)
-    prepared: Sequence[Prepared] = ()
-
-
-def _prepared_lot(engine: Engine, now: datetime, after: int) -> _Lot | None:
-    lot = _next_lot(engine, POSTS, after)
-    if lot is not None:
-        lot.prepared = prepare(engine, lot.signals, now)
-    return lot
-
-
-def _next_lot(engine: Engine, most: int, after: int = 0) -> _Lot | None:
-    """Understood while others may write."""
+def _read_lot(engine: Engine, now: datetime, understood: Understood, most: int, record_: "Recording") -> bool:
+    """Understood while others may write; whoever finds that another reader was faster looks again."""
     with reading(engine) as connection:
-        waiting = read_waiting(connection, most, OCTETS, after)
+        waiting = read_waiting(connection, most, OCTETS)
     if not waiting:
-        return None
-    lot = _Lot(waiting)
+        return False
+    signals: list[Incoming] = []
+    refused: list[Refused] = []
+    broken: list[tuple[int, str]] = []
     for one in waiting:
-        wrong = understand(one.post, lot.signals)
-        lot.refused.extend(wrong)
-        lot.broken.extend((one.id, each.reason.sentence) for each in wrong if each.whole)
-    return lot
-
-
-def _keep(engine: Engine, now: datetime, understood: Understood, lot: _Lot, record_: "Recording") -> None:
-    """All of it or, where another reader was faster, nothing."""
-    waiting, ids = lot.waiting, [one.id for one in lot.waiting]
+        wrong = understand(one.post, signals)
+        refused.extend(wrong)
+        broken.extend((one.id, each.reason.sentence) for each in wrong if each.whole)
     with writing(engine) as connection:
-        if not all_wait(connection, ids):
-            return
-        signals, nameless = name_contacts(connection, lot.signals)
-        recorded, not_had = record_(connection, signals, now, lot.prepared)
-        refused = [
-            *lot.refused,
-            *(_waits(one, reason, waiting) for one, reason in nameless),
-            *(Refused(waiting[0].post, _written(one._asdict()), _reason(error)) for one, error in not_had),
-        ]
+        if not all_wait(connection, [one.id for one in waiting]):
+            return True
+        signals, nameless = name_contacts(connection, signals)
+        refused.extend(_waits(one, reason, waiting) for one, reason in nameless)
+        recorded, not_had = record_(connection, signals, now)
+        refused.extend(Refused(waiting[0].post, _written(one._asdict()), _reason(error)) for one, error in not_had)
         quarantine.put_aside(connection, [_aside(one, now) for one in refused])
-        mark_read(connection, ids)
-        mark_unreadable(connection, lot.broken)
+        mark_read(connection, [one.id for one in waiting])
+        mark_unreadable(connection, broken)
     understood.recorded.append(recorded)
     understood.posts += len(waiting)
     understood.quarantined += len(refused)
     understood.unknown |= {signal.kind for signal in signals if "event" in signal.data}
+    return True
 
 
 def _waits(signal: Incoming, reason: Reason, waiting: Sequence[Waiting]) -> Refused:
@@ -159,20 +119,14 @@ def _waits(signal: Incoming, reason: Reason, waiting: Sequence[Waiting]) -> Refu
 
 
 NotHad = list[tuple[Incoming, Exception]]
-Recording = Callable[[Connection, Sequence[Incoming], datetime, Sequence[Prepared]], tuple[Recorded, NotHad]]
+Recording = Callable[[Connection, Sequence[Incoming], datetime], tuple[Recorded, NotHad]]
 
 
-def _record_prepared(
-    connection: Connection, signals: Sequence[Incoming], now: datetime, prepared: Sequence[Prepared]
-) -> tuple[Recorded, NotHad]:
-    """Prepared again where some are missing, since they name nobody."""
-    fit = prepared if len(prepared) == len(signals) else prepare(connection, signals, now)
-    return record_prepared(connection, fit, find_owners(connection, signals)), []
+def _record_all(connection: Connection, signals: Sequence[Incoming], now: datetime) -> tuple[Recorded, NotHad]:
+    return record(connection, signals, now), []
 
 
-def _record_each(
-    connection: Connection, signals: Sequence[Incoming], now: datetime, _prepared: Sequence[Prepared]
-) -> tuple[Recorded, NotHad]:
+def _record_each(connection: Connection, signals: Sequence[Incoming], now: datetime) -> tuple[Recorded, NotHad]:
     counts, not_had = Counter[str](), NotHad()
     for signal in signals:
         try:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy import Row as ResultRow
 
 from accounts.fingerprints import fingerprint, stored_name
@@ -39,9 +39,6 @@ _COLUMNS = (
     "fingerprint", "source", "source_id", "kind", "account_id", "stakeholder_id", "touch_id", "email_hash",
     "occurred_at", "received_at", "received_week", "is_machine", "machine_reason", "machine_confidence", "data",
 )  # fmt: skip
-
-#: account_id, stakeholder_id, touch_id, email_hash: in the row as in `Whose`.
-_COLUMNS_OF_OWNER = 4
 
 _KNOWN = """
     SELECT source_id, kind, occurred_at, received_at, email_hash, account_id FROM signal
@@ -90,13 +87,6 @@ class Known:
         return self.kind == read_kind(signal.kind) and self.occurred_at == at
 
 
-class Prepared(NamedTuple):
-    """The row of a signal but for its owner."""
-
-    known_as: Row
-    what: Row
-
-
 @uncollected()
 def record(
     connection: Connection, incoming: Sequence[Incoming], received_at: datetime, owners: Sequence[Whose] | None = None
@@ -108,35 +98,27 @@ def record(
     without a zone.
     """
     owners = find_owners(connection, incoming) if owners is None else owners
-    return record_prepared(connection, prepare(connection, incoming, received_at), owners)
-
-
-def record_prepared(connection: Connection, prepared: Sequence[Prepared], owners: Sequence[Whose]) -> Recorded:
-    """Store signals that were prepared before, each with its owner in the same place."""
+    write = Form.of(connection).write
+    at_most, received, week = received_at.astimezone(UTC), write(received_at), week_of(received_at)
     told: dict[str, Row] = {}
     forgotten = 0
-    for (known_as, what), whose in zip(prepared, owners, strict=True):
+    for signal, whose in zip(incoming, owners, strict=True):
         if whose.is_forgotten:
             forgotten += 1
-        elif known_as[0] not in told:
-            told[known_as[0]] = known_as + whose[:_COLUMNS_OF_OWNER] + what
+            continue
+        source, source_id, said, at, *_, is_dated, content, data = signal
+        at, name = at if at.tzinfo is UTC else _utc(at), stored_name(source_id)
+        print_ = fingerprint(source, name, at if is_dated else None)
+        if print_ not in told:
+            kind, data = _understood(said, content, data)
+            told[print_] = (
+                print_, source, name, _NAMES[kind], whose.account_id, whose.stakeholder_id, whose.touch_id,
+                whose.email_hash, write(at) if EARLIEST < at < at_most else received, received, week,
+                *_judged(kind, data), _as_json(data) if data else None,
+            )  # fmt: skip
     ordered = sorted(told.values(), key=_in_the_indexes)
     new = insert_new(connection, "signal", _COLUMNS, ordered, queue="unapplied")
-    return Recorded(new, len(prepared) - forgotten - new, forgotten)
-
-
-def prepare(ledger: Connection | Engine, incoming: Sequence[Incoming], received_at: datetime) -> list[Prepared]:
-    """Whatever can be said of signals without asking the ledger. Raises ValueError for a time without a zone."""
-    write = Form.of(ledger).write
-    at_most, received, week = received_at.astimezone(UTC), write(received_at), week_of(received_at)
-    made = []
-    for source, source_id, said, at, *_, is_dated, content, data in incoming:
-        at, name = at if at.tzinfo is UTC else _utc(at), stored_name(source_id)
-        kind, data = _understood(said, content, data)
-        known_as = fingerprint(source, name, at if is_dated else None), source, name, _NAMES[kind]
-        when = write(at) if EARLIEST < at < at_most else received, received, week
-        made.append(Prepared(known_as, (*when, *_judged(kind, data), _as_json(data) if data else None)))
-    return made
+    return Recorded(new, len(incoming) - forgotten - new, forgotten)
 
 
 def _in_the_indexes(row: Row) -> int:

@@ -90,14 +90,10 @@ def _insert(connection: Connection, posts: Sequence[Post]) -> int:
     return insert_new(connection, "webhook", _COLUMNS, values)
 
 
-def read_waiting(connection: Connection, most: int, octets: int, after: int = 0) -> list[Waiting]:
-    """The oldest posts that wait, behind the id `after`: at most so many, and not much more than so many octets of
-    bodies."""
+def read_waiting(connection: Connection, most: int, octets: int) -> list[Waiting]:
+    """The oldest posts that wait: at most so many, and not much more than so many octets of bodies."""
     sizes = connection.execute(
-        select(Webhook.id, func.length(Webhook.body))
-        .where(_IS_WAITING, Webhook.id > after)
-        .order_by(Webhook.id)
-        .limit(most)
+        select(Webhook.id, func.length(Webhook.body)).where(_IS_WAITING).order_by(Webhook.id).limit(most)
     )
     ids: list[int] = []
     room = octets
