@@ -13,7 +13,7 @@ MOST = 20
 
 def message_ids(mail: Mail) -> tuple[str, ...]:
     """Message-IDs with angle brackets: of an attached mail, of a copy in the text, then what this mail answers."""
-    found = [id for part in mail.parts if part.attached for id in _ids(part.attached.header("message-id"))]
+    found = [id for copy in mail.copies for id in _ids(copy.header("message-id"))]
     for part in mail.parts:
         if "message-id" in part.text.lower():
             found += _NAMED.findall(part.text)
@@ -33,8 +33,7 @@ def delivered_to(mail: Mail) -> tuple[str, ...]:
 
 def written_by(mail: Mail) -> tuple[str, ...]:
     """Who wrote the mails that are attached, lower case."""
-    copies = [part.attached for part in mail.parts if part.attached]
-    return tuple(dict.fromkeys(who for copy in copies for who in addresses(copy.header("from"))))
+    return tuple(dict.fromkeys(who for copy in mail.copies for who in addresses(copy.header("from"))))
 
 
 def returned_to(mail: Mail) -> tuple[str, ...]:
@@ -48,10 +47,9 @@ def returned_to(mail: Mail) -> tuple[str, ...]:
     ]
     kept = [
         path
-        for part in mail.parts
-        if part.attached
+        for copy in mail.copies
         for name in ("return-path", "x-return-path", "from")
-        for value in part.attached.headers(name)
+        for value in copy.headers(name)
         for path in addresses(value)
     ]
     return tuple(dict.fromkeys((*delivered_to(mail), *told, *kept)))[:MOST]

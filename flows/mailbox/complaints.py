@@ -27,7 +27,7 @@ def read_feedback(mail: Mail) -> Feedback | None:
     if report is not None:
         fields = {name: value for block in blocks(report) for name, value in block.items()}
         return _by_fields(mail, fields)
-    if phrases("machines", "complaint_subjects").find(plain(mail.subject)) >= 0 and _copies(mail):
+    if phrases("machines", "complaint_subjects").find(plain(mail.subject)) >= 0 and mail.copies:
         return Feedback(Complaint("abuse", _from_copy(mail), mail.sender), mail.subject[:200])
     return None
 
@@ -42,13 +42,9 @@ def _by_fields(mail: Mail, fields: Fields) -> Feedback:
     return Feedback(Complaint(kind, recipient, fields.get("user-agent", "")[:200]), evidence)
 
 
-def _copies(mail: Mail) -> list[Mail]:
-    return [part.attached for part in mail.parts if part.attached]
-
-
 def _from_copy(mail: Mail) -> str:
     """Whom our mail was written to, where the attached copy still says so."""
-    named = (address for copy in _copies(mail) for name in _COPY_NAMES_IN for address in addresses(copy.header(name)))
+    named = (address for copy in mail.copies for name in _COPY_NAMES_IN for address in addresses(copy.header(name)))
     return next(filter(_is_whole, named), "")
 
 

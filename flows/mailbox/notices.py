@@ -81,9 +81,8 @@ def failed_in(mail: Mail, words: str) -> list[str]:
         mail.sender,
         *(to for name in ("to", "delivered-to") for value in mail.headers(name) for to in addresses(value)),
     }
-    attached = [part.attached for part in mail.parts if part.attached]
-    wrote_to = [address for copy in attached for address in addresses(copy.header("to"))]
-    ours |= {address for copy in attached for address in addresses(copy.header("from"))}
+    wrote_to = [address for copy in mail.copies for address in addresses(copy.header("to"))]
+    ours |= {address for copy in mail.copies for address in addresses(copy.header("from"))}
     found = [address.removeprefix("smtp=") for line in words.split("\n") for address in addresses(line)]
     foreign = [address for address in dict.fromkeys(found) if address not in ours and not _is_server(address)]
     both = [address for address in foreign if address in wrote_to]

@@ -94,6 +94,11 @@ class Mail:
         return tuple(_leaves(self._source))
 
     @cached_property
+    def copies(self) -> tuple["Mail", ...]:
+        """The mails that are attached, or whose headers are."""
+        return tuple(part.attached for part in self.parts if part.attached)
+
+    @cached_property
     def text(self) -> str:
         """What it says: its plain parts, or its HTML's words where there are none."""
         plain = "\n".join(part.text for part in self.parts if part.kind == "text/plain")
