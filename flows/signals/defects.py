@@ -1,10 +1,11 @@
 """What is wrong with a row of a list by itself, before anybody asks whose it is; a signal by hand is checked alike."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from accounts.feedback import REPS_WORDS
 from accounts.ledger.importing.quarantine import Reason
+from accounts.ledger.signals.recorded import EARLIEST
 from accounts.outcomes import REACH, read_kind
 from flows.signals.moments import moments_in, the_moment
 
@@ -43,8 +44,8 @@ def _time_defects(value: str, now: datetime) -> Iterator[Reason]:
     (at,) = moments_in(value)
     if at > now + CLOCK_SKEW:
         yield Reason("occurred_at_in_the_future", "has not happened yet", "occurred_at", value)
-    elif at < datetime(2000, 1, 1, tzinfo=UTC):
-        yield Reason("occurred_at_long_ago", "lies before the year 2000", "occurred_at", value)
+    elif at < EARLIEST:
+        yield Reason("occurred_at_long_ago", f"lies before the year {EARLIEST.year}", "occurred_at", value)
 
 
 def _end_defects(said: Mapping[str, str]) -> Iterator[Reason]:

@@ -28,8 +28,8 @@ from accounts.vocabulary import About, SignalKind
 from accounts.weeks import week_of
 
 __all__ = [
-    "Incoming", "Known", "Recorded", "Reply", "count_waiting", "first_since", "owner_of", "read_known", "read_signals",
-    "record", "unannounced_replies",
+    "EARLIEST", "Incoming", "Known", "Recorded", "Reply", "count_waiting", "first_since", "owner_of", "read_known",
+    "read_signals", "record", "unannounced_replies",
 ]  # fmt: skip
 
 #: One encoder for all: `json.dumps` with a default makes a new one each time.
@@ -83,7 +83,7 @@ class Known:
 
     def is_told_again_by(self, signal: Incoming) -> bool:
         """The same event of the same person, and not another one under the same name."""
-        at = signal.occurred_at if EARLIEST < signal.occurred_at < self.received_at else self.received_at
+        at = signal.occurred_at if EARLIEST <= signal.occurred_at < self.received_at else self.received_at
         return self.kind == read_kind(signal.kind) and self.occurred_at == at
 
 
@@ -113,7 +113,7 @@ def record(
             kind, data = _understood(said, content, data)
             told[print_] = (
                 print_, source, name, _NAMES[kind], whose.account_id, whose.stakeholder_id, whose.touch_id,
-                whose.email_hash, write(at) if EARLIEST < at < at_most else received, received, week,
+                whose.email_hash, write(at) if EARLIEST <= at < at_most else received, received, week,
                 *_judged(kind, data), _as_json(data) if data else None,
             )  # fmt: skip
     ordered = sorted(told.values(), key=_in_the_indexes)
