@@ -11,7 +11,6 @@ something, the person is proposed to the rep: nobody gets mail for having been o
 
 import hashlib
 import json
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +27,7 @@ from accounts.ledger.signals.recorded import Known, owner_of, read_known
 from accounts.ledger.signals.whose import Incoming, Whose, find_owners
 from accounts.outcomes import NO_NEEDS_NO_NAME, read_address, read_kind
 from accounts.vocabulary import SignalKind
+from flows.importing.mapping import field_name
 from flows.importing.reading import Broken, Sheet, open_sheet
 from flows.signals.defects import CLUES, REQUIRED, defects
 from flows.signals.moments import the_moment
@@ -95,7 +95,7 @@ def open_signals(path: Path) -> Sheet:
 
 def _column(name: str) -> str:
     """What a column is called here: `E-Mail` is `email`, `First name` is `first_name`, others are as they come."""
-    plain = re.sub(r"[\s_-]+", "_", name.strip().lower())
+    plain = field_name(name)
     plain = _ALSO_CALLED.get(plain, plain)
     return plain if plain in COLUMNS else name.lower()
 
