@@ -34,11 +34,11 @@ def tell_news(engine: Engine, now: datetime) -> int:
 
     Raises what the server answers when it does not take them.
     """
+    if not in_a_run():
+        return 0
     with reading(engine) as connection:
         news = gather_news(connection, now)
     for some in chunks(news, AT_ONCE):
-        if not in_a_run():
-            return 0
         known = taken_by_the_server(one.id for one in some)
         hand_in(_event(one) for one in some if one.id not in known)
         with writing(engine) as connection:
