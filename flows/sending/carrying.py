@@ -38,8 +38,8 @@ HEARD_FOR = 2.0
 #: Mails composed one after the other, not each between two answers of the server: beside other busy programs it saved a
 #: tenth of the CPU, since code and tables stay at hand; on an idle machine nothing. More at once gained nothing.
 AHEAD = 10
-#: How long after its claim a batch may begin mails, in seconds: far inside the lease (ledger/touches.py). Later ones
-#: are claimed anew.
+#: How long after its claim a batch may begin mails, in seconds: far inside the lease
+#: (accounts/ledger/planning/touches.py). Later ones are claimed anew.
 BEGINS_FOR = 600.0
 
 

@@ -1,6 +1,7 @@
 """What killed senders left behind on this machine is taken up: their journals say what had left and what had not.
 
-Touches whose journal lies on another machine, or nowhere, wait for the end of their lease (ledger/touches.py).
+Touches whose journal lies on another machine, or nowhere, wait for the end of their lease
+(accounts/ledger/planning/touches.py).
 """
 
 from collections import Counter
