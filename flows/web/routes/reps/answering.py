@@ -153,10 +153,8 @@ def _refused(facts: AccountFacts, person: Person, filled: Filled) -> str:
 
 def _put_off(facts: AccountFacts, person: Person, filled: Filled) -> str:
     """The mail that waits and is meant; where none is named, the one that waits for them the shortest."""
-    named, theirs = (
-        "".join(filled.get("content", ())),
-        [put.content for put in facts.put_off if put.person == person.id],
-    )
+    named = "".join(filled.get("content", ()))
+    theirs = [put.content for put in facts.put_off if put.person == person.id]
     return named if named in theirs else next(iter(theirs), "")
 
 
