@@ -180,7 +180,7 @@ def _copy(connection: Connection, insertion: _Insertion, values: Sequence[Row]) 
     named, room = insertion.named, f"new_{insertion.table}"
     with cast(Any, connection.connection.driver_connection).cursor() as cursor:
         cursor.execute(f"CREATE TEMPORARY TABLE {room} AS SELECT {named} FROM {insertion.table} LIMIT 0")
-        cursor.execute(f"TABLE {room}")
+        cursor.execute(f"TABLE {room}", prepare=False)  # whose columns may be others next time
         types = [column.type_code for column in cursor.description]
         with cursor.copy(f"COPY {room} ({named}) FROM STDIN (FORMAT BINARY)") as copy:
             copy.set_types(types)  # who knows them needs no words: a third of the time of text
