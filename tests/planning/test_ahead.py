@@ -288,6 +288,19 @@ def test_what_a_brake_holds_is_not_said_to_leave(world: World, scope: str, targe
     assert (acme.leaving == (), len(acme.braked)) == ((True, 6) if held else (False, 0))
 
 
+def test_a_brake_on_a_domain_holds_those_who_are_read_there_and_nobody_else(world: World) -> None:
+    acme, bob = world.accounts["acme"], world.people["bob"]
+    with writing(world.engine) as connection:
+        connection.execute(update(Stakeholder).where(Stakeholder.id == bob).values(email="bob@elsewhere.example"))
+        (free,) = coming(connection, [acme], small_play(), NOW)
+        brakes.pull(connection, BrakeScope.DOMAIN, "elsewhere.example", by="mia", now=NOW)
+        (held,) = coming(connection, [acme], small_play(), NOW)
+    assert held.braked == {bob}
+    assert free.to(bob)
+    assert not held.to(bob)
+    assert held.to(world.people["alice"])
+
+
 def test_where_another_play_does_the_planning_its_latest_answers_are_told(world: World) -> None:
     """Each person's next mail, at the earliest: more is not known here of that play."""
     acme, bob, alice = world.accounts["acme"], world.people["bob"], world.people["alice"]

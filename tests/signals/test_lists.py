@@ -49,6 +49,10 @@ def test_two_fairs_on_one_day_that_number_their_badges_alike_lose_nobody(world: 
     take(world, tmp_path, rows(f"1,{ALICE}", f"2,{BOB}"), "hanover.csv")
     take(world, tmp_path, rows(f"1,{GINA}", f"2,{ALICE}"), "lyon.csv")
     assert who_came(world.engine) == {ALICE: 2, BOB: 1, GINA: 1}
+    with reading(world.engine) as connection:
+        names = list(connection.scalars(select(Signal.source_id).order_by(Signal.id)))
+    assert sorted(name.partition("/")[0] for name in names) == ["1", "1", "2", "2"]
+    assert {"1", "2"} < set(names), "the first to have a name keeps it as it is"
 
 
 def test_the_name_of_the_fair_in_every_row_is_no_name_of_a_row(world: World, tmp_path: Path) -> None:
