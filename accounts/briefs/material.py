@@ -95,7 +95,6 @@ class Outlook:
 
     answer: Answer
     reason: Reason | None
-    until: datetime | None
     content: str | None
 
 

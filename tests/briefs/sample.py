@@ -26,7 +26,7 @@ def coming(person: int, days: float, content: str) -> tuple[Leaving, ...]:
 
 
 def never(reason: Reason) -> Outlook:
-    return Outlook(Answer.NEVER, reason, None, None)
+    return Outlook(Answer.NEVER, reason, None)
 
 
 def person(id_: int, name: str, role: Role, account: str = "acme", **more: object) -> Person:

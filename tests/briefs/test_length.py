@@ -50,9 +50,7 @@ signs = st.builds(
     Sign, keys, st.sampled_from(list(DID)), somebody, moments, st.none() | contents, st.booleans()
 )  # fmt: skip
 acts = st.builds(Sign, keys, st.sampled_from(list(DID_SHORT)), somebody, moments)
-outlooks = st.builds(
-    Outlook, st.sampled_from(Answer), st.none() | st.sampled_from(Reason), st.none() | coming, st.none() | contents
-)
+outlooks = st.builds(Outlook, st.sampled_from(Answer), st.none() | st.sampled_from(Reason), st.none() | contents)
 people = st.builds(
     Person,
     id=st.integers(1, 14),

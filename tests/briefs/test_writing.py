@@ -313,7 +313,7 @@ class TestNextSevenDays:
         [
             (
                 "Nothing: waiting for your yes",
-                {"outlook": Outlook(Answer.WAIT, Reason.AWAITING_APPROVAL, None, "x/y/z")},
+                {"outlook": Outlook(Answer.WAIT, Reason.AWAITING_APPROVAL, "x/y/z")},
             ),
             ("Nothing: no consent", {"outlook": never(Reason.NO_CONSENT)}),
         ],

@@ -24,8 +24,7 @@ _NAMES = f"""
     SELECT account_id, id, first_name, last_name, title, email, role, email_status, {{time:opted_out_at}},
            id IN ({WRONG_PEOPLE})
       FROM stakeholder WHERE account_id {{among:accounts}} ORDER BY id"""
-_OUTLOOKS = """
-    SELECT stakeholder_id, answer, reason, {time:until}, content FROM decision WHERE account_id {among:accounts}"""
+_OUTLOOKS = "SELECT stakeholder_id, answer, reason, content FROM decision WHERE account_id {among:accounts}"
 _LAST_ACTS = """
     SELECT id, kind, stakeholder_id, {time:occurred_at}
       FROM (SELECT id, kind, stakeholder_id, occurred_at,
@@ -83,10 +82,9 @@ def _called(first: str | None, last: str | None, title: str | None, email: str) 
 
 def _outlooks(connection: Connection, ids: list[int]) -> dict[int, Outlook]:
     """Person -> what planning answers."""
-    read = _time_or_none(connection)
     return {
-        person: Outlook(_known(Answer, answer, Answer.NEVER), _known(Reason, reason, None), read(at), content)
-        for person, answer, reason, at, content in rows(connection, _OUTLOOKS, accounts=ids)
+        person: Outlook(_known(Answer, answer, Answer.NEVER), _known(Reason, reason, None), content)
+        for person, answer, reason, content in rows(connection, _OUTLOOKS, accounts=ids)
     }
 
 

@@ -66,7 +66,7 @@ _PEOPLE = (
     select(
         Stakeholder.id, Stakeholder.first_name, Stakeholder.last_name, Stakeholder.title, Stakeholder.email,
         Stakeholder.role, Stakeholder.email_status, Stakeholder.opted_out_at, Decision.answer, Decision.reason,
-        Decision.until, Decision.content,
+        Decision.content,
         literal_column(f"stakeholder.id IN ({WRONG_PEOPLE})").label("is_wrong"),
     )
     .outerjoin(Decision, Decision.stakeholder_id == Stakeholder.id)
@@ -246,7 +246,7 @@ def _outlook(row: Row[Any]) -> Outlook | None:
     if row.answer is None:
         return None
     reason = Reason(row.reason) if row.reason in list(Reason) else None
-    return Outlook(Answer(row.answer), reason, row.until, row.content)
+    return Outlook(Answer(row.answer), reason, row.content)
 
 
 def _lease(row: Row[Any] | None) -> facts.Lease | None:
