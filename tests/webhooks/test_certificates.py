@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from flows.webhooks import Forged, Later
-from flows.webhooks.certificates import WAITING, Certificates
+from flows.webhooks.certificates import MOST_CERTIFICATES, MOST_OCTETS, WAITING, Certificates, fetch
 from flows.webhooks.sns import Door as Topic
 from tests.cast import NOW
+from tests.channels.servers import Api, Asked, Said, at_work
 from tests.webhooks import senders
 from tests.webhooks.senders import Request
 from tests.webhooks.test_verifiers import takes
@@ -148,3 +149,33 @@ def test_a_certificate_is_fetched_once() -> None:
     door = Topic([senders.TOPIC], fetch)
     assert [takes(door, senders.ses("{}", version)) for version in ("1", "2", "2")] == [True, True, True]
     assert asked == [senders.CERTIFICATE_URL]
+
+
+def test_certificates_that_strangers_name_do_not_pile_up() -> None:
+    asked: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        return senders.amazon()[1]
+
+    certificates, urls = Certificates(fetch), [named(number) for number in range(MOST_CERTIFICATES + 1)]
+    for url in (*urls, urls[-1], urls[0]):
+        certificates.key(url, NOW)
+    assert asked == [*urls, urls[0]], "the last one is known, the first of too many is not"
+
+
+class Amazon(Api):
+    """A host of certificates, where some have moved away."""
+
+    def answer(self, asked: Asked) -> Said:
+        if asked.path == "/moved.pem":
+            return Said(302, headers={"Location": f"{self.url}/there.pem"})
+        return Said(200, b"x" * (MOST_OCTETS + 10))
+
+
+def test_what_amazon_shows_is_read_from_where_it_was_asked_for_and_no_further_than_it_may_be_long() -> None:
+    with at_work(Amazon()) as amazon:
+        with pytest.raises(Later, match="302"):
+            fetch(f"{amazon.url}/moved.pem")
+        assert len(fetch(f"{amazon.url}/there.pem")) == MOST_OCTETS
+        assert [one.path for one in amazon.asked] == ["/moved.pem", "/there.pem"]
