@@ -10,6 +10,7 @@ from uuid import UUID
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import get_client
+from prefect.client.schemas import FlowRun
 from prefect.context import FlowRunContext
 from prefect.events import Event, RelatedResource, Resource
 
@@ -19,11 +20,11 @@ MOST_ROWS = 200
 
 def rename_run(name: str) -> None:
     """Give the current flow run a name that says for whom and how many: ``nurture new-business · 12 sent``."""
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
+    run = _this_run()
+    if run is None:
         return
     with get_client(sync_client=True) as client:
-        client.update_flow_run(context.flow_run.id, name=name)
+        client.update_flow_run(run.id, name=name)
 
 
 def publish(key: str, markdown: str, description: str) -> None:
@@ -49,8 +50,12 @@ def announce(event: str, subject: str, name: str, **payload: Any) -> None:
 
 def in_a_run() -> bool:
     """Whether this is a run on a server; a plain call has none to tell."""
+    return _this_run() is not None
+
+
+def _this_run() -> FlowRun | None:
     context = FlowRunContext.get()
-    return context is not None and context.flow_run is not None
+    return context.flow_run if context else None
 
 
 def hand_in(events: Iterable[Event]) -> None:
@@ -58,11 +63,11 @@ def hand_in(events: Iterable[Event]) -> None:
 
     Raises what the server answers when it does not take them.
     """
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
+    run = _this_run()
+    if run is None:
         return
-    run = {"prefect.resource.id": f"prefect.flow-run.{context.flow_run.id}", "prefect.resource.role": "flow-run"}
-    told = [event.model_copy(update={"related": [RelatedResource(run)]}) for event in events]
+    related = {"prefect.resource.id": f"prefect.flow-run.{run.id}", "prefect.resource.role": "flow-run"}
+    told = [event.model_copy(update={"related": [RelatedResource(related)]}) for event in events]
     if told:
         with get_client(sync_client=True) as client:
             client.request("POST", "/events", json=[one.model_dump(mode="json") for one in told])
