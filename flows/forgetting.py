@@ -24,7 +24,7 @@ from flows.settings import Settings
 
 BLOCK = 1 << 20
 
-#: Text files of ours that may name people, by ending.
+#: Text files of ours that may name people, by ending, in small letters.
 TEXTS = (".csv", ".html", ".txt", ".json", ".md")
 
 
@@ -64,7 +64,7 @@ def erase_files(settings: Settings, words: Sequence[str]) -> Iterator[str]:
         if path.suffix == ".eml" and path.is_file() and _is_about(path.read_bytes(), words):
             path.unlink()
             yield _shown(settings, path)
-        elif path.suffix in TEXTS and path.is_file() and _rewrite(path, words):
+        elif path.suffix.lower() in TEXTS and path.is_file() and _rewrite(path, words):
             yield _shown(settings, path)
     if settings.outbox.is_dir():
         write_pages(settings.outbox)
@@ -99,7 +99,7 @@ def _is_about(raw: bytes, words: Sequence[str]) -> bool:
 def _rewrite(path: Path, words: Sequence[str]) -> bool:
     """A signals file loses the lines that name the person, every other text the words themselves."""
     text = path.read_bytes().decode("utf-8", "surrogateescape")
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         kept = "".join(line for line in text.splitlines(keepends=True) if erase_words(line, words) == line)
     else:
         kept = erase_words(text, words)

@@ -271,9 +271,11 @@ def test_files_are_cleaned_and_what_cannot_be_cleaned_is_named(world: World, set
     everything_about(world)
     inbox = inbox_of(settings)
     inbox.mkdir(parents=True)
-    (inbox / "a.csv").write_text(
-        f"email,kind,occurred_at\n{ALICE.title()},visited,2026-11-20\nbob@acme.example,visited,2026-11-20\n"
-    )
+    lists = ("a.csv", "WEEK.CSV")
+    for name in lists:
+        (inbox / name).write_text(
+            f"email,kind,occurred_at\n{ALICE.title()},visited,2026-11-20\nbob@acme.example,visited,2026-11-20\n"
+        )
     collect(world.engine, settings, play(), NOW)
     page = settings.briefs / "ravi.html"
     page.parent.mkdir()
@@ -285,7 +287,8 @@ def test_files_are_cleaned_and_what_cannot_be_cleaned_is_named(world: World, set
     (settings.home / "scan.bin").write_bytes(b"\x00" + ALICE.encode("utf-16-le"))
     erased = erase(world, settings)
     assert erased.leftovers == ("scan.bin",)
-    assert (inbox / "done" / "a.csv").read_text().splitlines()[1:] == ["bob@acme.example,visited,2026-11-20"]
+    for name in lists:
+        assert (inbox / "done" / name).read_text().splitlines()[1:] == ["bob@acme.example,visited,2026-11-20"]
     assert page.read_text() == f"<p>{ERASED} clicked. Bob did not.</p>"
     assert [path.read_text().split()[1] for path in settings.outbox.glob("*.eml")] == ["bob@acme.example"]
     assert "alice" not in "".join(path.read_text().lower() for path in settings.outbox.rglob("*.html"))
