@@ -12,7 +12,7 @@ from accounts.identity import email_hash
 from accounts.ledger.engagement import scores
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.people.privacy import forget
-from accounts.ledger.signals.applying import apply_waiting
+from accounts.ledger.signals.applying import act_on_noes, apply_waiting
 from accounts.ledger.signals.recorded import count_waiting, read_signals, record
 from accounts.ledger.signals.whose import find_owners
 from accounts.ledger.suppressions import FORGOTTEN, read_suppressions, suppress
@@ -293,6 +293,15 @@ def test_a_reply_from_before_a_reps_release_does_not_hold_again_and_one_from_aft
     tell(world.engine, signal("replied", ALICE, NOW))
     with reading(world.engine) as connection:
         assert connection.scalar(select(func.count()).where(Hold.released_at.is_(None))) == 1
+
+
+def test_a_bounce_that_is_told_again_does_not_undo_what_somebody_put_right_since(world: World) -> None:
+    bounce, alice = signal("bounced", ALICE), world.people["alice"]
+    tell(world.engine, bounce)
+    with writing(world.engine) as connection:
+        connection.execute(update(Stakeholder).where(Stakeholder.id == alice).values(email_status="ok"))
+        assert act_on_noes(connection, [bounce], NOW) == 0
+    assert person(world.engine, world, "alice").email_status == "ok"
 
 
 @pytest.mark.parametrize("kind", ["delivered", "deferred", "opened", "clicked", "bounced", "replied"])
