@@ -19,7 +19,7 @@ from uvicorn.server import ServerState
 from flows.settings import Settings
 from flows.web.desk import Shelf
 from flows.web.places import LEAST, Places, Seat, share_of
-from flows.web.serving import FAREWELL, SLOWEST, Punctual, config_of
+from flows.web.serving import FAREWELL, LISTENERS, SLOWEST, Punctual, config_of
 from tests.cast import World
 from tests.web.test_crowds import everything, served
 from tests.web.visitor import on_sqlite
@@ -181,6 +181,9 @@ class Line(asyncio.Transport):
     def write(self, data: Any) -> None:
         self.said += data
 
+    def write_eof(self) -> None:
+        """Nothing more is said."""
+
     def resume_reading(self) -> None:
         """There is nobody who reads."""
 
@@ -212,9 +215,11 @@ class Hours:
             do()
 
 
-def protocol(app: Any, loop: Any, line: Line) -> Punctual:
+def protocol(app: Any, loop: Any, line: Line, places: Places | None = None) -> Punctual:
     """With a line to somebody, as the server makes it."""
-    made = Patient(config_of(app), ServerState(), {}, loop, places=Places(), proxies=TrustedHosts("127.0.0.1"))
+    made = Patient(
+        config_of(app), ServerState(), {}, loop, places=places or Places(), proxies=TrustedHosts("127.0.0.1")
+    )
     made.connection_made(line)
     return made
 
@@ -232,6 +237,14 @@ def test_a_long_answer_may_be_read_slowly_as_long_as_it_is_read() -> None:
     line.unread = 1
     time.pass_by()
     assert line.is_cut, "too little came in that time"
+
+
+def test_of_those_who_find_no_place_some_are_told_why_and_the_others_are_cut_off() -> None:
+    lines, places = [Line() for _ in range(LISTENERS + 2)], Places(most=0)
+    for line in lines:
+        protocol(None, Hours(), line, places)
+    assert all(line.said.startswith(b"HTTP/1.1 503 ") and not line.is_cut for line in lines[:LISTENERS])
+    assert [(line.said, line.is_cut) for line in lines[LISTENERS:]] == [(b"", True)] * 2
 
 
 async def ready(scope: Scope, receive: Receive, send: Send) -> None:

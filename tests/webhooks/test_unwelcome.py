@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from flows.settings import Settings
 from flows.web.app import build, open_desk
-from flows.web.desk import Shelf
+from flows.web.desk import Shelf, network_of
 from flows.web.throttle import REFUSED_AT_ONCE, Buckets, Unwelcome
 from flows.webhooks import Later, sns
 from tests.cast import World
@@ -130,3 +130,23 @@ def test_the_app_has_such_a_limit(web: Browser) -> None:
     assert set(refused) == {403}
     assert post(signed(), ELSEWHERE) == 200
     assert web.get("/healthz", headers={"x-forwarded-for": HERE}).status_code == 200, "only posts of providers"
+
+
+@on_sqlite
+def test_a_network_whose_bodies_fill_its_share_comes_again_and_others_are_heard(
+    world: World, settings: Settings
+) -> None:
+    room = len(signed().body)
+    desk = replace(open_desk(world.engine, settings, play(), Clock()), shelf=Shelf(3 * room, room))
+
+    async def post(source: str) -> int:
+        transport = httpx.ASGITransport(app=build(desk), client=(source, 1))
+        async with httpx.AsyncClient(transport=transport, base_url=senders.BASE_URL) as client:
+            answer = await client.post("/hooks/sendgrid", content=signed().body, headers=dict(signed().headers))
+        return answer.status_code
+
+    with desk.shelf.place(network_of(HERE)) as take:
+        take(room)
+        assert asyncio.run(post(HERE)) == 503
+        assert asyncio.run(post(ELSEWHERE)) == 200
+    assert asyncio.run(post(HERE)) == 200
