@@ -2,8 +2,8 @@
 
     python -m benchmarks.connections [--connections 10000] [--limit 8000] [--from-one 400]
 
-A third of them says nothing, a third begins a request and a third begins a body; then all wait. `--from-one` of them come
-from each network; a network holds a twentieth of the places. Meanwhile a visitor from another one asks for
+A third of them says nothing, a third begins a request and a third begins a body; then all wait. So many come from each
+network as `--from-one` says; a network holds a twentieth of the places. Meanwhile a visitor from another one asks for
 a page again and again, which is refused while all places are taken. After the server's patience has ended
 with the crowd, the same visitor is served as before. Needs about as many open files as connections (`ulimit -n`).
 """
