@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from accounts.answers import Told, Via
-from accounts.errors import Refused
+from accounts.errors import InputRefused, Refused
 from accounts.ledger.audit import read_audit
 from accounts.ledger.engine import reading, writing
 from accounts.ledger.people.holds import open_holds
 from accounts.ledger.planning.snapshots import read_accounts, read_standing
 from accounts.ledger.reps.answers import answers_since
-from accounts.models import Delay, Rep, Stakeholder
+from accounts.models import Delay, Rep, Stakeholder, Veto
 from accounts.vocabulary import Role
 from tests.cast import NOW, World
 from tests.sales.desk import NUMBERS, PLAY_IN_USE, decided, say
@@ -202,3 +202,12 @@ def planned_for(world: World) -> datetime:
         standing = read_standing(connection, PLAY_IN_USE, LATER)
         (read,) = read_accounts(connection, [world.accounts["acme"]], PLAY_IN_USE, LATER, standing)
         return read.account.delays[world.people["bob"], NUMBERS]
+
+
+def test_a_mail_is_meant_by_the_name_that_lists_show_and_a_name_that_no_mail_has_is_refused(world: World) -> None:
+    """A no to a mail that is not there would say that it does not reach her, and it would."""
+    say(world, "veto", person="alice", content=NUMBERS.partition("/")[2])
+    with reading(world.engine) as connection:
+        assert connection.scalars(select(Veto.content)).all() == [NUMBERS]
+    with pytest.raises(InputRefused, match="there is no mail 'evaluation/three-nombers'"):
+        say(world, "veto", person="alice", content="evaluation/three-nombers")

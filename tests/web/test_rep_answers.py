@@ -50,7 +50,7 @@ def said_before(world: World) -> World:
             insert(Hold).values(scope="account", account_id=acme, cause="rep", by=by, starts_at=NOW - DAY),
             insert(Veto).values(stakeholder_id=world.people["charlie"], by=by, at=NOW - DAY),
             insert(Delay).values(
-                stakeholder_id=world.people["bob"], content=PILOT, by=by, until=NOW + DAY, at=NOW - DAY
+                stakeholder_id=world.people["bob"], content=f"{PLAY}/{PILOT}", by=by, until=NOW + DAY, at=NOW - DAY
             ),
             insert(Objection).values(account_id=acme, rep_id=ravi, kind="objection", words=words, at=NOW - DAY),
             insert(Stakeholder).values(

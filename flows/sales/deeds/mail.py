@@ -62,6 +62,8 @@ def release(scene: Scene) -> Done:
 def veto(scene: Scene) -> Done:
     """No to one mail for a person, or to all."""
     content, person = scene.content, scene.who
+    if content is not None and scene.touch is None and scene.play is not None and scene.play.step(content) is None:
+        raise InputRefused(f"there is no mail {content!r}", where="content", cure="name one: tandem content")
     if content is not None and scene.touch is not None and scene.touch.state is TouchState.SENT:
         return _left_already(scene, "veto")
     by, at = scene.speaker.by, scene.now

@@ -1,7 +1,7 @@
 """An answer on its way: who said what about whom, and what came of it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
@@ -137,6 +137,7 @@ def set_scene(
 ) -> Scene:  # fmt: skip
     """Reads what an answer is about. Raises NotFound, and InputRefused for ids of another account."""
     account = read_account(connection, said.account_id)
+    said = replace(said, content=_full_name(said.content, play))
     touch = read_touch(connection, account.id, said.touch_id) if said.touch_id is not None else None
     if said.touch_id is not None and touch is None:
         raise InputRefused(f"{account.name} has no mail {said.touch_id}", where="touch", cure="use the form as sent")
@@ -149,3 +150,10 @@ def set_scene(
     speaker = who_says(connection, by, rep_id)
     speaks = speaks_for(connection, speaker, account.id, now)
     return Scene(connection, said, account, person, touch, speaker, speaks, via, brief_id, now, play)
+
+
+def _full_name(content: str | None, play: Play | None) -> str | None:
+    """Of a content that is named as lists show it, without the play."""
+    if content and play and play.step(content) is None and play.step(f"{play.key}/{content}"):
+        return f"{play.key}/{content}"
+    return content
