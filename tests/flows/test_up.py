@@ -62,7 +62,7 @@ def test_everything_comes_up_works_and_goes_away_again(home: Path) -> None:
         family = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
-    assert psutil.wait_procs(family, timeout=1)[1] == []
+    assert psutil.wait_procs(family, timeout=15)[1] == []
     assert server_of(home / "prefect") is None
     assert not answers(where["api"] + "/health")
 
@@ -79,7 +79,7 @@ def test_the_pages_of_a_finished_demo_can_be_looked_at_by_themselves(
         assert where["deployments"] == []
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
-    assert psutil.wait_procs(family, timeout=1)[1] == []
+    assert psutil.wait_procs(family, timeout=15)[1] == []
 
 
 def test_where_no_flow_has_run_there_are_no_pages_to_look_at(tmp_path: Path) -> None:

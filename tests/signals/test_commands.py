@@ -102,7 +102,7 @@ def test_stop_stops_everything_or_one_thing_and_says_how_to_go_on(say: Say) -> N
 
 def test_veto_and_feedback(say: Say) -> None:
     assert ok(say("veto", ALICE, "evaluation/five-year-cost")).startswith("“Five years of cost")
-    assert refusal(say("veto", ALICE, "evaluation/three-nombers")).startswith("there is no mail")
+    assert refusal(say("veto", ALICE, "evaluation/nombers")).startswith("content: there is no mail")
     assert ok(say("veto", ALICE)) == "No more mail to Alice Example."
     assert ok(say("veto", ALICE, "--withdraw")) == "Alice Example may get mail again."
     assert ok(say("veto", ALICE, "--withdraw")) == "Nobody had said no to mail for Alice Example."
